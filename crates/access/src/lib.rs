@@ -1,0 +1,1 @@
+//! Roles and Cedar policies: who may do what, with reasons.

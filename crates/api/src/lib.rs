@@ -1,0 +1,1 @@
+//! JSON over HTTP: the OAuth endpoints and the admin API.

@@ -1,0 +1,1 @@
+//! Envelopes, key ring, password hashing, JOSE and blind indexes.

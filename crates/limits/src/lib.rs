@@ -1,0 +1,1 @@
+//! Rate limits in a fixed-memory table, quotas, concurrency and strict sign-in counters.

@@ -1,0 +1,1 @@
+//! Records, journal and counters behind one interface, on SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! What tests need: a clock, temporary stores and servers, fixtures.

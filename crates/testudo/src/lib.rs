@@ -1,0 +1,1 @@
+//! One program that secures a mobile app through its whole life.

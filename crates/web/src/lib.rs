@@ -1,0 +1,1 @@
+//! HTML for people: the sign-in pages.

@@ -1,0 +1,1 @@
+//! A small mobile-banking backend to try Testudo with.
