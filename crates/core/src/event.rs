@@ -135,6 +135,10 @@ kinds! {
     PersonRevoked = "person.revoked", Must, AuthorizeSession / 99, Medium;
     /// All sessions that began before an instant ended (a restore, a lost key).
     AllRevoked = "all.revoked", Must, AuthorizeSession / 99, High;
+    /// A code was given to a client through the browser.
+    CodeIssued = "code.issued", Must, AuthorizeSession / 1, Informational;
+    /// A person allowed a client to act in her name.
+    ConsentGiven = "consent.given", Must, AuthorizeSession / 1, Informational;
     /// Tokens were issued for a code or credential.
     TokenIssued = "token.issued", Must, AuthorizeSession / 1, Informational;
     /// Tokens were issued for a refresh token.
