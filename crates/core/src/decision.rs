@@ -101,6 +101,8 @@ pub struct Decision {
     evaluated: ControlSet,
     faults: BTreeSet<(Control, Fault)>,
     reasons: BTreeSet<Reason>,
+    /// Those of `reasons` that deny; the others challenge.
+    denials: BTreeSet<Reason>,
     obligations: BTreeSet<Obligation>,
 }
 
@@ -117,6 +119,7 @@ impl Decision {
             evaluated: controls,
             faults: BTreeSet::new(),
             reasons: BTreeSet::new(),
+            denials: BTreeSet::new(),
             obligations: BTreeSet::new(),
         }
     }
@@ -153,11 +156,9 @@ impl Decision {
         code: Cow<'static, str>,
         text: Cow<'static, str>,
     ) -> Decision {
-        Decision {
-            verdict,
-            reasons: BTreeSet::from([Reason { control, denial, code, text }]),
-            ..Decision::allow(control)
-        }
+        let reasons = BTreeSet::from([Reason { control, denial, code, text }]);
+        let denials = if verdict == Verdict::Deny { reasons.clone() } else { BTreeSet::new() };
+        Decision { verdict, reasons, denials, ..Decision::allow(control) }
     }
 
     /// Adds an obligation.
@@ -168,11 +169,14 @@ impl Decision {
 
     /// Joins two decisions: the stricter verdict, the union of the rest. Commutative, associative and idempotent, so
     /// the order of controls can save work but never change the answer.
+    ///
+    /// A control that is asked twice (a limiter by peer and by caller) and fails once has no bit.
     pub fn and(mut self, mut other: Decision) -> Decision {
         self.verdict = self.verdict.max(other.verdict);
-        self.evaluated = self.evaluated.union(other.evaluated);
         self.faults.append(&mut other.faults);
+        self.evaluated = self.evaluated.union(other.evaluated).without(self.faulted());
         self.reasons.append(&mut other.reasons);
+        self.denials.append(&mut other.denials);
         self.obligations.append(&mut other.obligations);
         self
     }
@@ -187,9 +191,13 @@ impl Decision {
         self.verdict == Verdict::Deny
     }
 
-    /// The controls that were evaluated.
+    /// The controls that were evaluated, and did not fail anywhere.
     pub fn evaluated(&self) -> ControlSet {
-        self.evaluated
+        if self.faults.is_empty() { self.evaluated } else { self.evaluated.without(self.faulted()) }
+    }
+
+    fn faulted(&self) -> ControlSet {
+        self.faults.iter().map(|(control, _)| *control).collect()
     }
 
     /// The controls that failed, with whose fault it was.
@@ -200,6 +208,11 @@ impl Decision {
     /// Why, in the order of controls.
     pub fn reasons(&self) -> &BTreeSet<Reason> {
         &self.reasons
+    }
+
+    /// The reason to tell first: the strictest verdict's, in the order of controls.
+    pub(crate) fn first_reason(&self) -> Option<&Reason> {
+        self.denials.first().or_else(|| self.reasons.first())
     }
 
     /// What must be done with the answer.

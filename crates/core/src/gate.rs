@@ -14,6 +14,15 @@ mod sealed {
 }
 
 /// A place that everything protected must pass. The list is closed: see the implementors in this module.
+///
+/// ```compile_fail,E0277
+/// use testudo_core::{ControlSet, Gate};
+/// enum Backdoor {}
+/// impl Gate for Backdoor {
+///     const NAME: &'static str = "backdoor";
+///     const MINIMUM: ControlSet = ControlSet::EMPTY;
+/// }
+/// ```
 pub trait Gate: sealed::Sealed + 'static {
     /// The gate's name in events and evidence.
     const NAME: &'static str;
@@ -49,14 +58,29 @@ gates! {
 
 /// Permission for one subject to pass one gate once.
 ///
-/// It can't be built except by [`Decision::admit`], can't be cloned, and gives up its subject only when consumed.
+/// It can't be built except by [`Decision::admit`], can't be cloned, and gives up its subject only when consumed. Each
+/// example that must not compile has a twin that does and differs in the forbidden step only.
+///
+/// ```
+/// use testudo_core::{Admission, ControlSet, Decision, Forward, Gate};
+/// let admitted: Admission<Forward, &str> =
+///     Decision::allow_all(Forward::MINIMUM).admit("request", ControlSet::EMPTY).unwrap();
+/// assert_eq!(*admitted.subject(), "request");
+/// ```
 ///
 /// ```compile_fail,E0451
 /// use testudo_core::{Admission, Forward};
-/// let forged: Admission<Forward, &str> = Admission { subject: "request", obligations: Default::default() };
+/// let forged: Admission<Forward, &str> =
+///     Admission { subject: "request", obligations: Default::default(), gate: std::marker::PhantomData };
 /// ```
 ///
 /// An admission for one gate opens no other:
+///
+/// ```
+/// use testudo_core::{Admission, Forward, Issue};
+/// fn forward(_: Admission<Forward, &str>) {}
+/// fn confuse(admission: Admission<Forward, &str>) { forward(admission) }
+/// ```
 ///
 /// ```compile_fail,E0308
 /// use testudo_core::{Admission, Forward, Issue};
@@ -66,11 +90,26 @@ gates! {
 ///
 /// None is used twice:
 ///
+/// ```
+/// use testudo_core::{Admission, Forward};
+/// fn twice(admission: Admission<Forward, String>) {
+///     let _first = admission.into_parts();
+/// }
+/// ```
+///
 /// ```compile_fail,E0382
 /// use testudo_core::{Admission, Forward};
 /// fn twice(admission: Admission<Forward, String>) {
 ///     let _first = admission.into_parts();
 ///     let _second = admission.into_parts();
+/// }
+/// ```
+/// nor copied first:
+///
+/// ```compile_fail,E0599
+/// use testudo_core::{Admission, Forward};
+/// fn copy(admission: Admission<Forward, String>) {
+///     let _second = admission.clone().into_parts();
 /// }
 /// ```
 #[must_use = "an admission that is not used forwards nothing"]
@@ -141,7 +180,7 @@ impl Decision {
     }
 
     /// Admits whatever the verdict, and says what would have been refused. Only for requests, and only for
-    /// `up --observe`: the caller must report the refusal.
+    /// `up --observe`: the caller must report the refusal. What is masked stays masked.
     pub fn admit_observed<S>(
         self,
         subject: S,
@@ -149,7 +188,10 @@ impl Decision {
     ) -> (Admission<crate::Forward, S>, Option<Box<Refusal>>) {
         let (obligations, refusal) = match self.check::<Forward>(required) {
             Ok(obligations) => (obligations, None),
-            Err(refusal) => (BTreeSet::new(), Some(refusal)),
+            Err(refusal) => {
+                let masks = refusal.decision.obligations().iter().filter(|it| matches!(it, Obligation::Mask(_)));
+                (masks.cloned().collect(), Some(refusal))
+            }
         };
         (Admission { subject, obligations, gate: PhantomData }, refusal)
     }
@@ -159,7 +201,7 @@ impl Decision {
         if self.verdict() == Verdict::Allow && missing.is_empty() {
             return Ok(self.obligations().clone());
         }
-        let reason = match (self.verdict(), self.reasons().first()) {
+        let reason = match (self.verdict(), self.first_reason()) {
             (Verdict::Deny | Verdict::Challenge, Some(reason)) => reason.clone(),
             _ => unanswered(&self, missing),
         };
