@@ -46,6 +46,14 @@ impl fmt::Debug for Sha256 {
     }
 }
 
+/// HMAC-SHA-1, for one-time passwords only (RFC 4226): authenticator apps speak nothing else.
+pub fn hmac_sha1(key: &[u8], data: &[u8]) -> [u8; 20] {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+    let mut array = [0; 20];
+    array.iter_mut().zip(hmac::sign(&key, data).as_ref()).for_each(|(to, from)| *to = *from);
+    array
+}
+
 /// HMAC-SHA-256. For many messages under one key, [`KeyRing::mac`](crate::KeyRing::mac) keeps the key expanded.
 pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     to_array(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref())

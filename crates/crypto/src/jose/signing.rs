@@ -75,17 +75,20 @@ impl SigningKey {
 
     /// A compact JWS with `alg`, `kid` and `typ` over the claims, which must be one JSON object.
     pub fn sign(&self, typ: &str, claims_json: &[u8]) -> String {
-        self.sign_header(&json!({ "alg": self.algorithm().name(), "kid": self.kid(), "typ": typ }), claims_json)
+        let header = json!({ "alg": self.algorithm().name(), "kid": self.kid(), "typ": typ });
+        self.sign_raw(header.to_string().as_bytes(), claims_json)
     }
 
     /// A DPoP proof (RFC 9449): the header carries the public key instead of its id.
     pub fn sign_dpop(&self, claims_json: &[u8]) -> String {
         let jwk = self.public.to_bare_jwk();
-        self.sign_header(&json!({ "alg": self.algorithm().name(), "jwk": jwk, "typ": super::DPOP }), claims_json)
+        let header = json!({ "alg": self.algorithm().name(), "jwk": jwk, "typ": super::DPOP });
+        self.sign_raw(header.to_string().as_bytes(), claims_json)
     }
 
-    fn sign_header(&self, header: &serde_json::Value, payload: &[u8]) -> String {
-        let mut token = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
+    /// A compact JWS under any header.
+    pub(super) fn sign_raw(&self, header: &[u8], payload: &[u8]) -> String {
+        let mut token = BASE64URL_NOPAD.encode(header);
         token.push('.');
         BASE64URL_NOPAD.encode_append(payload, &mut token);
         let signature = match &self.pair {

@@ -118,11 +118,11 @@ impl Worker {
         match job.work {
             Work::Hash(reply) if !reply.is_closed() => {
                 let answer = self.hash(password, params);
-                drop(reply.send(answer));
+                let _ = reply.send(answer);
             }
             Work::Verify(phc, reply) if !reply.is_closed() => {
                 let answer = self.verify(password, phc.as_deref(), params);
-                drop(reply.send(answer));
+                let _ = reply.send(answer);
             }
             Work::Hash(_) | Work::Verify(..) => {}
         }
