@@ -205,10 +205,11 @@ fn check_purpose(members: &Members, algorithm: Algorithm) -> Result<(), JwkError
 }
 
 fn check_modulus(n: &[u8]) -> Result<(), JwkError> {
-    let leading = n.first().copied().unwrap_or(0);
-    let bits = n.len() * 8 - leading.leading_zeros() as usize;
-    let odd = n.last().is_some_and(|last| last % 2 == 1);
-    if leading == 0 || !odd || !(2048..=4096).contains(&bits) {
+    let (Some(first), Some(last)) = (n.first().filter(|first| **first != 0), n.last()) else {
+        return Err(JwkError::Modulus);
+    };
+    let bits = n.len() * 8 - first.leading_zeros() as usize;
+    if last % 2 == 0 || !(2048..=4096).contains(&bits) {
         return Err(JwkError::Modulus);
     }
     if roca::has_fingerprint(n) { Err(JwkError::Roca) } else { Ok(()) }
