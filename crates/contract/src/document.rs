@@ -315,7 +315,7 @@ fn number(text: &str) -> Option<serde_json::Number> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::format_push_string)]
 
     use serde_json::json;
 

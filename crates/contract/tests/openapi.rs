@@ -1,5 +1,5 @@
 //! The same API as OpenAPI 3.0 and 3.1 gives the same model, and wrong files say what is wrong where.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::format_push_string)]
 
 use http::Method;
 use testudo_contract::{Contract, DataClass, RouteMatch, Security};

@@ -1,5 +1,12 @@
 //! Laws of routing: every route is found by its own template, and what has two readings is refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::format_push_string,
+    clippy::format_collect
+)]
 
 use std::collections::BTreeSet;
 
