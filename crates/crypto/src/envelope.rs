@@ -164,7 +164,7 @@ impl DataKey {
 
     /// A key that belongs to nobody and is never stored, for tests and for data that must not outlive the process.
     pub fn ephemeral() -> DataKey {
-        DataKey::of_person(&Zeroizing::new(random::array()))
+        DataKey::of_person(&random::secret())
     }
 
     /// Seals bytes for their place.

@@ -1,4 +1,4 @@
-//! A strict JOSE core: compact JWS with ES256, EdDSA or RS256 (RFC 7515, 7517, 7518, 7638, 8037; RFC 8725 throughout).
+//! A strict JOSE core: compact JWS with ES256, `EdDSA` or RS256 (RFC 7515, 7517, 7518, 7638, 8037; RFC 8725 throughout).
 //!
 //! The key decides the algorithm, the caller decides the type, and whatever could redirect the choice of key or the
 //! meaning of the bytes (`jku`, `x5u`, `x5c`, `jwk`, `crit`, `b64`, `zip`, duplicate members, second spellings of the
@@ -26,7 +26,7 @@ pub use self::signing::SigningKey;
 pub const MAX_TOKEN: usize = 8 * 1024;
 /// The longest `kid`.
 pub const MAX_KID: usize = 128;
-/// The type of DPoP proofs, the only tokens that carry their key.
+/// The type of `DPoP` proofs, the only tokens that carry their key.
 pub const DPOP: &str = "dpop+jwt";
 
 /// A signature algorithm.

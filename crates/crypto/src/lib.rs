@@ -26,9 +26,11 @@ pub use signer::{CheckpointSigner, verify_checkpoint};
 /// Unwraps what fails only when the machine is out of memory or has no randomness. No input decides it, and nothing
 /// safe can follow, so the process stops here.
 pub(crate) fn certain<T, E>(result: Result<T, E>, what: &'static str) -> T {
-    match result {
-        Ok(value) => value,
+    let Ok(value) = result else {
         #[expect(clippy::panic, reason = "no input reaches this; going on without randomness or keys would be unsafe")]
-        Err(_) => panic!("{what} failed: the operating system gives no randomness or no memory"),
-    }
+        {
+            panic!("{what} failed: the operating system gives no randomness or no memory")
+        }
+    };
+    value
 }

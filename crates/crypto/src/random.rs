@@ -18,10 +18,16 @@ pub fn array<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// 256 random bits for a key, filled in place and wiped when they go away.
+pub(crate) fn secret() -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    fill(bytes.as_mut());
+    bytes
+}
+
 /// A token that nobody guesses: 256 bits as 43 characters of base64url.
 pub fn token() -> Secret<String> {
-    let bytes = Zeroizing::new(array::<32>());
-    Secret::new(BASE64URL_NOPAD.encode(bytes.as_ref()))
+    Secret::new(BASE64URL_NOPAD.encode(secret().as_ref()))
 }
 
 #[cfg(test)]

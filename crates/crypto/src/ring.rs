@@ -136,7 +136,7 @@ impl KeyRing {
     /// Makes the data key of a person: the key, and its wrapped form for the store. Deleting the wrapped form (and its
     /// copies) erases the person.
     pub fn new_person_key(&self, person: PersonId) -> (DataKey, Vec<u8>) {
-        let secret = Zeroizing::new(random::array());
+        let secret = random::secret();
         let wrapped = self.seal(Purpose::PersonKeys, &person_place(&person.to_bytes()), secret.as_ref());
         (DataKey::of_person(&secret), wrapped)
     }
@@ -240,7 +240,7 @@ enum Domain {
 
 impl Version {
     fn generate(purpose: Purpose, number: u32, created: Timestamp) -> Version {
-        Version::new(purpose, number, created, Zeroizing::new(random::array()))
+        Version::new(purpose, number, created, random::secret())
     }
 
     fn new(purpose: Purpose, number: u32, created: Timestamp, secret: Zeroizing<[u8; 32]>) -> Version {

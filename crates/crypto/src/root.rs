@@ -83,7 +83,7 @@ impl RootKey {
 
     /// A new random key.
     pub fn generate() -> RootKey {
-        RootKey(Zeroizing::new(random::array()))
+        RootKey(random::secret())
     }
 
     /// The key in a file that only its owner may read (mode 0600 or 0400).
@@ -105,8 +105,11 @@ impl RootKey {
             return Err(RootKeyError::Malformed);
         }
         let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text).map_err(|_| RootKeyError::Malformed)?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| RootKeyError::Malformed)?;
-        let key = RootKey(Zeroizing::new(key));
+        let mut key = RootKey(Zeroizing::new([0; 32]));
+        if bytes.len() != key.0.len() {
+            return Err(RootKeyError::Malformed);
+        }
+        key.0.copy_from_slice(&bytes);
         if key.0.iter().all(|byte| Some(byte) == key.0.first()) {
             return Err(RootKeyError::NotRandom);
         }

@@ -172,7 +172,8 @@ impl<'a> Reader<'a> {
             self.digits()?;
         }
         let text = self.slice(start, self.at);
-        let number = if whole {
+        // `-0` is an integer that integers can't hold.
+        let number = if whole && text != "-0" {
             let unsigned = text.parse::<u64>().map(Number::from);
             unsigned.or_else(|_| text.parse::<i64>().map(Number::from)).ok()
         } else {

@@ -173,7 +173,7 @@ impl Numbers {
                 ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| JwkError::Point)
             }
             Numbers::Ed25519 { x } => {
-                if has_small_order(x) {
+                if !is_reduced(x) || has_small_order(x) {
                     return Err(JwkError::Point);
                 }
                 ParsedPublicKey::new(&ED25519, x).map_err(|_| JwkError::Point)
@@ -221,17 +221,21 @@ fn check_exponent(e: &[u8]) -> Result<(), JwkError> {
     if shortest && value >= 65_537 && value % 2 == 1 { Ok(()) } else { Err(JwkError::Exponent) }
 }
 
+/// Whether the y coordinate is below the field's prime 2^255 - 19, so that a key has one spelling (RFC 8032 5.1.3).
+fn is_reduced(x: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = x;
+    !(last & 0x7f == 0x7f && middle.iter().all(|byte| *byte == 0xff) && *first >= 0xed)
+}
+
 /// Whether the point has an order of 8 or less: then a signature proves nothing. The table has the y coordinates of
-/// those points, with the spellings that are not reduced; the sign bit makes no difference.
+/// those points; the sign bit makes no difference.
 fn has_small_order(x: &[u8; 32]) -> bool {
-    const SMALL: [&str; 7] = [
+    const SMALL: [&str; 5] = [
         "0000000000000000000000000000000000000000000000000000000000000000",
         "0100000000000000000000000000000000000000000000000000000000000000",
         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     ];
     let mut unsigned = *x;
     if let Some(last) = unsigned.last_mut() {

@@ -29,7 +29,7 @@ pub fn verify(token: &[u8], keys: &KeySet, expect: &Expect<'_>) -> Result<Verifi
     Ok(verified)
 }
 
-/// Verifies a token of claims with this key; `kid` is not needed, and is not compared. A DPoP proof must carry this
+/// Verifies a token of claims with this key; `kid` is not needed, and is not compared. A `DPoP` proof must carry this
 /// very key.
 pub fn verify_with(token: &[u8], key: &PublicKey, expect: &Expect<'_>) -> Result<Verified, JoseError> {
     let parts = Parts::split(token)?;

@@ -27,7 +27,7 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// A new key for ES256 or EdDSA.
+    /// A new key for ES256 or `EdDSA`.
     pub fn generate(algorithm: Algorithm) -> Result<SigningKey, JwkError> {
         let pair = match algorithm {
             Algorithm::Es256 => {
@@ -79,7 +79,7 @@ impl SigningKey {
         self.sign_raw(header.to_string().as_bytes(), claims_json)
     }
 
-    /// A DPoP proof (RFC 9449): the header carries the public key instead of its id.
+    /// A `DPoP` proof (RFC 9449): the header carries the public key instead of its id.
     pub fn sign_dpop(&self, claims_json: &[u8]) -> String {
         let jwk = self.public.to_bare_jwk();
         let header = json!({ "alg": self.algorithm().name(), "jwk": jwk, "typ": super::DPOP });

@@ -83,9 +83,9 @@ fn rfc_8037_a4_and_a5_eddsa() {
     // A.4: the same bytes come out of signing with the private key of A.1.
     let seed = BASE64URL_NOPAD.decode(b"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
     let pkcs8 = [&HEXLOWER.decode(b"302e020100300506032b657004220420").unwrap()[..], &seed].concat();
-    let signer = SigningKey::from_secret_bytes(&pkcs8).unwrap();
-    assert_eq!(signer.public(), key);
-    assert_eq!(signer.sign_raw(br#"{"alg":"EdDSA"}"#, b"Example of Ed25519 signing"), format!("{signed}.{signature}"));
+    let key_a1 = SigningKey::from_secret_bytes(&pkcs8).unwrap();
+    assert_eq!(key_a1.public(), key);
+    assert_eq!(key_a1.sign_raw(br#"{"alg":"EdDSA"}"#, b"Example of Ed25519 signing"), format!("{signed}.{signature}"));
 }
 
 #[test]
@@ -404,6 +404,21 @@ fn points_of_small_order_are_no_keys() {
         let forged = (0u16..500).any(|message| crate::verify_checkpoint(&public, &message.to_be_bytes(), &signature));
         assert!(forged, "{hex} is refused because anybody can sign for it");
     }
+}
+
+#[test]
+fn ed25519_keys_have_one_spelling() {
+    let key = |hex: String| {
+        let x = BASE64URL_NOPAD.encode(&HEXLOWER.decode(hex.as_bytes()).unwrap());
+        jwk(&json!({ "kty": "OKP", "crv": "Ed25519", "x": x }))
+    };
+    for first in 0xed..=0xffu8 {
+        for last in ["7f", "ff"] {
+            assert_eq!(key(format!("{first:02x}{}{last}", "ff".repeat(30))), Err(JwkError::Point), "{first:x} {last}");
+        }
+    }
+    let largest = key(format!("eb{}7f", "ff".repeat(30)));
+    assert!(largest.is_ok(), "one below the largest is reduced, and the order is not small: {largest:?}");
 }
 
 #[test]

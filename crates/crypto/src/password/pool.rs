@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use parking_lot::RwLock;
 use testudo_core::Secret;
 use tokio::sync::oneshot;
@@ -18,6 +19,8 @@ use crate::random;
 
 const SALT: usize = 16;
 const HASH: usize = 32;
+/// How long an idle thread keeps its memory.
+const KEEP_MEMORY: Duration = Duration::from_secs(5);
 
 /// Hashes and verifies passwords on a bounded number of threads. Clones share the pool; its threads end with the last
 /// clone.
@@ -94,19 +97,29 @@ struct Worker {
 }
 
 impl Worker {
-    /// Works until the pool is gone. The memory is wiped when nothing waits, so that wiping costs no throughput under
-    /// load and nothing about a password stays in an idle process.
+    /// Works until the pool is gone.
     fn run(mut self) {
-        loop {
-            let Ok(job) = self.jobs.try_recv().or_else(|_| {
-                self.memory.wipe();
-                self.jobs.recv()
-            }) else {
-                return;
-            };
+        while let Some(job) = self.next() {
             // A bug in a hash function costs one answer (its reply is dropped), not the thread.
             if catch_unwind(AssertUnwindSafe(|| self.perform(job))).is_err() {
                 self.memory = Memory::default();
+            }
+        }
+    }
+
+    /// The next job; none when the pool is gone. The memory is wiped when nothing waits, so that wiping costs no
+    /// throughput under load and nothing about a password stays in an idle process; later it is given back.
+    fn next(&mut self) -> Option<Job> {
+        if let Ok(job) = self.jobs.try_recv() {
+            return Some(job);
+        }
+        self.memory.wipe();
+        match self.jobs.recv_timeout(KEEP_MEMORY) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                self.memory = Memory::default();
+                self.jobs.recv().ok()
             }
         }
     }

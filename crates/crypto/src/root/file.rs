@@ -15,7 +15,8 @@ const MAX_BYTES: usize = 1024;
 /// The one line of a file that nobody but its owner may touch, without its line end.
 pub(super) fn read(path: &Path) -> Result<Secret<String>, RootKeyError> {
     let failed = |source| RootKeyError::Read { path: path.to_owned(), source };
-    if std::fs::metadata(path).map_err(failed)?.is_dir() {
+    // Asked before opening, because opening a pipe would wait for its other end.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(RootKeyError::NotAFile { path: path.to_owned() });
     }
     let file = File::open(path).map_err(failed)?;
