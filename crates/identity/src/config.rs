@@ -11,6 +11,8 @@ const DAY: u64 = 24 * HOUR;
 pub struct IdentityConfig {
     /// The issuer: an `https` origin without a slash at the end, or `http` on loopback.
     pub issuer: String,
+    /// How pages and authenticator apps call the service.
+    pub service_name: String,
     /// The audience of access tokens for the protected backend.
     pub audience: String,
     /// The audience of access tokens for the admin API.
@@ -45,7 +47,9 @@ pub struct IdentityConfig {
 
 /// Why a text is no issuer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is not an issuer: use an `https` origin without path, query or slash at the end, such as `https://id.example.org`")]
+#[error(
+    "`{0}` is not an issuer: use an `https` origin without path, query or slash at the end, such as `https://id.example.org`"
+)]
 pub struct IssuerError(String);
 
 impl IdentityConfig {
@@ -68,6 +72,7 @@ impl IdentityConfig {
             audience: origin.clone(),
             admin_audience: format!("{origin}/admin"),
             issuer: origin,
+            service_name: "Testudo".into(),
             access_token_lifetime: Duration::from_secs(5 * MINUTE),
             id_token_lifetime: Duration::from_secs(10 * MINUTE),
             refresh_idle: Duration::from_secs(30 * DAY),
@@ -78,8 +83,8 @@ impl IdentityConfig {
             browser_absolute: Duration::from_secs(30 * DAY),
             sign_up: true,
             soft_lock_after: 5,
-            soft_lock_first: Duration::from_secs(MINUTE),
-            soft_lock_longest: Duration::from_secs(HOUR),
+            soft_lock_first: Duration::from_secs(MINUTE / 2),
+            soft_lock_longest: Duration::from_secs(15 * MINUTE),
             second_factor_within: Duration::from_secs(5 * MINUTE),
         })
     }
@@ -91,12 +96,21 @@ mod tests {
 
     #[test]
     fn an_issuer_is_an_origin() {
-        for good in ["https://id.example.org", "https://id.example.org:8443", "http://127.0.0.1:8080", "http://[::1]:1"] {
+        for good in ["https://id.example.org", "https://id.example.org:8443", "http://127.0.0.1:8080", "http://[::1]:1"]
+        {
             assert!(IdentityConfig::new(good).is_ok(), "{good}");
         }
-        for bad in
-            ["", "id", "https://id.example.org/", "https://id.example.org/a", "https://a@id.example.org", "http://id.example.org", "https://ID.example.org", "https://id.example.org:443", "https://id.example.org?x"]
-        {
+        for bad in [
+            "",
+            "id",
+            "https://id.example.org/",
+            "https://id.example.org/a",
+            "https://a@id.example.org",
+            "http://id.example.org",
+            "https://ID.example.org",
+            "https://id.example.org:443",
+            "https://id.example.org?x",
+        ] {
             assert!(IdentityConfig::new(bad).is_err(), "{bad}");
         }
     }
