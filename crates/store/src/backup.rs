@@ -1,0 +1,228 @@
+//! Backup while running, and restore that brings no erased person and no revoked session back.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use testudo_core::{Clock, Event, EventKind, PersonId, Timestamp};
+use testudo_crypto::RootKey;
+use testudo_crypto::digest::Sha256;
+
+use crate::{Place, Store, StoreConfig, Tx, UpkeepError};
+
+const MANIFEST: &str = "manifest.json";
+/// The part of a backup folder with records and journal.
+const DATA: &str = "data";
+/// The part of a backup folder with the keys; to be kept apart from the data.
+const KEYS: &str = "keys";
+/// The largest list of erased people that is read.
+const MOST_LIST: usize = 64 << 20;
+
+/// What a backup holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupManifest {
+    /// The format of the backup.
+    pub format: u32,
+    /// The name of the log.
+    pub origin: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// The entries of the journal that it holds at least.
+    pub journal_size: u64,
+    /// The SHA-256 of each file, in hex, by its path in the backup folder.
+    pub sha256: BTreeMap<String, String>,
+}
+
+/// A person whose key was destroyed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErasedPerson {
+    /// The person.
+    pub person: PersonId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a restore did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RestoreReport {
+    /// The manifest of the backup.
+    pub manifest: BackupManifest,
+    /// How many people were erased again.
+    pub erased: usize,
+    /// Sessions that were issued before this instant are revoked.
+    pub revoked_before: Timestamp,
+}
+
+/// The list of the erased as JSON lines.
+pub fn erased_to_lines(erased: &[ErasedPerson]) -> String {
+    erased.iter().filter_map(|one| serde_json::to_string(one).ok()).map(|line| line + "\n").collect()
+}
+
+/// Reads a list of the erased.
+pub fn erased_from_lines(text: &str) -> Result<Vec<ErasedPerson>, UpkeepError> {
+    if text.len() > MOST_LIST {
+        return Err(UpkeepError::Refused("the list of the erased is larger than 64 MiB".into()));
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let parsed = lines.map(|(number, line)| {
+        serde_json::from_str(line).map_err(|error| {
+            UpkeepError::Refused(format!("line {} of the list of the erased is not valid: {error}", number + 1))
+        })
+    });
+    parsed.collect()
+}
+
+impl Store {
+    /// Copies the store to a folder that does not exist or is empty, while it is in use: `data` and `keys` apart, so
+    /// that they can be kept apart, and a manifest.
+    pub async fn backup(&self, folder: &Path) -> Result<BackupManifest, UpkeepError> {
+        let folder = folder.to_owned();
+        make_empty(&folder)?;
+        let (data, keys) = (folder.join(DATA), folder.join(KEYS));
+        make_empty(&data)?;
+        make_empty(&keys)?;
+        let journal_size = *self.head().borrow();
+        let files = self.core().backend.backup(data, keys).await?;
+        let (origin, made) = (self.core().origin.clone(), self.core().clock.now());
+        let manifest = blocking(move || {
+            let mut sha256 = BTreeMap::new();
+            for path in [&files.data, &files.keys] {
+                let name = path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().into_owned();
+                sha256.insert(name, digest(path)?);
+            }
+            let manifest = BackupManifest { format: 1, origin, made, journal_size, sha256 };
+            let text = serde_json::to_vec_pretty(&manifest).map_err(|error| UpkeepError::Refused(error.to_string()))?;
+            write_new(&folder.join(MANIFEST), &text)?;
+            Ok(manifest)
+        })
+        .await?;
+        let mut tx = Tx::new();
+        let event = Event::new(EventKind::BackupMade, made).detail("journal-size", journal_size.to_string());
+        tx.event(event);
+        self.commit(tx).await?;
+        Ok(manifest)
+    }
+
+    /// Restores a backup into the empty folder of `config` (SQLite), erases everybody on the list once more, and revokes
+    /// every session that was issued before now. Returns the store, ready for use.
+    ///
+    /// Give the newest list of the erased that there is ([`Store::erased`] of the lost store); the list in the backup
+    /// itself is in force anyway.
+    pub async fn restore(
+        backup: &Path,
+        config: &StoreConfig,
+        root: &RootKey,
+        clock: Arc<dyn Clock>,
+        erased: &[ErasedPerson],
+    ) -> Result<(Store, RestoreReport), UpkeepError> {
+        let Place::Sqlite { folder } = &config.place else {
+            return Err(UpkeepError::Refused(
+                "only a folder can be restored into; use the tools of the database".into(),
+            ));
+        };
+        let (from, to) = (backup.to_owned(), folder.clone());
+        let manifest = blocking(move || copy_back(&from, &to)).await?;
+        let store = Store::open(config, root, clock.clone()).await?;
+        let now = clock.now();
+        let known = store.erased().await?;
+        let again: Vec<PersonId> = erased
+            .iter()
+            .map(|one| one.person)
+            .filter(|person| !known.iter().any(|known| known.person == *person))
+            .collect();
+        for part in again.chunks(256) {
+            let mut tx = Tx::new();
+            for person in part {
+                tx.erase_person(*person).event(Event::new(EventKind::PersonErased, now).to(*person));
+            }
+            store.commit(tx).await?;
+        }
+        let mut tx = Tx::new();
+        let before = now.micros().to_string();
+        tx.event(
+            Event::new(EventKind::BackupRestored, now)
+                .detail("made", manifest.made.to_string())
+                .detail("journal-size", manifest.journal_size.to_string())
+                .detail("erased-again", again.len().to_string()),
+        );
+        tx.event(Event::new(EventKind::AllRevoked, now).detail("before", before).detail("cause", "restore"));
+        store.commit(tx).await?;
+        Ok((store, RestoreReport { manifest, erased: again.len(), revoked_before: now }))
+    }
+}
+
+fn copy_back(from: &Path, to: &Path) -> Result<BackupManifest, UpkeepError> {
+    let path = from.join(MANIFEST);
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).map_err(UpkeepError::io("open the manifest", &path))?;
+    file.take(1 << 20).read_to_string(&mut text).map_err(UpkeepError::io("read the manifest", &path))?;
+    let manifest: BackupManifest = serde_json::from_str(&text)
+        .map_err(|error| UpkeepError::Refused(format!("the manifest `{}` is not valid: {error}", path.display())))?;
+    if manifest.format != 1 {
+        return Err(UpkeepError::Refused(format!("the backup has format {}; this program knows 1", manifest.format)));
+    }
+    make_empty(to)?;
+    let parts = [(DATA, crate::sqlite::DATA_FILE), (KEYS, crate::sqlite::KEYS_FILE)];
+    for (part, name) in parts {
+        let source = from.join(part).join(name);
+        let found = digest(&source)?;
+        if manifest.sha256.get(&format!("{part}/{name}")) != Some(&found) {
+            let cause =
+                format!("`{}` is not the file that the manifest describes; use another backup", source.display());
+            return Err(UpkeepError::Refused(cause));
+        }
+    }
+    for (part, name) in parts {
+        let (source, target) = (from.join(part).join(name), to.join(name));
+        std::fs::copy(&source, &target).map_err(UpkeepError::io("copy to", &target))?;
+        let synced = std::fs::File::open(&target).and_then(|file| file.sync_all());
+        synced.map_err(UpkeepError::io("sync", &target))?;
+    }
+    Ok(manifest)
+}
+
+fn make_empty(folder: &Path) -> Result<(), UpkeepError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(UpkeepError::io("make the folder", folder))?;
+    let mut inside = std::fs::read_dir(folder).map_err(UpkeepError::io("read the folder", folder))?;
+    if inside.next().is_some() {
+        return Err(UpkeepError::Refused(format!(
+            "the folder `{}` is not empty; choose another one",
+            folder.display()
+        )));
+    }
+    Ok(())
+}
+
+fn digest(path: &Path) -> Result<String, UpkeepError> {
+    let mut file = std::fs::File::open(path).map_err(UpkeepError::io("open", path))?;
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        let read = file.read(&mut buffer).map_err(UpkeepError::io("read", path))?;
+        let Some(part) = buffer.get(..read).filter(|part| !part.is_empty()) else { break };
+        digest.update(part);
+    }
+    Ok(HEXLOWER.encode(&digest.finish()))
+}
+
+fn write_new(path: &PathBuf, bytes: &[u8]) -> Result<(), UpkeepError> {
+    let written = std::fs::File::create_new(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(UpkeepError::io("write", path))
+}
+
+/// Runs file work off the runtime.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, UpkeepError> + Send + 'static,
+) -> Result<T, UpkeepError> {
+    let stopped = |_| Err(UpkeepError::Refused("the work was interrupted; try again".into()));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(stopped)
+}

@@ -1,0 +1,211 @@
+//! The batched lane: events that announce no change, through a bounded queue, in groups.
+//!
+//! Denials of strangers are folded: one event per peer, control, code and second, with a count. Nothing is dropped: what
+//! cannot be written waits and is tried again, and meanwhile the lane takes nothing more.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use testudo_core::{Control, Event, EventKind, Lane as CoreLane, Outcome};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::backend::Prepared;
+use crate::store::Core;
+use crate::{CommitError, Full, prepare};
+
+/// Events that are committed at once.
+const BATCH: usize = 1_024;
+/// Folded events that wait for the end of their second.
+const MOST_FOLDED: usize = 8_192;
+/// How often folded events are looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// After which a folded event is written whatever the wall clock says.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Between two tries to write.
+const RETRY: Duration = Duration::from_millis(100);
+
+enum Message {
+    Event(Box<Event>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// The entrance of the lane.
+pub(crate) struct Lane {
+    queue: mpsc::Sender<Message>,
+    stalled: Arc<AtomicBool>,
+}
+
+impl Lane {
+    /// Starts the lane on the current runtime.
+    pub fn start(core: Arc<Core>, capacity: usize) -> Lane {
+        let (queue, events) = mpsc::channel(capacity.max(1));
+        let stalled = Arc::new(AtomicBool::new(false));
+        tokio::spawn(run(core, events, stalled.clone()));
+        Lane { queue, stalled }
+    }
+
+    /// Takes an event in, or refuses at once.
+    pub fn append(&self, event: Event) -> Result<(), Full> {
+        if self.stalled.load(Ordering::Acquire) {
+            return Err(Full);
+        }
+        self.queue.try_send(Message::Event(Box::new(event))).map_err(|_| Full)
+    }
+
+    /// Returns when all events that were taken in before are durable.
+    pub async fn flush(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.queue.send(Message::Flush(done)).await.is_ok() {
+            let _ = finished.await;
+        }
+    }
+
+    /// Events that wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Whether the journal cannot be written at present.
+    pub fn stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
+    }
+}
+
+async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<AtomicBool>) {
+    let (mut folded, mut buffer, mut open) = (Folded::default(), Vec::new(), true);
+    while open {
+        let received = events.recv_many(&mut buffer, BATCH);
+        let received = if folded.is_empty() {
+            received.await
+        } else {
+            match tokio::time::timeout(TICK, received).await {
+                Ok(received) => received,
+                Err(_) => usize::MAX,
+            }
+        };
+        open = received != 0;
+        let (mut batch, mut waiting) = (Vec::with_capacity(buffer.len()), Vec::new());
+        for message in buffer.drain(..) {
+            match message {
+                Message::Event(event) => batch.extend(folded.take(*event)),
+                Message::Flush(done) => waiting.push(done),
+            }
+        }
+        if waiting.is_empty() && open && folded.len() < MOST_FOLDED {
+            batch.extend(folded.due(core.clock.now().seconds()));
+        } else {
+            batch.extend(folded.all());
+        }
+        if !batch.is_empty() {
+            write(&core, batch, &stalled).await;
+        }
+        for done in waiting {
+            let _ = done.send(());
+        }
+    }
+}
+
+/// Writes a batch, however long it takes.
+async fn write(core: &Core, batch: Vec<Event>, stalled: &AtomicBool) {
+    let drafts = loop {
+        match prepare::events(core, &batch).await {
+            Ok(drafts) => break drafts,
+            Err(error) => wait(stalled, &error.to_string(), batch.len()).await,
+        }
+    };
+    let count = drafts.len();
+    let prepared = Prepared { ops: Vec::new(), drafts };
+    loop {
+        match core.backend.commit(prepared.clone()).await {
+            Ok(_) => break,
+            Err(CommitError::Invalid(cause)) => {
+                tracing::error!(%cause, count, "a batch of events is not acceptable; this is a mistake in the program");
+                break;
+            }
+            Err(error) => wait(stalled, &error.to_string(), count).await,
+        }
+    }
+    if stalled.swap(false, Ordering::AcqRel) {
+        tracing::warn!("the journal is written again");
+    }
+}
+
+async fn wait(stalled: &AtomicBool, cause: &str, count: usize) {
+    if !stalled.swap(true, Ordering::AcqRel) {
+        tracing::error!(cause, count, "the journal cannot be written; requests are refused until it can");
+    }
+    tokio::time::sleep(RETRY).await;
+}
+
+/// What makes two denials of a stranger one event.
+#[derive(PartialEq, Eq, Hash)]
+struct Fold {
+    kind: EventKind,
+    peer: Option<IpAddr>,
+    control: Option<Control>,
+    code: Option<Cow<'static, str>>,
+    second: i64,
+}
+
+#[derive(Default)]
+struct Folded {
+    events: HashMap<Fold, Event>,
+    since: Option<Instant>,
+}
+
+impl Folded {
+    /// Keeps a denial of a stranger back; gives anything else back at once.
+    fn take(&mut self, event: Event) -> Option<Event> {
+        let stranger = event.outcome == Outcome::Failure && event.actor.person.is_none();
+        if !stranger || event.lane() != CoreLane::Batched {
+            return Some(event);
+        }
+        let fold = Fold {
+            kind: event.kind,
+            peer: event.peer.map(|peer| peer.address),
+            control: event.control,
+            code: event.code.clone(),
+            second: event.at.seconds(),
+        };
+        self.since.get_or_insert_with(Instant::now);
+        let more = event.count;
+        self.events.entry(fold).and_modify(|first| first.count = first.count.saturating_add(more)).or_insert(event);
+        None
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The events whose second is over.
+    fn due(&mut self, now: i64) -> Vec<Event> {
+        if self.since.is_some_and(|since| since.elapsed() > LONGEST_WAIT) {
+            return self.all();
+        }
+        let due = in_order(self.events.extract_if(|fold, _| fold.second < now));
+        if self.events.is_empty() {
+            self.since = None;
+        }
+        due
+    }
+
+    fn all(&mut self) -> Vec<Event> {
+        self.since = None;
+        in_order(self.events.drain())
+    }
+}
+
+fn in_order(events: impl Iterator<Item = (Fold, Event)>) -> Vec<Event> {
+    let mut events: Vec<Event> = events.map(|(_, event)| event).collect();
+    events.sort_by_key(|event| event.at);
+    events
+}

@@ -1,0 +1,244 @@
+//! The one writer: takes what is queued, commits it as a group, and only then answers.
+//!
+//! Each transaction has its own savepoint, so a conflict fails alone. The keys file commits before the data file when
+//! keys are made (an unused key harms nobody) and after it when keys are destroyed (the list of the erased, which is
+//! checked before every use of a key, is in the data file; what a crash leaves is destroyed at the next start).
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, TryRecvError};
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, params};
+use tokio::sync::{oneshot, watch};
+
+use super::apply::{self, Failed, KeyChanges};
+use super::{Connections, Job, read};
+use crate::CommitError;
+use crate::backend::{Prepared, SharedRing};
+use crate::journal::appender::Appender;
+use crate::journal::terms::Tail;
+use crate::tx::Receipt;
+
+/// The most operations and events of a group.
+const GROUP: usize = 1_024;
+
+pub(super) type Answer = oneshot::Sender<Result<Receipt, CommitError>>;
+
+/// What the writer is asked for.
+pub(super) enum Message {
+    Commit(Prepared, Answer),
+    /// A read that must run here, because the database is in memory.
+    Read(Job),
+    Stop,
+}
+
+/// The state of the writer's thread.
+pub(super) struct Writer {
+    pub connections: Connections,
+    pub appender: Appender,
+    pub ring: SharedRing,
+    pub head: watch::Sender<u64>,
+    /// What readers see of the index of the last entries.
+    pub tail: Arc<Mutex<Tail>>,
+    /// Keys of the erased that could not be destroyed yet.
+    pub to_destroy: Vec<[u8; 16]>,
+}
+
+impl Writer {
+    /// Runs until it is stopped or nobody can ask any more.
+    pub fn run(mut self, queue: &Receiver<Message>) {
+        let mut stopped = false;
+        while !stopped {
+            let Ok(first) = queue.recv() else { break };
+            let (mut group, mut jobs, mut weight) = (Vec::new(), Vec::new(), 0);
+            let mut next = Some(first);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Commit(prepared, answer) => {
+                        weight += prepared.ops.len() + prepared.drafts.len();
+                        group.push((prepared, answer));
+                    }
+                    Message::Read(job) => jobs.push(job),
+                    Message::Stop => stopped = true,
+                }
+                if weight < GROUP && !stopped {
+                    next = match queue.try_recv() {
+                        Ok(message) => Some(message),
+                        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+                    };
+                }
+            }
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            for job in jobs {
+                job(&self.connections);
+            }
+        }
+        let _ = self.connections.data.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;");
+        let _ = self.connections.keys.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    fn commit(&mut self, group: Vec<(Prepared, Answer)>) {
+        let (work, answers): (Vec<Prepared>, Vec<Answer>) = group.into_iter().unzip();
+        let mark = self.appender.mark();
+        match self.attempt(work) {
+            Ok(outcomes) => {
+                self.publish();
+                for (outcome, answer) in outcomes.into_iter().zip(answers) {
+                    let _ = answer.send(outcome);
+                }
+            }
+            Err(error) => {
+                let _ = self.connections.data.execute_batch("ROLLBACK");
+                if self.connections.keys.is_autocommit() {
+                    // Nothing is open there.
+                } else {
+                    let _ = self.connections.keys.execute_batch("ROLLBACK");
+                }
+                if !self.appender.take_back(mark) || !size_is(&self.connections.data, self.appender.size()) {
+                    self.read_anew();
+                }
+                let error = unavailable(&error);
+                tracing::warn!(%error, waiting = answers.len(), "a group could not be committed");
+                for answer in answers {
+                    let _ = answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, work: Vec<Prepared>) -> rusqlite::Result<Vec<Result<Receipt, CommitError>>> {
+        self.destroy_keys()?;
+        let ring = self.ring.read().clone();
+        let data = &self.connections.data;
+        data.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let (mut outcomes, mut changes) = (Vec::with_capacity(work.len()), KeyChanges::default());
+        for Prepared { ops, drafts } in work {
+            if !ops.is_empty() {
+                data.prepare_cached("SAVEPOINT step")?.execute([])?;
+                let mut own = KeyChanges::default();
+                match apply_all(&self.connections, ops, &mut own, &changes) {
+                    Ok(()) => changes.join(own),
+                    Err(Failed::Refused(error)) => {
+                        data.prepare_cached("ROLLBACK TO step")?.execute([])?;
+                        data.prepare_cached("RELEASE step")?.execute([])?;
+                        outcomes.push(Err(error));
+                        continue;
+                    }
+                    Err(Failed::Database(error)) => return Err(error),
+                }
+                data.prepare_cached("RELEASE step")?.execute([])?;
+            }
+            let mut receipt = Receipt::default();
+            for draft in &drafts {
+                let appended = self.appender.append(draft, &ring);
+                apply::store(data, &appended)?;
+                receipt.first_seq.get_or_insert(appended.row.seq);
+                receipt.last_seq = Some(appended.row.seq);
+            }
+            outcomes.push(Ok(receipt));
+        }
+        if changes.writes_before() {
+            let keys = &self.connections.keys;
+            keys.execute_batch("BEGIN IMMEDIATE")?;
+            apply::write_keys(keys, &changes)?;
+            keys.execute_batch("COMMIT")?;
+        }
+        data.prepare_cached("COMMIT")?.execute([])?;
+        self.to_destroy.append(&mut changes.erased);
+        if let Err(error) = self.destroy_keys() {
+            // The erasure is durable and in force; the key is destroyed with the next group or at the next start.
+            tracing::error!(%error, "keys of erased people could not be destroyed yet; it is tried again");
+        }
+        Ok(outcomes)
+    }
+
+    fn destroy_keys(&mut self) -> rusqlite::Result<()> {
+        if self.to_destroy.is_empty() {
+            return Ok(());
+        }
+        destroy(&self.connections.keys, &self.to_destroy)?;
+        self.to_destroy.clear();
+        Ok(())
+    }
+
+    /// Shows readers and tails what is durable now.
+    fn publish(&mut self) {
+        let size = self.appender.size();
+        if *self.head.borrow() == size {
+            return;
+        }
+        let current = self.appender.tail();
+        let mut tail = self.tail.lock();
+        if tail.segment == current.segment {
+            let known = tail.pairs.len();
+            tail.pairs.extend(current.pairs.iter().skip(known));
+        } else {
+            tail.clone_from(current);
+        }
+        drop(tail);
+        self.head.send_replace(size);
+    }
+
+    /// After a failed commit nothing in memory is trusted.
+    fn read_anew(&mut self) {
+        match read::appender(&self.connections.data) {
+            Ok(state) => {
+                self.appender = Appender::new(state);
+                self.tail.lock().clone_from(self.appender.tail());
+                self.publish();
+            }
+            Err(error) => tracing::error!(%error, "the state of the journal cannot be read"),
+        }
+    }
+}
+
+/// Destroys person keys: the rows are overwritten, and so is what the write-ahead log holds of them.
+pub(super) fn destroy(keys: &Connection, people: &[[u8; 16]]) -> rusqlite::Result<()> {
+    keys.execute_batch("BEGIN IMMEDIATE")?;
+    let deleted = people.iter().try_for_each(|person| {
+        keys.prepare_cached("DELETE FROM person_key WHERE person = ?1")?.execute(params![person.as_slice()]).map(|_| ())
+    });
+    if let Err(error) = deleted {
+        let _ = keys.execute_batch("ROLLBACK");
+        return Err(error);
+    }
+    keys.execute_batch("COMMIT")?;
+    keys.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+fn apply_all(
+    connections: &Connections,
+    ops: Vec<crate::backend::Op>,
+    own: &mut KeyChanges,
+    group: &KeyChanges,
+) -> Result<(), Failed> {
+    for op in ops {
+        let before = own.created.len();
+        apply::apply(&connections.data, op, own)?;
+        let Some(row) = own.created.get(before) else { continue };
+        let twice = group.created.iter().chain(own.created.iter().take(before)).any(|other| other.person == row.person);
+        let sql = "SELECT 1 FROM person_key WHERE person = ?1";
+        if twice || connections.keys.prepare_cached(sql)?.exists(params![row.person.as_slice()])? {
+            return Err(Failed::Refused(CommitError::Conflict { kind: "person-key" }));
+        }
+    }
+    Ok(())
+}
+
+fn size_is(data: &Connection, size: u64) -> bool {
+    let found = data.query_row("SELECT COALESCE(MAX(seq) + 1, 0) FROM journal", [], |row| row.get::<_, i64>(0));
+    found.is_ok_and(|found| found.cast_unsigned() == size)
+}
+
+fn unavailable(error: &rusqlite::Error) -> CommitError {
+    let cause = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "there is no space left",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program holds a lock on its file",
+        Some(ErrorCode::ReadOnly) => "its file may only be read",
+        Some(ErrorCode::SystemIoFailure) => "the disk failed",
+        _ => return CommitError::Unavailable(error.to_string()),
+    };
+    CommitError::Unavailable(cause.to_owned())
+}

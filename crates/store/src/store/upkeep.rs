@@ -1,0 +1,208 @@
+//! Upkeep of the store: checkpoints, proofs, verification, pruning, key rotation, sweeping, closing.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use testudo_core::{Event, EventKind, PersonId, Timestamp};
+use testudo_crypto::{KeyRing, Purpose, RootKey};
+
+use super::{Core, Store};
+use crate::backend::{CheckpointRow, Op, Prepared, Rewrap};
+use crate::backup::blocking;
+use crate::journal::audit::{self, AuditReport};
+use crate::journal::checkpoint::{self, Checkpoint, parse_checkpoints};
+use crate::journal::proofs;
+use crate::journal::prune::{self, PruneReport, PruneRequest};
+use crate::merkle::Hash;
+use crate::{ErasedPerson, ReadError, RotateError, UpkeepError, prepare};
+
+/// The part of a checkpoint file that is read: its end.
+const MOST_CHECKPOINTS: u64 = 64 << 20;
+/// Person keys that are re-wrapped at once.
+const REWRAP: u32 = 256;
+/// Documents that are swept at once.
+const SWEEP: u32 = 1_000;
+
+impl Core {
+    /// Makes a checkpoint; unless `always`, only when the log grew since the last one.
+    pub async fn checkpoint(&self, always: bool) -> Result<Option<Checkpoint>, UpkeepError> {
+        let mut last = self.checkpoints.lock().await;
+        let size = *self.backend.head().borrow();
+        if !always && (*last == Some(size) || size == 0) {
+            return Ok(None);
+        }
+        let root = proofs::root(self.backend.as_ref(), size).await?;
+        let made = Checkpoint::sign(&self.origin, size, root, self.clock.now(), &self.ring().checkpoint_signer());
+        let row = CheckpointRow { size, note: made.note.clone() };
+        self.backend.commit(Prepared { ops: vec![Op::Checkpoint(row)], drafts: Vec::new() }).await?;
+        if let Some(path) = self.checkpoint_file.clone() {
+            let note = made.note.clone();
+            blocking(move || checkpoint::append(&path, &note)).await?;
+        }
+        *last = Some(size);
+        Ok(Some(made))
+    }
+}
+
+impl Store {
+    /// Makes a checkpoint now, stores it, and appends it to the file outside of the store.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, UpkeepError> {
+        let made = self.core().checkpoint(true).await?;
+        made.ok_or_else(|| UpkeepError::Refused("no checkpoint was made".into()))
+    }
+
+    /// The hashes that prove that the entry at `seq` is in the log when it had `size` entries.
+    pub async fn inclusion_proof(&self, seq: u64, size: u64) -> Result<Vec<Hash>, ReadError> {
+        self.within(size)?;
+        proofs::inclusion(self.core().backend.as_ref(), seq, size).await
+    }
+
+    /// The hashes that prove that the log of `size1` entries is a prefix of the log of `size2` entries.
+    pub async fn consistency_proof(&self, size1: u64, size2: u64) -> Result<Vec<Hash>, ReadError> {
+        self.within(size2)?;
+        proofs::consistency(self.core().backend.as_ref(), size1, size2).await
+    }
+
+    /// The root of the log when it had `size` entries.
+    pub async fn root_at(&self, size: u64) -> Result<Hash, ReadError> {
+        self.within(size)?;
+        proofs::root(self.core().backend.as_ref(), size).await
+    }
+
+    fn within(&self, size: u64) -> Result<(), ReadError> {
+        if size > *self.head().borrow() {
+            return Err(ReadError::Invalid("the log is not that large".into()));
+        }
+        Ok(())
+    }
+
+    /// Verifies the whole log. Against the checkpoints of a file that was kept outside of the store, truncation and
+    /// rollback show; without it, what lies behind the last stored checkpoint is unproven, and the report says so.
+    pub async fn verify(&self, checkpoint_file: Option<&Path>) -> Result<AuditReport, UpkeepError> {
+        let external = match checkpoint_file {
+            None => None,
+            Some(path) => {
+                let path = path.to_owned();
+                let text = blocking(move || read_end(&path)).await?;
+                let parsed = parse_checkpoints(&text);
+                Some(
+                    parsed
+                        .map_err(|error| UpkeepError::Refused(format!("the checkpoint file is not valid: {error}")))?,
+                )
+            }
+        };
+        let (core, ring) = (self.core(), self.core().ring());
+        Ok(audit::verify(core.backend.as_ref(), &ring, &core.origin, external.as_deref()).await?)
+    }
+
+    /// Exports and prunes old entries. Entries that an observer has not dealt with stay.
+    pub async fn prune(&self, request: &PruneRequest) -> Result<PruneReport, UpkeepError> {
+        prune::prune(self.core(), request).await
+    }
+
+    /// Everybody who was erased; to be kept with backups, for [`Store::restore`].
+    pub async fn erased(&self) -> Result<Vec<ErasedPerson>, ReadError> {
+        let rows = self.core().backend.erased().await?;
+        let one = |(person, at)| ErasedPerson { person: PersonId::from_bytes(person), at: Timestamp::from_micros(at) };
+        Ok(rows.into_iter().map(one).collect())
+    }
+
+    /// Deletes documents whose time is over.
+    pub async fn sweep(&self) -> Result<(), UpkeepError> {
+        let before = self.core().clock.now().micros();
+        let ops = vec![Op::Sweep { before, limit: SWEEP }];
+        self.core().backend.commit(Prepared { ops, drafts: Vec::new() }).await?;
+        Ok(())
+    }
+
+    /// Adds a version of a purpose key, under which everything is sealed from now on. What older versions sealed still
+    /// opens. When it is the key of the person keys, those are re-wrapped in the background.
+    pub async fn rotate_keys(&self, purpose: Purpose, root: &RootKey) -> Result<(), RotateError> {
+        let core = self.core();
+        let _one = core.rotations.lock().await;
+        let now = core.clock.now();
+        let ring = core.ring();
+        // Only who holds the root key may change the ring, and the new one must open with the same key.
+        let stored = core.backend.wrapped_ring().await?;
+        let stored = stored.ok_or_else(|| RotateError::RootKey("the key ring is missing".into()))?;
+        KeyRing::unwrap(root, &stored).map_err(|error| RotateError::RootKey(error.to_string()))?;
+        let rotated = ring.rotate(purpose, now).map_err(|_| RotateError::Fixed)?;
+        let event = Event::new(EventKind::KeyRotated, now).on(format!("{purpose:?}"));
+        let drafts = prepare::events(core, &[event]).await?;
+        core.backend.commit(Prepared { ops: vec![Op::Ring(rotated.wrap(root))], drafts }).await?;
+        *core.ring.write() = rotated;
+        *core.day.lock() = None;
+        if purpose == Purpose::PersonKeys {
+            self.resume_rotation();
+        }
+        Ok(())
+    }
+
+    /// Re-wraps person keys that are not under the newest key, in batches, in the background.
+    pub(super) fn resume_rotation(&self) {
+        let core = Arc::downgrade(&self.0.core);
+        tokio::spawn(async move {
+            let mut after = None;
+            while let Some(core) = core.upgrade() {
+                match rewrap(&core, after).await {
+                    Ok(Some(last)) => after = Some(last),
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "person keys could not be re-wrapped; it goes on at the next start");
+                        break;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Writes what waits, makes a last checkpoint, and ends all threads. The store answers nothing afterwards.
+    pub async fn close(&self) -> Result<(), UpkeepError> {
+        self.flush().await;
+        let made = self.core().checkpoint(false).await;
+        self.core().backend.close().await;
+        made.map(|_| ())
+    }
+}
+
+/// Re-wraps one batch; returns the last person of it.
+async fn rewrap(core: &Core, after: Option<[u8; 16]>) -> Result<Option<[u8; 16]>, UpkeepError> {
+    let rows = core.backend.person_keys(after, REWRAP).await?;
+    let Some(last) = rows.last().map(|row| row.person) else { return Ok(None) };
+    let ring = core.ring();
+    let newest = ring.history(Purpose::PersonKeys).last().map(|(version, _)| *version);
+    let mut rewraps = Vec::new();
+    for row in rows.into_iter().filter(|row| version(&row.wrapped) != newest) {
+        let new = ring.rewrap_person_key(PersonId::from_bytes(row.person), &row.wrapped);
+        let new = new.map_err(|error| ReadError::damaged("person-key", error))?;
+        rewraps.push(Rewrap { person: row.person, old: row.wrapped, new });
+    }
+    if !rewraps.is_empty() {
+        core.backend.commit(Prepared { ops: vec![Op::Rewrap(rewraps)], drafts: Vec::new() }).await?;
+    }
+    Ok(Some(last))
+}
+
+/// The key version in the header of an envelope: format, kind, then the version.
+fn version(envelope: &[u8]) -> Option<u32> {
+    let (_, rest) = envelope.split_first_chunk::<2>()?;
+    rest.first_chunk::<4>().map(|version| u32::from_be_bytes(*version))
+}
+
+fn read_end(path: &Path) -> Result<String, UpkeepError> {
+    let mut file = std::fs::File::open(path).map_err(UpkeepError::io("open the checkpoint file", path))?;
+    let failed = || UpkeepError::io("read the checkpoint file", path);
+    let length = file.metadata().map_err(failed())?.len();
+    let skip = length.saturating_sub(MOST_CHECKPOINTS);
+    file.seek(SeekFrom::Start(skip)).map_err(failed())?;
+    let mut bytes = Vec::new();
+    file.take(MOST_CHECKPOINTS).read_to_end(&mut bytes).map_err(failed())?;
+    let text = String::from_utf8(bytes).map_err(|_| UpkeepError::Refused("the checkpoint file is not text".into()))?;
+    if skip == 0 {
+        return Ok(text);
+    }
+    // Begin with the first whole note: the one after the first signature.
+    let start = text.find("\n\u{2014} ").and_then(|at| text.get(at + 1..)?.find("\n\n").map(|end| at + 1 + end + 2));
+    Ok(start.and_then(|start| text.get(start..)).unwrap_or_default().to_owned())
+}
