@@ -50,16 +50,19 @@ impl Algorithm {
         }
     }
 
+    /// The algorithm with this name in `alg`.
+    pub fn from_name(name: &str) -> Option<Algorithm> {
+        [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256].into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
     fn from_header(name: &str) -> Result<Algorithm, JoseError> {
-        match name {
-            "ES256" => Ok(Algorithm::Es256),
-            "EdDSA" => Ok(Algorithm::EdDsa),
-            "RS256" => Ok(Algorithm::Rs256),
-            _ if name.eq_ignore_ascii_case("none") => Err(JoseError::AlgorithmNone),
-            _ if name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("HS")) => {
+        match Algorithm::from_name(name) {
+            Some(algorithm) => Ok(algorithm),
+            None if name.eq_ignore_ascii_case("none") => Err(JoseError::AlgorithmNone),
+            None if name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("HS")) => {
                 Err(JoseError::AlgorithmSymmetric)
             }
-            _ => Err(JoseError::AlgorithmUnknown),
+            None => Err(JoseError::AlgorithmUnknown),
         }
     }
 }

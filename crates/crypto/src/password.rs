@@ -3,6 +3,8 @@
 //! Hashing costs tens of milliseconds and tens of megabytes, so it never runs on a worker: [`HashPool`] bounds both,
 //! and says [`HashError::Full`] instead of letting a flood of sign-ins grow the memory.
 
+use testudo_core::Fault;
+
 pub(crate) mod argon2id;
 mod bcrypt;
 pub(crate) mod phc;
@@ -82,6 +84,17 @@ pub enum HashError {
     /// The stored hash does not parse.
     #[error("the stored password hash is unusable: {0}")]
     Stored(#[from] PhcError),
+}
+
+impl HashError {
+    /// Whose fault it is.
+    pub const fn fault(self) -> Fault {
+        match self {
+            HashError::Full | HashError::Stopped => Fault::Dependency,
+            HashError::TooLong => Fault::Client,
+            HashError::Stored(_) => Fault::Bug,
+        }
+    }
 }
 
 /// What became of a password check.

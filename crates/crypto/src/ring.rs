@@ -101,7 +101,9 @@ impl KeyRing {
         Ok(KeyRing(Arc::new(purposes)))
     }
 
-    /// A ring without an old version: what only that version sealed never opens again.
+    /// A ring without an old version: what only that version sealed never opens again. Before a version of
+    /// [`Purpose::PersonKeys`] is forgotten, every person's key must have been re-wrapped; before one of
+    /// [`Purpose::DayKeys`], the days that it sealed must be past retention.
     pub fn forget(&self, purpose: Purpose, version: u32) -> Result<KeyRing, KeyRingError> {
         let held = self.versions(purpose).iter().any(|held| held.number == version);
         if !held || self.newest(purpose).number == version {

@@ -60,10 +60,10 @@ pub enum RootKeyError {
         path: PathBuf,
     },
     /// Not 32 bytes in base64url.
-    #[error("a root key is 43 characters of base64url without padding (32 bytes)")]
+    #[error("a root key is 43 characters of base64url without padding (32 random bytes)")]
     Malformed,
     /// The bytes are all the same.
-    #[error("the root key is not random: make one with `testudo keys new-root`")]
+    #[error("the root key is not random: use 32 bytes from a random generator")]
     NotRandom,
     /// The settings for the passphrase don't parse or are out of bounds.
     #[error("the passphrase settings are damaged: restore them from a backup")]

@@ -91,6 +91,42 @@ pub enum JoseError {
     PayloadNotObject,
 }
 
+impl JoseError {
+    /// A short name of the cause that never changes, for events and metrics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            JoseError::TooLarge => "too-large",
+            JoseError::Parts => "parts",
+            JoseError::Base64(_) => "base64",
+            JoseError::HeaderJson(_) => "header-json",
+            JoseError::HeaderNotObject => "header-not-object",
+            JoseError::MemberType(_) => "member-type",
+            JoseError::AlgorithmMissing => "algorithm-missing",
+            JoseError::AlgorithmNone => "algorithm-none",
+            JoseError::AlgorithmSymmetric => "algorithm-symmetric",
+            JoseError::AlgorithmUnknown => "algorithm-unknown",
+            JoseError::AlgorithmMismatch => "algorithm-mismatch",
+            JoseError::TypeMissing => "type-missing",
+            JoseError::TypeMismatch => "type-mismatch",
+            JoseError::KidMissing => "kid-missing",
+            JoseError::KidMalformed => "kid-malformed",
+            JoseError::KidUnknown => "kid-unknown",
+            JoseError::Jku => "jku",
+            JoseError::X5u => "x5u",
+            JoseError::X5c => "x5c",
+            JoseError::JwkForbidden => "jwk-forbidden",
+            JoseError::JwkMismatch => "jwk-mismatch",
+            JoseError::Crit => "crit",
+            JoseError::B64 => "b64",
+            JoseError::Zip => "zip",
+            JoseError::Key(_) => "key",
+            JoseError::Signature => "signature",
+            JoseError::PayloadJson(_) => "payload-json",
+            JoseError::PayloadNotObject => "payload-not-object",
+        }
+    }
+}
+
 /// Why a key is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum JwkError {

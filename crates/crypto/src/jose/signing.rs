@@ -73,9 +73,13 @@ impl SigningKey {
         self.public.clone()
     }
 
-    /// A compact JWS with `alg`, `kid` and `typ` over the claims, which must be one JSON object.
+    /// A compact JWS with `alg`, `kid` and `typ` (none if it is empty) over the claims, which must be one JSON object.
     pub fn sign(&self, typ: &str, claims_json: &[u8]) -> String {
-        let header = json!({ "alg": self.algorithm().name(), "kid": self.kid(), "typ": typ });
+        let (alg, kid) = (self.algorithm().name(), self.kid());
+        let header = match typ {
+            "" => json!({ "alg": alg, "kid": kid }),
+            typ => json!({ "alg": alg, "kid": kid, "typ": typ }),
+        };
         self.sign_raw(header.to_string().as_bytes(), claims_json)
     }
 

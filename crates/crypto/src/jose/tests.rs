@@ -110,6 +110,30 @@ fn signing_and_verifying_agree() {
 }
 
 #[test]
+fn an_empty_type_is_none() {
+    let key = es256();
+    let token = key.sign("", b"{}");
+    assert_eq!(parse_header(token.as_bytes()).unwrap().typ, None);
+    assert!(verify(token.as_bytes(), &set(&key), &UNTYPED).is_ok());
+}
+
+#[test]
+fn keys_are_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<(SigningKey, PublicKey, KeySet)>();
+    shared::<(crate::KeyRing, crate::DataKey, crate::RootKey, crate::CheckpointSigner)>();
+    shared::<crate::password::HashPool>();
+}
+
+#[test]
+fn codes_are_short_names() {
+    assert_eq!(JoseError::AlgorithmNone.code(), "algorithm-none");
+    assert_eq!(JoseError::X5u.code(), "x5u");
+    assert_eq!(JoseError::B64.code(), "b64");
+    assert_eq!(JoseError::Key(JwkError::Roca).code(), "key");
+}
+
+#[test]
 fn debug_shows_no_key() {
     let seed = [&HEXLOWER.decode(b"302e020100300506032b657004220420").unwrap()[..], &[7; 32]].concat();
     let key = SigningKey::from_secret_bytes(&seed).unwrap();

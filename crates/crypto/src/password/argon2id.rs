@@ -66,3 +66,43 @@ impl Drop for Memory {
         self.wipe();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const SMALL: Params = Params { memory_kib: 64, passes: 1, lanes: 1 };
+
+    fn clean(memory: &Memory) -> bool {
+        memory.blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0))
+    }
+
+    #[test]
+    fn memory_is_wiped_and_shrinks() {
+        let mut memory = Memory::default();
+        memory.hash(b"password", b"somesalt", Params { memory_kib: 256, ..SMALL }, &mut [0; 32]).unwrap();
+        assert!(!clean(&memory));
+        memory.shrink_to(SMALL);
+        assert_eq!(memory.blocks.len(), 64);
+        memory.wipe();
+        assert!(clean(&memory));
+    }
+
+    #[test]
+    fn parameters_out_of_bounds_are_refused_before_memory_is_taken() {
+        let mut memory = Memory::default();
+        for params in [
+            Params { memory_kib: Params::MAX_MEMORY_KIB + 1, ..SMALL },
+            Params { memory_kib: u32::MAX, ..SMALL },
+            Params { passes: 0, ..SMALL },
+            Params { lanes: 9, ..SMALL },
+            Params { lanes: u32::MAX, ..SMALL },
+            Params { memory_kib: Params::MAX_MEMORY_KIB, passes: 5, lanes: 1 },
+        ] {
+            assert!(memory.hash(b"password", b"somesalt", params, &mut [0; 32]).is_err(), "{params:?}");
+        }
+        assert!(memory.blocks.is_empty());
+    }
+}

@@ -141,6 +141,30 @@ async fn jobs_of_callers_who_left_are_skipped() {
     assert!(start.elapsed() < one * 30, "{:?} for 1 of 61 jobs, one takes {one:?}", start.elapsed());
 }
 
+#[tokio::test]
+async fn an_unknown_person_costs_what_a_wrong_password_costs() {
+    let pool = HashPool::new(1, 4);
+    let hash = pool.hash(secret("password123")).await.unwrap();
+    let (mut wrong, mut unknown) = (Duration::MAX, Duration::MAX);
+    for _ in 0..8 {
+        let start = Instant::now();
+        assert_eq!(verify(&pool, "password124", &hash).await, Verified::NO);
+        wrong = wrong.min(start.elapsed());
+        let start = Instant::now();
+        assert_eq!(pool.verify(secret("password124"), None).await, Ok(Verified::NO));
+        unknown = unknown.min(start.elapsed());
+    }
+    let ratio = unknown.as_secs_f64() / wrong.as_secs_f64();
+    assert!((0.7..1.4).contains(&ratio), "{unknown:?} against {wrong:?}");
+}
+
+#[test]
+fn faults_decide_the_status() {
+    assert_eq!(HashError::Full.fault().status(), 503);
+    assert_eq!(HashError::TooLong.fault().status(), 400);
+    assert_eq!(HashError::Stored(PhcError::Malformed).fault().status(), 500);
+}
+
 #[test]
 fn memory_is_reused_shrunk_and_wiped() {
     let mut memory = Memory::default();

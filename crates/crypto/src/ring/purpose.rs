@@ -63,6 +63,11 @@ impl Purpose {
         }
     }
 
+    /// The purpose with this name.
+    pub fn from_name(name: &str) -> Option<Purpose> {
+        Purpose::ALL.into_iter().find(|purpose| purpose.name() == name)
+    }
+
     /// Its number in envelopes and in the wrapped ring.
     pub(crate) const fn number(self) -> u8 {
         match self {

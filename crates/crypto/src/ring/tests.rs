@@ -71,6 +71,8 @@ fn purposes_have_keys_of_their_own() {
     assert_eq!(ring.open(Purpose::Journal, &PLACE, &sealed).unwrap_err(), wrong);
     let macs: std::collections::BTreeSet<_> = Purpose::ALL.iter().map(|p| ring.mac(*p, b"data")).collect();
     assert_eq!(macs.len(), Purpose::ALL.len());
+    assert!(Purpose::ALL.iter().all(|purpose| Purpose::from_name(purpose.name()) == Some(*purpose)));
+    assert_eq!(Purpose::from_name("Records"), None);
     let numbers: Vec<_> = Purpose::ALL.iter().map(|purpose| purpose.number()).collect();
     assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
 }
