@@ -1,4 +1,5 @@
-//! SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869) and comparison in constant time.
+//! SHA-256 (FIPS 180-4), HMAC (RFC 2104) with SHA-256 and, for one-time codes, SHA-1; HKDF (RFC 5869); comparison in
+//! constant time.
 
 use std::fmt;
 
@@ -46,17 +47,15 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-/// HMAC-SHA-1, for one-time passwords only (RFC 4226): authenticator apps speak nothing else.
-pub fn hmac_sha1(key: &[u8], data: &[u8]) -> [u8; 20] {
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
-    let mut array = [0; 20];
-    array.iter_mut().zip(hmac::sign(&key, data).as_ref()).for_each(|(to, from)| *to = *from);
-    array
-}
-
 /// HMAC-SHA-256. For many messages under one key, [`KeyRing::mac`](crate::KeyRing::mac) keeps the key expanded.
 pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     to_array(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref())
+}
+
+/// HMAC-SHA-1, only for the one-time codes of RFC 4226 and 6238: authenticator apps know no other algorithm reliably, and the
+/// collisions of SHA-1 do not reach HMAC.
+pub fn hmac_sha1(key: &[u8], data: &[u8]) -> [u8; 20] {
+    to_array(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key), data).as_ref())
 }
 
 /// HKDF-SHA-256: fills `out` from the input key material; `false` (and `out` unusable) if `out` is longer than
@@ -83,9 +82,9 @@ impl hkdf::KeyType for Length {
     }
 }
 
-/// A 32-byte output as an array; both algorithms of this file have that length.
-fn to_array(bytes: &[u8]) -> [u8; 32] {
-    let mut array = [0; 32];
+/// An output as an array; `N` is the length that the algorithm has.
+fn to_array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut array = [0; N];
     array.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     array
 }
@@ -104,6 +103,12 @@ mod tests {
         pieces.update(b"a");
         pieces.update(b"bc");
         assert_eq!(HEXLOWER.encode(&pieces.finish()), expected);
+    }
+
+    #[test]
+    fn hmac_sha1_of_rfc_2202() {
+        let mac = hmac_sha1(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(HEXLOWER.encode(&mac), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
     }
 
     #[test]
