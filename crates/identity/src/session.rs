@@ -118,6 +118,9 @@ pub struct Session {
     pub address: Option<String>,
     /// The browser that it began in.
     pub user_agent: Option<String>,
+    /// The person's epoch when it was written; when hers is another, all sessions ended in between.
+    #[serde(default)]
+    pub epoch: u32,
 }
 
 impl Document for Session {

@@ -1,0 +1,124 @@
+//! The first administrator: whoever can read what the server prints at its first start.
+//!
+//! While there is no owner, a random token of 256 bits lets its holder make the owner's account, once, within a day. Only
+//! its hash is kept, so each start makes a new one and the one before is void. The owner signs in with a password at
+//! first and must enrol a second factor before the admin API takes her.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use testudo_core::{EventKind, Secret, Timestamp};
+use testudo_crypto::random;
+use testudo_store::{CommitError, Document, Key, Tx};
+
+use super::browser::NewSession;
+use super::person::{BY_ROLE, OWNER, Person};
+use super::sealed::TokenHash;
+use super::sign_in::actor;
+use super::sign_up::{FormFault, SignUpForm};
+use crate::{Amr, Context, Identity, IdentityError};
+
+/// How long a token is good.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// There is at most one token.
+const KEY: &str = "owner";
+
+/// The token that waits, as its hash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Enrolment {
+    token: TokenHash,
+    created: Timestamp,
+    expires: Timestamp,
+}
+
+impl Document for Enrolment {
+    const KIND: &'static str = "enrolment";
+
+    fn id(&self) -> Key {
+        Key::from(KEY)
+    }
+
+    fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.expires)
+    }
+}
+
+/// What came of an enrolment.
+#[derive(Debug)]
+pub enum EnrolOutcome {
+    /// The owner exists and is signed in; a second factor comes next.
+    Enrolled(NewSession),
+    /// The form can't be accepted.
+    Invalid(Vec<FormFault>),
+    /// Somebody has this user name.
+    NameTaken,
+    /// The token is wrong, used or too old.
+    Refused,
+}
+
+impl Identity {
+    /// A new token for the first administrator, or nothing when there is an owner already. The token before is void.
+    pub async fn enrolment_token(&self, ctx: &Context) -> Result<Option<Secret<String>>, IdentityError> {
+        if self.store.find::<Person>(BY_ROLE, OWNER.as_bytes()).await?.is_empty() {
+            self.renew_enrolment_token(ctx).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A new token whether or not there is an owner: for whoever has the machine and lost every owner's account.
+    pub async fn renew_enrolment_token(&self, ctx: &Context) -> Result<Secret<String>, IdentityError> {
+        let token = random::token();
+        let waiting = Enrolment { token: TokenHash::of_new(&token), created: ctx.now, expires: ctx.now.plus(LIFETIME) };
+        let mut tx = Tx::new();
+        tx.put(&waiting);
+        tx.event(ctx.event(EventKind::AdminActed).detail("act", "enrolment-token-made"));
+        self.store.commit(tx).await?;
+        Ok(token)
+    }
+
+    /// Whether a token could be used now; the page asks before it shows a form.
+    pub async fn enrolment_is_open(&self, ctx: &Context) -> Result<bool, IdentityError> {
+        Ok(self.store.get::<Enrolment>(KEY).await?.is_some_and(|stored| ctx.now < stored.document.expires))
+    }
+
+    /// Makes the owner's account for the token.
+    pub async fn enrol(&self, token: &str, form: SignUpForm, ctx: &Context) -> Result<EnrolOutcome, IdentityError> {
+        let waiting = self.store.get::<Enrolment>(KEY).await?;
+        let matches = |waiting: &Enrolment| {
+            ctx.now < waiting.expires && TokenHash::of(token.trim()).is_some_and(|shown| shown == waiting.token)
+        };
+        let Some(waiting) = waiting.filter(|stored| matches(&stored.document)) else {
+            let mut tx = Tx::new();
+            let event = ctx.event(EventKind::AdminActed).detail("act", "owner-enrolment");
+            tx.event(event.failed(testudo_core::Control::Authentication, "wrong-enrolment-token"));
+            self.store.commit(tx).await?;
+            return Ok(EnrolOutcome::Refused);
+        };
+        let form = match form.check(&self.config.service_name) {
+            Ok(form) => form,
+            Err(faults) => return Ok(EnrolOutcome::Invalid(faults)),
+        };
+        let phc = self.hash(form.password.clone()).await?;
+        let mut person = self.new_person(&form, phc, ctx);
+        person.roles.insert(OWNER.to_owned());
+        let mut tx = Tx::new();
+        tx.delete::<Enrolment>(KEY, Some(waiting.version));
+        tx.create_person(person.id);
+        tx.insert(&person);
+        let by = actor(person.id);
+        tx.event(ctx.event(EventKind::PersonCreated).by(by.clone()).personal("username", person.username()));
+        tx.event(ctx.event(EventKind::RoleGranted).by(by).to(person.id).detail("role", OWNER));
+        let started = self.start_session(&mut tx, &person, vec![Amr::Pwd], ctx);
+        match self.store.commit(tx).await {
+            Ok(_) => Ok(EnrolOutcome::Enrolled(started)),
+            Err(CommitError::Duplicate { .. }) => Ok(EnrolOutcome::NameTaken),
+            Err(CommitError::Conflict { .. } | CommitError::NotFound) => Ok(EnrolOutcome::Refused),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

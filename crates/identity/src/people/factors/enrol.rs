@@ -1,0 +1,211 @@
+//! Enrolling, confirming, renewing and removing second factors.
+//!
+//! A new secret does nothing until a code of it was shown: a person who scanned it wrongly does not lock herself out.
+//! Whoever holds an open session must not put her own app on somebody's account, so enrolment asks for a sign-in within
+//! the last quarter of an hour, and replacing or removing an app asks for a code of the one in use.
+
+use std::time::Duration;
+
+use testudo_core::{Control, EventKind, Secret};
+use testudo_store::{Stored, Tx};
+
+use super::{RecoveryCode, RecoveryCodes, Totp};
+use crate::people::browser::{NewSession, who};
+use crate::people::second_factor::{amr_name, check};
+use crate::people::sign_in::TRIES;
+use crate::{Amr, Context, Identity, IdentityError, SignedIn};
+
+/// How fresh a sign-in must be to enrol a factor.
+const FRESH: Duration = Duration::from_secs(15 * 60);
+/// How long a secret waits for its first code.
+const UNCONFIRMED: Duration = Duration::from_secs(15 * 60);
+
+/// A secret to put into an authenticator app, shown once.
+#[derive(Clone, Debug)]
+pub struct TotpEnrolment {
+    /// The secret in base32, to type.
+    pub secret: Secret<String>,
+    /// The `otpauth://` URI, to scan.
+    pub uri: Secret<String>,
+}
+
+/// What came of the first code.
+#[derive(Debug)]
+pub enum ConfirmOutcome {
+    /// The app is in use, the session is raised, and these are the recovery codes, shown once.
+    Enrolled {
+        /// The session with its new cookie.
+        session: NewSession,
+        /// The codes.
+        codes: Vec<RecoveryCode>,
+    },
+    /// The code was not right; another may be tried with the same secret.
+    Refused(TotpEnrolment),
+    /// No secret is waiting: begin again.
+    NotBegun,
+}
+
+/// What came of a change to a factor.
+#[derive(Clone, Debug)]
+pub enum FactorOutcome<T> {
+    /// It is done.
+    Done(T),
+    /// The code was not accepted.
+    Refused,
+    /// There is an app in use already, or none.
+    NotApplicable,
+    /// The sign-in is too old: sign in again.
+    SignInAgain,
+}
+
+impl Identity {
+    /// Makes a secret for an authenticator app, which is not in use before [`Identity::confirm_totp`]. Asking again
+    /// within a quarter of an hour shows the same secret.
+    pub async fn begin_totp(
+        &self,
+        signed_in: &SignedIn,
+        ctx: &Context,
+    ) -> Result<FactorOutcome<TotpEnrolment>, IdentityError> {
+        for _ in 0..TRIES {
+            let Some(Stored { document: mut person, version }) = self.person(signed_in.person).await? else {
+                return Err(IdentityError::NotFound("person"));
+            };
+            if person.has_second_factor() {
+                return Ok(FactorOutcome::NotApplicable);
+            }
+            if ctx.now.since(signed_in.auth_time) > FRESH {
+                return Ok(FactorOutcome::SignInAgain);
+            }
+            let waiting = person.factors.unconfirmed.as_ref();
+            if let Some(totp) = waiting.filter(|totp| ctx.now.since(totp.created()) <= UNCONFIRMED) {
+                return Ok(FactorOutcome::Done(self.shown(totp, person.username())));
+            }
+            let totp = Totp::generate(ctx.now);
+            let shown = self.shown(&totp, person.username());
+            person.factors.unconfirmed = Some(totp);
+            person.updated = ctx.now;
+            let mut tx = Tx::new();
+            tx.update(&person, version);
+            tx.event(ctx.event(EventKind::PersonChanged).by(who(signed_in)).detail("change", "totp-begun"));
+            if self.committed(tx).await? {
+                return Ok(FactorOutcome::Done(shown));
+            }
+        }
+        Err(IdentityError::Contention)
+    }
+
+    /// Takes the app into use with its first code, which also raises the session.
+    pub async fn confirm_totp(
+        &self,
+        cookie: Option<&str>,
+        code: &str,
+        ctx: &Context,
+    ) -> Result<ConfirmOutcome, IdentityError> {
+        for _ in 0..TRIES {
+            let Some((session, Stored { document: mut person, version })) = self.session_of(cookie, ctx).await? else {
+                return Ok(ConfirmOutcome::NotBegun);
+            };
+            let waiting = person.factors.unconfirmed.take();
+            let live =
+                waiting.filter(|totp| ctx.now.since(totp.created()) <= UNCONFIRMED && !person.has_second_factor());
+            let Some(mut totp) = live else { return Ok(ConfirmOutcome::NotBegun) };
+            let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).take(16).collect();
+            if !totp.spend(&digits, ctx.now) {
+                let shown = self.shown(&totp, person.username());
+                let mut tx = Tx::new();
+                let by = testudo_core::Actor { person: Some(person.id), ..testudo_core::Actor::default() };
+                tx.event(ctx.event(EventKind::FactorEnrolled).failed(Control::Mfa, "wrong-code").by(by));
+                self.store.commit(tx).await?;
+                return Ok(ConfirmOutcome::Refused(shown));
+            }
+            let (recovery, codes) = RecoveryCodes::generate(person.id);
+            person.factors.totp = Some(totp);
+            person.factors.recovery = recovery;
+            person.updated = ctx.now;
+            let mut tx = Tx::new();
+            let session = self.raise_session(&mut tx, session, &person, &[Amr::Otp, Amr::Mfa], ctx);
+            tx.update(&person, version);
+            tx.event(ctx.event(EventKind::FactorEnrolled).by(who(&session.who)).detail("factor", "totp"));
+            tx.event(ctx.event(EventKind::StepUpDone).by(who(&session.who)));
+            if self.committed(tx).await? {
+                return Ok(ConfirmOutcome::Enrolled { session, codes });
+            }
+        }
+        Err(IdentityError::Contention)
+    }
+
+    /// Removes the app and the recovery codes, for a code of either.
+    pub async fn remove_totp(
+        &self,
+        signed_in: &SignedIn,
+        code: &str,
+        ctx: &Context,
+    ) -> Result<FactorOutcome<()>, IdentityError> {
+        for _ in 0..TRIES {
+            let Some(Stored { document: mut person, version }) = self.person(signed_in.person).await? else {
+                return Err(IdentityError::NotFound("person"));
+            };
+            if !person.has_second_factor() {
+                return Ok(FactorOutcome::NotApplicable);
+            }
+            let event = ctx.event(EventKind::FactorRemoved).by(who(signed_in)).detail("factor", "totp");
+            let mut tx = Tx::new();
+            let outcome = match check(&mut person, true, code, &self.rule(), ctx) {
+                Ok(way) => {
+                    person.factors = super::super::person::Factors::default();
+                    tx.event(event.detail("amr", amr_name(way)));
+                    FactorOutcome::Done(())
+                }
+                Err(refused) => {
+                    tx.event(event.failed(Control::Mfa, refused));
+                    FactorOutcome::Refused
+                }
+            };
+            tx.update(&person, version);
+            if self.committed(tx).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(IdentityError::Contention)
+    }
+
+    /// Replaces the recovery codes, for a code of the app.
+    pub async fn renew_recovery_codes(
+        &self,
+        signed_in: &SignedIn,
+        code: &str,
+        ctx: &Context,
+    ) -> Result<FactorOutcome<Vec<RecoveryCode>>, IdentityError> {
+        for _ in 0..TRIES {
+            let Some(Stored { document: mut person, version }) = self.person(signed_in.person).await? else {
+                return Err(IdentityError::NotFound("person"));
+            };
+            if !person.has_second_factor() {
+                return Ok(FactorOutcome::NotApplicable);
+            }
+            let event = ctx.event(EventKind::FactorEnrolled).by(who(signed_in)).detail("factor", "recovery-codes");
+            let mut tx = Tx::new();
+            let outcome = match check(&mut person, true, code, &self.rule(), ctx) {
+                Ok(_) => {
+                    let (recovery, codes) = RecoveryCodes::generate(person.id);
+                    person.factors.recovery = recovery;
+                    tx.event(event);
+                    FactorOutcome::Done(codes)
+                }
+                Err(refused) => {
+                    tx.event(event.failed(Control::Mfa, refused));
+                    FactorOutcome::Refused
+                }
+            };
+            tx.update(&person, version);
+            if self.committed(tx).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(IdentityError::Contention)
+    }
+
+    fn shown(&self, totp: &Totp, account: &str) -> TotpEnrolment {
+        TotpEnrolment { secret: totp.secret().clone(), uri: totp.uri(&self.config.service_name, account) }
+    }
+}

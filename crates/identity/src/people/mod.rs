@@ -1,0 +1,39 @@
+//! Who somebody is: accounts, passwords, second factors and browser sessions.
+//!
+//! The trip of a sign-in: [`Identity::sign_in`] (`sign_in.rs`) takes a name and a password; when a code is due, a half
+//! sign-in (`pending.rs`) waits for [`Identity::second_factor`]; then a session begins (`browser.rs`). What people and
+//! administrators change lies in `account.rs`, `factors/` and `admin.rs`.
+//!
+//! [`Identity::sign_in`]: crate::Identity::sign_in
+//! [`Identity::second_factor`]: crate::Identity::second_factor
+
+mod account;
+mod admin;
+mod browser;
+mod enrolment;
+mod factors;
+mod hashing;
+mod known;
+mod passwords;
+mod pending;
+mod person;
+mod sealed;
+mod second_factor;
+mod sign_in;
+mod sign_up;
+mod soft_lock;
+#[cfg(test)]
+mod tests;
+mod username;
+
+pub use account::NewPasswordOutcome;
+pub use admin::{AdminError, ImportedPerson, NewPerson};
+pub use browser::{NewSession, SessionView};
+pub use enrolment::EnrolOutcome;
+pub use factors::{ConfirmOutcome, FactorOutcome, RecoveryCode, TotpEnrolment};
+pub use passwords::PasswordFault;
+pub use person::{OWNER, Person, PersonState};
+pub use second_factor::SecondFactorOutcome;
+pub use sign_in::SignInOutcome;
+pub use sign_up::{FormFault, SignUpForm, SignUpOutcome};
+pub use username::{Username, UsernameError};

@@ -1,0 +1,60 @@
+//! Changing passwords.
+
+use super::{ADA, House, PASSWORD, refused, secret};
+use crate::{NewPasswordOutcome, PasswordFault, SignInOutcome};
+
+const NEW: &str = "quiet rivers carry boats";
+
+#[tokio::test]
+async fn a_new_password_ends_the_other_sessions_and_keeps_this_one() {
+    let house = House::with_ada().await;
+    let here = house.sign_in(ADA, PASSWORD).await;
+    let there = house.sign_in(ADA, PASSWORD).await;
+    let cookie = Some(here.cookie.expose().as_str());
+    let before = house.events().await.len();
+    let outcome = house.identity.change_password(cookie, secret(PASSWORD), secret(NEW), &house.ctx()).await.unwrap();
+    let NewPasswordOutcome::Changed(session) = outcome else { panic!("not changed: {outcome:?}") };
+    assert_eq!(house.story(before).await, ["session.revoked", "password.changed"]);
+    assert_eq!(session.who.session, here.who.session);
+    assert!(house.is_signed_in(&session.cookie).await);
+    assert!(!house.is_signed_in(&here.cookie).await);
+    assert!(!house.is_signed_in(&there.cookie).await);
+    assert!(refused(&house.try_password(ADA, PASSWORD).await));
+    house.sign_in(ADA, NEW).await;
+}
+
+#[tokio::test]
+async fn the_current_password_is_needed_and_the_new_one_must_be_good() {
+    let house = House::with_ada().await;
+    let here = house.sign_in(ADA, PASSWORD).await;
+    let cookie = Some(here.cookie.expose().as_str());
+    let change = |current: &'static str, new: &'static str| {
+        let (identity, ctx) = (house.identity.clone(), house.ctx());
+        async move { identity.change_password(cookie, secret(current), secret(new), &ctx).await.unwrap() }
+    };
+    assert!(matches!(change(PASSWORD, "short").await, NewPasswordOutcome::Invalid(PasswordFault::TooShort)));
+    for _ in 0..5 {
+        assert!(matches!(change("not the password", NEW).await, NewPasswordOutcome::Refused));
+    }
+    assert!(
+        matches!(change(PASSWORD, NEW).await, NewPasswordOutcome::Refused),
+        "a thief of the session can't guess on"
+    );
+    house.wait(30);
+    assert!(matches!(change(PASSWORD, NEW).await, NewPasswordOutcome::Changed(_)));
+    assert!(matches!(change(NEW, PASSWORD).await, NewPasswordOutcome::Expired), "the old cookie");
+}
+
+#[tokio::test]
+async fn a_new_password_makes_all_browsers_strangers() {
+    let house = House::with_ada().await;
+    let here = house.sign_in(ADA, PASSWORD).await;
+    let cookie = Some(here.cookie.expose().as_str());
+    house.identity.change_password(cookie, secret(PASSWORD), secret(NEW), &house.ctx()).await.unwrap();
+    for _ in 0..5 {
+        house.try_password(ADA, "not the password").await;
+    }
+    assert!(refused(&house.try_from(&here.known, NEW).await));
+    house.wait(30);
+    assert!(matches!(house.try_password(ADA, NEW).await, SignInOutcome::SignedIn(_)));
+}
