@@ -124,7 +124,7 @@ impl Identity {
         let person =
             self.store.get::<Person>(code.person).await.map_err(IdentityError::from)?.ok_or_else(over)?.document;
         let same_epoch = session.document.epoch == person.epoch;
-        if session.document.state != SessionState::Active || !same_epoch || person.state() == PersonState::Locked {
+        if session.document.state != SessionState::Active || !same_epoch || person.state() != PersonState::Active {
             return Err(over());
         }
         Ok((session, person))

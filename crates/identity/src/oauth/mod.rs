@@ -27,6 +27,8 @@ mod refresh_token;
 mod revoke;
 mod scope;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod token;
 mod userinfo;
 

@@ -74,13 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::unwrap_used)]
     fn a_token_is_read_back_and_no_other_is() {
         let ring = KeyRing::generate(Timestamp::EPOCH);
         let token = RefreshToken { family: FamilyId::from_bytes([7; 16]), generation: 3 };
         let text = token.write(&ring);
         assert_eq!(RefreshToken::read(text.expose(), &ring), Some(token));
         assert_eq!(RefreshToken::read(text.expose(), &KeyRing::generate(Timestamp::EPOCH)), None);
-        let rotated = ring.rotate(Purpose::Tickets, Timestamp::EPOCH);
+        let rotated = ring.rotate(Purpose::Tickets, Timestamp::EPOCH).unwrap();
         assert_eq!(RefreshToken::read(text.expose(), &rotated), Some(token), "a rotated key still reads");
     }
 

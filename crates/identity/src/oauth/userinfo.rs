@@ -29,7 +29,7 @@ impl Identity {
         }
         let id = caller.person.ok_or_else(refused)?;
         let person = self.store.get::<Person>(id).await.map_err(IdentityError::from)?.ok_or_else(refused)?.document;
-        if person.state() == PersonState::Locked {
+        if person.state() != PersonState::Active {
             return Err(refused());
         }
         let mut claims = profile_claims(&person, &caller.scopes);
