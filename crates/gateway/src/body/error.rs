@@ -1,0 +1,74 @@
+//! Why a body broke off.
+
+use testudo_core::Fault;
+
+use crate::framing::MalformedCode;
+
+/// Why a body broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The caller's chunks or trailers are malformed.
+    #[error("the body is malformed: {}", .0.text())]
+    Malformed(MalformedCode),
+    /// The caller sends slower than the minimum rate.
+    #[error("the body arrives too slowly; send it faster")]
+    TooSlow,
+    /// The caller did not finish in time.
+    #[error("the body did not arrive in time; send it in smaller parts")]
+    Deadline,
+    /// The caller went away within the body.
+    #[error("the caller closed the connection within the body")]
+    CallerGone(#[source] hyper::Error),
+    /// The upstream closed or failed before its answer was complete.
+    #[error("the upstream ended its answer early")]
+    UpstreamBroken(#[source] hyper::Error),
+    /// The upstream sent nothing for too long.
+    #[error("the upstream stopped sending within its answer")]
+    UpstreamStalled,
+    /// The stream was ended by its [`crate::CloseSignal`].
+    #[error("the stream was ended: {0}")]
+    Closed(&'static str),
+    /// A body given by the handler failed.
+    #[error("the answer could not be produced")]
+    Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl BodyError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            BodyError::Malformed(_) | BodyError::TooSlow | BodyError::Deadline | BodyError::CallerGone(_) => {
+                Fault::Client
+            }
+            BodyError::UpstreamBroken(_) | BodyError::UpstreamStalled => Fault::Peer,
+            BodyError::Closed(_) => Fault::Dependency,
+            BodyError::Source(_) => Fault::Bug,
+        }
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            BodyError::Malformed(code) => code.as_str(),
+            BodyError::TooSlow => "body-too-slow",
+            BodyError::Deadline => "body-deadline",
+            BodyError::CallerGone(_) => "caller-gone",
+            BodyError::UpstreamBroken(_) => "upstream-broken",
+            BodyError::UpstreamStalled => "upstream-stalled",
+            BodyError::Closed(reason) => reason,
+            BodyError::Source(_) => "answer-failed",
+        }
+    }
+
+    /// The status to answer with, if nothing was answered yet.
+    pub fn status(&self) -> u16 {
+        match self {
+            BodyError::Malformed(code) => code.status(),
+            BodyError::TooSlow | BodyError::Deadline => 408,
+            BodyError::CallerGone(_) => 400,
+            BodyError::UpstreamStalled => 504,
+            BodyError::Closed(_) => 503,
+            BodyError::UpstreamBroken(_) | BodyError::Source(_) => self.fault().status(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The body of a request: from the caller, made here, or the caller's with an inspected prefix put back.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::{BodyError, Pace};
+use crate::conn::ConnState;
+
+/// The body of a request.
+#[derive(Debug)]
+pub struct InboundBody {
+    prefix: Bytes,
+    source: Option<Incoming>,
+    conn: Option<Arc<ConnState>>,
+    declared: Option<u64>,
+    received: Rc<Cell<u64>>,
+    pace: Option<Box<Pace>>,
+    trailers: Option<http::HeaderMap>,
+    broken: bool,
+}
+
+/// What [`InboundBody::collect`] found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Collected {
+    /// The whole body.
+    Whole(Bytes),
+    /// More than asked for: what was read so far. The rest stays in the body.
+    TooLarge(Bytes),
+}
+
+impl InboundBody {
+    /// No body.
+    pub fn empty() -> InboundBody {
+        InboundBody::from_bytes(Bytes::new())
+    }
+
+    /// A body made here.
+    pub fn from_bytes(bytes: Bytes) -> InboundBody {
+        InboundBody {
+            declared: Some(bytes.len() as u64),
+            prefix: bytes,
+            source: None,
+            conn: None,
+            received: Rc::default(),
+            pace: None,
+            trailers: None,
+            broken: false,
+        }
+    }
+
+    pub(crate) fn from_caller(body: Incoming, conn: Arc<ConnState>, pace: impl FnOnce() -> Pace) -> InboundBody {
+        if body.is_end_stream() {
+            return InboundBody::empty();
+        }
+        InboundBody {
+            prefix: Bytes::new(),
+            declared: body.size_hint().exact(),
+            source: Some(body),
+            conn: Some(conn),
+            received: Rc::default(),
+            pace: Some(Box::new(pace())),
+            trailers: None,
+            broken: false,
+        }
+    }
+
+    /// Puts inspected bytes back before the rest of the body that they came from.
+    #[must_use]
+    pub fn replay(prefix: Bytes, mut rest: InboundBody) -> InboundBody {
+        rest.prefix = if rest.prefix.is_empty() {
+            prefix
+        } else {
+            let mut joined = BytesMut::from(prefix.as_ref());
+            joined.extend_from_slice(&rest.prefix);
+            joined.freeze()
+        };
+        rest
+    }
+
+    /// The length that the caller announced, or that is known.
+    pub fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
+    /// Body bytes read from the caller so far.
+    pub fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// The counter behind [`InboundBody::received`], readable after the body was forwarded.
+    pub fn received_counter(&self) -> Rc<Cell<u64>> {
+        self.received.clone()
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.is_end_stream()
+    }
+
+    /// Reads until the end, or until more than `max` bytes were read. Trailers stay in the body.
+    pub async fn collect(&mut self, max: usize) -> Result<Collected, BodyError> {
+        let mut first = Bytes::new();
+        let mut rest = BytesMut::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
+            match frame?.into_data() {
+                Ok(data) if first.is_empty() => first = data,
+                Ok(data) => {
+                    if rest.is_empty() {
+                        rest.extend_from_slice(&first);
+                    }
+                    rest.extend_from_slice(&data);
+                }
+                Err(frame) => self.trailers = frame.into_trailers().ok(),
+            }
+            if first.len().max(rest.len()) > max {
+                return Ok(Collected::TooLarge(joined(first, rest)));
+            }
+            if self.trailers.is_some() {
+                break;
+            }
+        }
+        Ok(Collected::Whole(joined(first, rest)))
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(source) = self.source.as_mut() else { return Poll::Ready(None) };
+        match Pin::new(source).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    self.received.set(self.received.get() + data.len() as u64);
+                }
+                if let Some(pace) = self.pace.as_mut() {
+                    pace.moved();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = true;
+                let malformed = self.conn.as_ref().and_then(|conn| conn.body_fault());
+                Poll::Ready(Some(Err(malformed.map_or(BodyError::CallerGone(error), BodyError::Malformed))))
+            }
+            Poll::Ready(None) => {
+                self.source = None;
+                Poll::Ready(None)
+            }
+            Poll::Pending => match self.pace.as_mut().map(|pace| pace.poll_wait(cx, self.received.get())) {
+                Some(Poll::Ready(error)) => {
+                    self.broken = true;
+                    Poll::Ready(Some(Err(error)))
+                }
+                _ => Poll::Pending,
+            },
+        }
+    }
+}
+
+fn joined(first: Bytes, rest: BytesMut) -> Bytes {
+    if rest.is_empty() { first } else { rest.freeze() }
+}
+
+impl Body for InboundBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if !this.prefix.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.prefix)))));
+        }
+        if this.broken {
+            return Poll::Ready(None);
+        }
+        match this.trailers.take() {
+            Some(trailers) => {
+                this.source = None;
+                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            }
+            None => this.poll_source(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.prefix.is_empty()
+            && self.trailers.is_none()
+            && (self.broken || self.source.as_ref().is_none_or(Body::is_end_stream))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let here = self.prefix.len() as u64;
+        match self.source.as_ref().map(Body::size_hint) {
+            None => SizeHint::with_exact(here),
+            Some(hint) => match hint.exact() {
+                Some(rest) => SizeHint::with_exact(rest + here),
+                None => SizeHint::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Bodies in both directions. Nothing is copied and nothing is read ahead of who asks, so back-pressure goes through.
+
+mod error;
+mod inbound;
+mod pace;
+mod response;
+
+pub use error::BodyError;
+pub use inbound::{Collected, InboundBody};
+pub(crate) use pace::Pace;
+pub use response::{BodyEnd, EndOutcome, ResponseBody};

@@ -1,0 +1,327 @@
+//! The one way to an upstream: it takes its request only out of an admission.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use testudo_core::{Admission, Forward, Owed};
+
+use super::body::{Lease, OpenStream, UpstreamBody};
+use super::config::UpstreamProtocol;
+use super::error::ForwardError;
+use super::group::UpstreamGroup;
+use super::pool::{PlaceTaken, ServerPool};
+use super::tunnel::{ClientUpgrade, Tunnel};
+use crate::body::{BodyError, InboundBody, Pace};
+use crate::headers;
+
+const STREAM_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+
+/// A request as the upstream will read it: the subject of the gate `Forward`.
+#[derive(Debug)]
+pub struct Outbound {
+    /// Method, origin-form target, prepared headers, body. Hop-by-hop headers are taken out when it is sent.
+    pub request: Request<InboundBody>,
+    /// The caller's wish to speak another protocol; `None` never upgrades.
+    pub upgrade: Option<ClientUpgrade>,
+    /// Replaces the configured time to the head of the answer.
+    pub head_timeout: Option<Duration>,
+}
+
+impl Outbound {
+    /// A plain request.
+    pub fn new(parts: http::request::Parts, body: InboundBody) -> Outbound {
+        Outbound { request: Request::from_parts(parts, body), upgrade: None, head_timeout: None }
+    }
+}
+
+/// One worker's way to an upstream group, with its own connections.
+#[derive(Debug)]
+pub struct Upstreams {
+    group: UpstreamGroup,
+    pools: Vec<Rc<ServerPool>>,
+}
+
+impl Upstreams {
+    /// On the worker's thread, within its runtime.
+    pub fn new(group: UpstreamGroup) -> Rc<Upstreams> {
+        let pools = group.0.servers.iter().map(|server| ServerPool::new(group.clone(), server.clone())).collect();
+        let upstreams = Rc::new(Upstreams { group, pools });
+        let weak = Rc::downgrade(&upstreams);
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                let Some(upstreams) = weak.upgrade() else { break };
+                upstreams.pools.iter().for_each(|pool| pool.sweep());
+            }
+        });
+        upstreams
+    }
+
+    /// Sends the admitted request and waits for the head of the answer. The body streams in both directions with
+    /// back-pressure; a request without body whose reused connection died before any byte of an answer is sent once
+    /// more on a new connection if its method is idempotent.
+    pub async fn forward(
+        &self,
+        admission: Admission<Forward, Outbound>,
+    ) -> Result<Owed<Response<UpstreamBody>>, ForwardError> {
+        let (outbound, obligations) = admission.into_parts();
+        let pool = self.choose()?;
+        let place = pool.place().await?;
+        let sent = match pool.server.place.protocol {
+            UpstreamProtocol::Http1 => send_http1(pool, place, outbound).await,
+            UpstreamProtocol::Http2 => send_http2(pool, place, outbound).await,
+        };
+        match &sent {
+            Ok(_) => pool.server.succeeded(),
+            Err(error) if error.fault() == testudo_core::Fault::Peer => {
+                tracing::warn!(upstream = %pool.server.url, code = error.code(), error = %chain(error), "upstream failed");
+                self.group.failed(&pool.server);
+            }
+            Err(_) => {}
+        }
+        let mut response = sent?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            headers::strip_hop_by_hop(response.headers_mut(), false);
+        }
+        Ok(Owed::new(response, obligations))
+    }
+
+    /// Two choices at random among the usable servers, the less loaded one wins. When all are avoided for passive
+    /// failures they are tried nonetheless; when active checks say that all are down, nothing is.
+    fn choose(&self) -> Result<&Rc<ServerPool>, ForwardError> {
+        if let [only] = self.pools.as_slice() {
+            return if only.server.healthy.load(Relaxed) { Ok(only) } else { Err(ForwardError::Unavailable) };
+        }
+        let now = self.group.now();
+        let healthy = || self.pools.iter().filter(|pool| pool.server.healthy.load(Relaxed));
+        let usable = || healthy().filter(|pool| !pool.server.is_avoided(now));
+        let count = usable().count();
+        if count == 0 {
+            return healthy().min_by_key(|pool| pool.server.load()).ok_or(ForwardError::Unavailable);
+        }
+        let [first, second] = testudo_crypto::random::array::<2>().map(|byte| usize::from(byte) % count);
+        let pair = [usable().nth(first), usable().nth(second)];
+        pair.into_iter().flatten().min_by_key(|pool| pool.server.load()).ok_or(ForwardError::Unavailable)
+    }
+}
+
+async fn send_http1(
+    pool: &Rc<ServerPool>,
+    place: PlaceTaken,
+    outbound: Outbound,
+) -> Result<Response<UpstreamBody>, ForwardError> {
+    let settings = &pool.group.0.settings;
+    let Outbound { mut request, upgrade, head_timeout } = outbound;
+    prepare(request.headers_mut());
+    *request.version_mut() = Version::HTTP_11;
+    if !settings.preserve_host || !request.headers().contains_key(HOST) {
+        let authority = pool.server.place.authority.as_str();
+        let value = HeaderValue::from_str(authority).map_err(|error| ForwardError::Request(error.into()))?;
+        request.headers_mut().insert(HOST, value);
+    }
+    if upgrade.is_some() {
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    let timeout = head_timeout.unwrap_or(settings.head_timeout);
+    let retry = copy_for_retry(&request);
+    let mut connection = pool.http1(upgrade.is_some()).await?;
+    let before = connection.received.load(Relaxed);
+    let answered = match head(connection.sender.send_request(request), &retry, timeout).await {
+        Err(ForwardError::Closed(error)) => match retry.request {
+            Some(again) if connection.reused && connection.received.load(Relaxed) == before => {
+                tracing::debug!(%error, "sent again on a new connection");
+                connection = pool.http1(true).await?;
+                head(connection.sender.send_request(again), &Retry::none(), timeout).await
+            }
+            _ => Err(ForwardError::Closed(error)),
+        },
+        other => other,
+    };
+    let mut response = answered?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(client) = upgrade.filter(|_| is_websocket(response.headers())) else {
+            return Err(ForwardError::UnexpectedUpgrade);
+        };
+        let upstream = hyper::upgrade::on(&mut response);
+        let tunnel = Tunnel::new(client, upstream, place);
+        return Ok(response.map(|_| UpstreamBody::tunnel(tunnel)));
+    }
+    let stall = pace(settings, response.headers());
+    let lease = Lease::Http1 { connection, pool: pool.clone(), _place: place };
+    Ok(response.map(|body| UpstreamBody::new(body, lease, || stall)))
+}
+
+async fn send_http2(
+    pool: &Rc<ServerPool>,
+    place: PlaceTaken,
+    outbound: Outbound,
+) -> Result<Response<UpstreamBody>, ForwardError> {
+    let settings = &pool.group.0.settings;
+    let Outbound { mut request, upgrade, head_timeout } = outbound;
+    if upgrade.is_some() {
+        return Err(ForwardError::UpgradeNeedsHttp1);
+    }
+    prepare(request.headers_mut());
+    *request.version_mut() = Version::HTTP_2;
+    let caller_host = request.headers_mut().remove(HOST);
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(if pool.server.place.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(match caller_host.filter(|_| settings.preserve_host) {
+        Some(host) => {
+            http::uri::Authority::try_from(host.as_bytes()).map_err(|error| ForwardError::Request(error.into()))?
+        }
+        None => pool.server.place.authority.clone(),
+    });
+    parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|error| ForwardError::Request(error.into()))?;
+    let timeout = head_timeout.unwrap_or(settings.head_timeout);
+    let retry = copy_for_retry(&request);
+    let mut connection = pool.http2().await?;
+    let mut stream = OpenStream::new(connection.streams.clone());
+    let answered = match head(connection.sender.send_request(request), &retry, timeout).await {
+        Err(ForwardError::Closed(error)) => match retry.request {
+            Some(again) if connection.reused => {
+                tracing::debug!(%error, "sent again on another connection");
+                connection = pool.http2().await?;
+                stream = OpenStream::new(connection.streams.clone());
+                head(connection.sender.send_request(again), &Retry::none(), timeout).await
+            }
+            _ => Err(ForwardError::Closed(error)),
+        },
+        other => other,
+    };
+    let response = answered?;
+    let stall = pace(settings, response.headers());
+    let lease = Lease::Http2 { _stream: stream, _place: place };
+    Ok(response.map(|body| UpstreamBody::new(body, lease, || stall)))
+}
+
+/// What a second attempt needs, and how far the caller's body is.
+struct Retry {
+    request: Option<Request<InboundBody>>,
+    progress: Option<Rc<std::cell::Cell<u64>>>,
+}
+
+impl Retry {
+    fn none() -> Retry {
+        Retry { request: None, progress: None }
+    }
+}
+
+fn copy_for_retry(request: &Request<InboundBody>) -> Retry {
+    if !request.body().is_empty() {
+        return Retry { request: None, progress: Some(request.body().received_counter()) };
+    }
+    let idempotent =
+        matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
+    if !idempotent {
+        return Retry::none();
+    }
+    let mut copy = Request::new(InboundBody::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    Retry { request: Some(copy), progress: None }
+}
+
+/// Waits for the head of the answer. While the caller's body still moves, the time does not run out: that body has a
+/// deadline of its own.
+async fn head(
+    answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
+    retry: &Retry,
+    timeout: Duration,
+) -> Result<Response<Incoming>, ForwardError> {
+    let mut answer = std::pin::pin!(answer);
+    let mut seen = None;
+    loop {
+        match tokio::time::timeout(timeout, answer.as_mut()).await {
+            Ok(answered) => return answered.map_err(classify),
+            Err(_) => {
+                let now = retry.progress.as_ref().map(|progress| progress.get());
+                if now.is_none() || now == seen {
+                    return Err(ForwardError::HeadTimeout);
+                }
+                seen = now;
+            }
+        }
+    }
+}
+
+fn classify(error: hyper::Error) -> ForwardError {
+    if error.is_parse() {
+        return ForwardError::Malformed(error);
+    }
+    match own_cause(&error) {
+        Some(MarkedCause::Slow) => ForwardError::Caller(BodyError::TooSlow),
+        Some(MarkedCause::Deadline) => ForwardError::Caller(BodyError::Deadline),
+        Some(MarkedCause::Malformed(code)) => ForwardError::Caller(BodyError::Malformed(code)),
+        Some(MarkedCause::Gone) => ForwardError::Caller(BodyError::CallerGone(error)),
+        None => ForwardError::Closed(error),
+    }
+}
+
+enum MarkedCause {
+    Slow,
+    Deadline,
+    Malformed(crate::framing::MalformedCode),
+    Gone,
+}
+
+/// Whether the caller's own body is behind the error.
+fn own_cause(error: &hyper::Error) -> Option<MarkedCause> {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(body) = cause.downcast_ref::<BodyError>() {
+            return Some(match body {
+                BodyError::TooSlow => MarkedCause::Slow,
+                BodyError::Deadline => MarkedCause::Deadline,
+                BodyError::Malformed(code) => MarkedCause::Malformed(*code),
+                _ => MarkedCause::Gone,
+            });
+        }
+        source = cause.source();
+    }
+    None
+}
+
+/// Takes out what belongs to the caller's connection; `TE: trailers` stays for gRPC.
+fn prepare(headers: &mut HeaderMap) {
+    let grpc = headers.get(CONTENT_TYPE).is_some_and(is_grpc);
+    headers::strip_hop_by_hop(headers, grpc);
+    headers.remove(http::header::EXPECT);
+}
+
+fn is_grpc(value: &HeaderValue) -> bool {
+    value.as_bytes().starts_with(b"application/grpc")
+}
+
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn pace(settings: &super::config::UpstreamSettings, headers: &HeaderMap) -> Pace {
+    let long = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| is_grpc(value) || value.as_bytes().starts_with(b"text/event-stream"));
+    let stall = if long { settings.stream_stall } else { settings.body_stall };
+    Pace::new(stall, 0, STREAM_DEADLINE)
+}
+
+/// An error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
