@@ -6,12 +6,17 @@ use crate::{Decision, Obligation};
 
 /// Fulfils the obligations of an admission on what came back for it.
 pub trait Settle<R> {
+    /// What remains when the obligations are fulfilled.
+    type Settled;
+
     /// Runs the response rules and masks. It may itself deny and replace the response.
-    fn settle(self, response: R, obligations: &BTreeSet<Obligation>) -> (R, Decision);
+    fn settle(self, response: R, obligations: &BTreeSet<Obligation>) -> (Self::Settled, Decision);
 }
 
-impl<R, F: FnOnce(R, &BTreeSet<Obligation>) -> (R, Decision)> Settle<R> for F {
-    fn settle(self, response: R, obligations: &BTreeSet<Obligation>) -> (R, Decision) {
+impl<R, S, F: FnOnce(R, &BTreeSet<Obligation>) -> (S, Decision)> Settle<R> for F {
+    type Settled = S;
+
+    fn settle(self, response: R, obligations: &BTreeSet<Obligation>) -> (S, Decision) {
         self(response, obligations)
     }
 }
@@ -31,7 +36,7 @@ impl<R> Owed<R> {
     }
 
     /// Opens it by fulfilling the obligations.
-    pub fn settle(self, fulfil: impl Settle<R>) -> (R, Decision) {
+    pub fn settle<F: Settle<R>>(self, fulfil: F) -> (F::Settled, Decision) {
         fulfil.settle(self.value, &self.obligations)
     }
 }

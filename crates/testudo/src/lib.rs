@@ -1,1 +1,26 @@
-//! One program that secures a mobile app through its whole life.
+//! The composition: configuration, pipeline, standing, journal loop, actions and commands.
+//!
+//! Start at `pipeline.rs`, the trip of a request. `server.rs` starts everything, `node.rs` holds it, `snapshot.rs` is
+//! what a reload swaps, `actions.rs` is what is done, `rooms.rs` joins the rooms.
+
+mod actions;
+mod admin;
+mod admin_address;
+mod clock;
+mod commands;
+mod config;
+mod data;
+mod journal;
+mod logging;
+mod metrics;
+mod node;
+mod pipeline;
+mod policies;
+mod rooms;
+mod server;
+mod snapshot;
+mod standing;
+mod status;
+mod upkeep;
+
+pub mod cli;

@@ -1,0 +1,141 @@
+//! The admin address: health, metrics, the admin API and the enrolment page. Its own listener, never the gateway's.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request, Response, StatusCode, header};
+use testudo_api::CallFacts;
+use testudo_core::RequestId;
+use testudo_crypto::random;
+use testudo_gateway::{Collected, CountersHandle, Handler, Inbound, ResponseBody};
+use testudo_identity::Context;
+use testudo_limits::{Door, PeerFacts};
+use testudo_web::Web;
+use tower::ServiceExt as _;
+
+use crate::metrics::{self, metric};
+use crate::node::Node;
+
+/// The largest body of an admin request.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// What the admin address answers.
+#[derive(Clone)]
+pub struct AdminAddress {
+    node: Arc<Node>,
+    router: Router,
+    gateway: CountersHandle,
+}
+
+struct AdminWorker(AdminAddress);
+
+impl AdminAddress {
+    /// Over a node; `gateway` counts the data plane's connections.
+    pub fn new(node: &Arc<Node>, gateway: CountersHandle) -> AdminAddress {
+        let port = node.config().server.admin.port();
+        let own = [format!("https://localhost:{port}"), format!("https://{}", node.config().server.admin)];
+        let pages = testudo_web::admin_router(Web::new((*node.identity()).clone(), own));
+        AdminAddress { node: Arc::clone(node), router: crate::rooms::admin_router(node).merge(pages), gateway }
+    }
+
+    /// Made on the worker's own thread.
+    pub fn worker(&self) -> Rc<impl Handler + use<>> {
+        Rc::new(AdminWorker(self.clone()))
+    }
+
+    fn metrics(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        metrics::render(&mut text, &self.node.metrics);
+        let store = self.node.store.status();
+        let lag = self.node.standing.lag(self.node.clock.monotonic());
+        let counters = self.gateway.read();
+        for (name, kind, help, value) in [
+            ("testudo_journal_entries", "counter", "Entries in the journal.", store.size as f64),
+            ("testudo_journal_waiting", "gauge", "Events that wait to be written.", store.waiting as f64),
+            ("testudo_journal_lost_total", "counter", "Events that could not be written.", self.node.journal.lost_count() as f64),
+            ("testudo_standing_lag_seconds", "gauge", "Since the tail last reported.", lag.map_or(f64::INFINITY, |lag| lag.as_secs_f64())),
+            ("testudo_streams_open", "gauge", "Open streams.", self.node.standing.streams().len() as f64),
+            ("testudo_connections_open", "gauge", "Open connections of the gateway.", counters.open as f64),
+            ("testudo_connections_total", "counter", "Accepted connections of the gateway.", counters.accepted as f64),
+        ] {
+            metric(&mut text, name, kind, help, &[(String::new(), value)]);
+        }
+        let held: Vec<_> =
+            self.node.standing.counts().into_iter().map(|(what, n)| (format!("{{what=\"{what}\"}}"), n as f64)).collect();
+        metric(&mut text, "testudo_standing_held", "gauge", "What standing holds.", &held);
+        let _ = writeln!(text, "testudo_observe {}", u8::from(self.node.config().server.observe));
+        text
+    }
+
+    /// Ready when the journal can be written and standing is fresh.
+    fn ready(&self) -> Result<(), &'static str> {
+        if self.node.store.status().stalled {
+            return Err("the journal can't be written");
+        }
+        match self.node.standing.lag(self.node.clock.monotonic()) {
+            Some(lag) if lag <= crate::standing::STALE_AFTER => Ok(()),
+            _ => Err("standing is stale: the journal can't be read"),
+        }
+    }
+}
+
+fn text(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response
+}
+
+impl Handler for AdminWorker {
+    async fn handle(self: Rc<Self>, mut inbound: Inbound) -> Response<ResponseBody> {
+        let AdminAddress { node, router, .. } = &self.0;
+        let plain = "text/plain; charset=utf-8";
+        match (&inbound.parts.method, inbound.parts.uri.path()) {
+            (&Method::GET | &Method::HEAD, "/livez") => return text(StatusCode::OK, plain, "alive\n"),
+            (&Method::GET | &Method::HEAD, "/readyz") => {
+                return match self.0.ready() {
+                    Ok(()) => text(StatusCode::OK, plain, "ready\n"),
+                    Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, plain, format!("not ready: {why}\n")),
+                };
+            }
+            (&Method::GET, "/metrics") => {
+                return text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.0.metrics());
+            }
+            _ => {}
+        }
+        let address: IpAddr = inbound.conn.peer.ip();
+        let now_ns = u64::try_from(node.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
+        let peer = PeerFacts { address, now_ns };
+        let limiter = &node.snapshot().limiter;
+        let mut limited = limiter.admit_peer(&peer).decision;
+        if inbound.parts.method == Method::POST {
+            limited = limited.and(limiter.admit_door(Door::SignIn, &peer).decision);
+        }
+        if limited.is_denied() {
+            return text(StatusCode::TOO_MANY_REQUESTS, plain, "too many requests; try again later\n");
+        }
+        let body = match inbound.body.collect(MAX_BODY).await {
+            Ok(Collected::Whole(bytes)) => bytes,
+            Ok(Collected::TooLarge(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, plain, "at most 1 MiB\n"),
+            Err(_) => return text(StatusCode::BAD_REQUEST, plain, "the body was cut off\n"),
+        };
+        let now = node.clock.now();
+        let request_id = RequestId::new(now, random::array());
+        let agent = inbound.parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = agent.map(|agent| agent.chars().take(256).collect());
+        let mut request = Request::from_parts(inbound.parts, Body::from(body));
+        request.extensions_mut().insert(CallFacts { request: request_id, address, peer: address });
+        request.extensions_mut().insert(Context { request: request_id, address, user_agent, now });
+        let unsafe_method = !request.method().is_safe();
+        let Ok(mut response) = router.clone().oneshot(request).await;
+        if unsafe_method {
+            node.settled().await;
+        }
+        node.snapshot().security_headers.apply(response.headers_mut(), inbound.conn.tls.is_some());
+        response.map(ResponseBody::boxed)
+    }
+}

@@ -1,0 +1,103 @@
+//! The commands. Each speaks to the running server through its socket, or opens the store itself when none runs.
+
+pub mod audit;
+pub mod client;
+pub mod keys;
+pub mod session;
+pub mod user;
+
+mod backup;
+mod check;
+mod confirm;
+mod doctor;
+mod failure;
+mod init;
+mod output;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::admin::Client;
+use crate::cli::{Cli, Command, Format};
+use crate::config::{self, Config, ConfigError, Overrides};
+use crate::data::{DataFolder, ROOT_KEY_VARIABLE};
+use crate::node::Node;
+
+pub use failure::Failure;
+
+/// What every command knows.
+pub struct Setting {
+    /// The configuration file, if there is one.
+    pub config_file: Option<PathBuf>,
+    /// The data folder's path.
+    pub data: PathBuf,
+    /// How results are printed.
+    pub format: Format,
+}
+
+impl Setting {
+    fn of(cli: &Cli) -> Setting {
+        let found = PathBuf::from("testudo.toml");
+        let config_file = cli.config.clone().or_else(|| found.exists().then_some(found));
+        Setting { config_file, data: cli.data.clone(), format: cli.format }
+    }
+
+    /// The configuration under these overrides.
+    pub fn load(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        config::load(self.config_file.as_deref(), environment, overrides)
+    }
+
+    /// The admin API: of the running server, else over the store.
+    pub async fn client(&self) -> Result<Client, Failure> {
+        if !self.data.exists() {
+            return Err(Failure::usage(format!(
+                "there is no data folder `{}`; start `testudo up` first, or name another with `--data`",
+                self.data.display()
+            )));
+        }
+        let data = DataFolder::open(&self.data)?;
+        if let Some(client) = Client::connect(&data.socket()).await {
+            return Ok(client);
+        }
+        let config = self.load(&Overrides::default())?;
+        let node = Node::open(config, data, root_key_from_environment()).await?;
+        Ok(Client::Offline(Box::new(node.owner_router())))
+    }
+}
+
+/// The root key from the environment, for containers.
+pub fn root_key_from_environment() -> Option<testudo_core::Secret<String>> {
+    std::env::var(ROOT_KEY_VARIABLE).ok().map(testudo_core::Secret::new)
+}
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let setting = Setting::of(&cli);
+    match cli.command {
+        Command::Up(arguments) => up::run(&setting, &arguments),
+        Command::Init { file } => init::run(&file),
+        Command::Check(arguments) => check::run(&setting, &arguments),
+        Command::Doctor => doctor::run(&setting),
+        Command::User(command) => block_on(user::run(&setting, command)),
+        Command::Client(command) => block_on(client::run(&setting, command)),
+        Command::Session(command) => block_on(session::run(&setting, command)),
+        Command::Keys(command) => block_on(keys::run(&setting, command)),
+        Command::Audit(command) => block_on(audit::run(&setting, command)),
+        Command::Backup { folder } => block_on(backup::backup(&setting, &folder)),
+        Command::Restore { folder, erased } => block_on(backup::restore(&setting, &folder, erased.as_deref())),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "testudo", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(Failure::dependency)?.block_on(command)
+}

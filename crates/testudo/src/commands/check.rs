@@ -1,0 +1,69 @@
+//! `testudo check`: is the configuration good, and which controls would be on?
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Failure, Setting, output};
+use crate::cli::UpArgs;
+use crate::node::{StartError, identity_config};
+use crate::snapshot;
+use crate::status;
+
+pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
+    let config = setting.load(&arguments.overrides())?;
+    let sample = config.upstream.servers.is_empty();
+    // Nothing is connected to: a place stands for the sample wallet.
+    let servers = if sample { vec!["http://127.0.0.1:9".to_owned()] } else { Vec::new() };
+    let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))
+        .map_err(|error| Failure::from(StartError::from(error)))?;
+    identity_config(&config).map_err(|error| Failure::from(StartError::from(error)))?;
+    config.limits.validate().map_err(|error| Failure::from(StartError::from(error)))?;
+    let controls = status::controls(&config);
+    let public: Vec<String> = parts
+        .contract
+        .routes()
+        .iter()
+        .filter(|route| route.is_public())
+        .map(|route| format!("{} {}", route.method.as_ref().map_or("*", http::Method::as_str), route.template))
+        .collect();
+    let answer = json!({
+        "config": setting.config_file,
+        "controls": controls.iter().map(|status| json!({
+            "control": status.control.name(), "on": status.off.is_none(), "why": status.off,
+        })).collect::<Vec<_>>(),
+        "routes": parts.contract.routes().len(),
+        "public": public,
+        "policies": parts.policies.len(),
+        "notes": parts.contract.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "limits_off": config.limits.switched_off(),
+    });
+    output::value(setting.format, &answer, |_| {
+        match &setting.config_file {
+            Some(file) => output::line(format!("{}: good", file.display())),
+            None => output::line("no configuration file: the defaults are in force"),
+        }
+        output::line(format!(
+            "{} routes, {} of them public; {} policies",
+            parts.contract.routes().len(),
+            public.len(),
+            parts.policies.len()
+        ));
+        for route in &public {
+            output::line(format!("  public  {route}"));
+        }
+        output::line("");
+        for status in &controls {
+            let state = if status.off.is_some() { "off" } else { "on " };
+            let why = status.off.as_deref().map(|why| format!("  {why}")).unwrap_or_default();
+            output::line(format!("  {state}  {:<16}{why}", status.control.name()));
+        }
+        for limit in config.limits.switched_off() {
+            output::line(format!("  off  limit `{limit}`"));
+        }
+        for note in parts.contract.notes() {
+            output::line(format!("  note: {note}"));
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}

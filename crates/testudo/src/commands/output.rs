@@ -1,0 +1,68 @@
+//! Printing: results to stdout, errors and progress to stderr. The only place that prints.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where a command prints")]
+
+use std::io::IsTerminal as _;
+
+use serde_json::Value;
+
+use crate::cli::Format;
+
+/// Prints a line of the result.
+pub fn line(text: impl std::fmt::Display) {
+    println!("{text}");
+}
+
+/// Prints a line about progress.
+pub fn note(text: impl std::fmt::Display) {
+    eprintln!("{text}");
+}
+
+/// Prints an error.
+pub fn error(report: &miette::Report) {
+    eprintln!("{report:?}");
+}
+
+/// Whether somebody can be asked.
+pub fn interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Prints a value: as JSON, or with `human`.
+pub fn value(format: Format, value: &Value, human: impl FnOnce(&Value)) {
+    match format {
+        Format::Json => line(serde_json::to_string_pretty(value).unwrap_or_default()),
+        Format::Human => human(value),
+    }
+}
+
+/// Prints a table with a head, its columns as wide as they need.
+pub fn table(head: &[&str], rows: &[Vec<String>]) {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let render = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        line(padded.join("  ").trim_end());
+    };
+    render(&mut head.iter().copied());
+    for row in rows {
+        render(&mut row.iter().map(String::as_str));
+    }
+}
+
+/// The text at a place of a value, or a dash.
+pub fn cell(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        None | Some(Value::Null) => "-".into(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            if texts.is_empty() { "-".into() } else { texts.join(" ") }
+        }
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,52 @@
+//! `testudo session`: sessions of people, and ending them. When a revocation is acknowledged, the next request is
+//! refused.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use http::Method;
+use serde_json::Value;
+
+use super::{Failure, Setting, output, user};
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List the sessions of a person.
+    List {
+        /// Her id or user name.
+        who: String,
+    },
+    /// End a session, a refresh family, or everything of a person.
+    Revoke {
+        /// A session `ses_…`, a family `fam_…`, or a person's id or user name.
+        what: String,
+    },
+}
+
+pub async fn run(setting: &Setting, command: SessionCommand) -> Result<ExitCode, Failure> {
+    let mut client = setting.client().await?;
+    match command {
+        SessionCommand::List { who } => {
+            let id = user::find(&mut client, &who).await?;
+            let page: Value = client.call(Method::GET, &format!("/admin/v1/people/{id}/sessions"), None).await?;
+            output::value(setting.format, &page, |page| {
+                let cells = ["id", "state", "acr", "created", "seen", "ends"];
+                let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+                let row = |item: &Value| cells.iter().map(|cell| output::cell(item, cell)).collect();
+                let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+                output::table(&["ID", "STATE", "ACR", "CREATED", "SEEN", "ENDS"], &rows);
+            });
+        }
+        SessionCommand::Revoke { what } => {
+            let path = match what.split_once('_') {
+                Some(("ses", _)) => format!("/admin/v1/sessions/{what}"),
+                Some(("fam", _)) => format!("/admin/v1/families/{what}"),
+                _ => format!("/admin/v1/people/{}/sessions", user::find(&mut client, &what).await?),
+            };
+            client.call::<Value>(Method::DELETE, &path, None).await?;
+            output::line(format!("{what}: revoked; the next request is refused"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,108 @@
+//! `testudo up`: starts the server, says where it is and how to go on, reloads on SIGHUP, drains on SIGTERM and SIGINT.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Setting, output, root_key_from_environment};
+use crate::cli::UpArgs;
+use crate::data::DataFolder;
+use crate::logging;
+use crate::server::Server;
+
+pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
+    let overrides = arguments.overrides();
+    let config = setting.load(&overrides)?;
+    logging::start(&config.log).map_err(Failure::usage)?;
+    let data = DataFolder::open(&setting.data)?;
+    // The control plane: the data plane's workers have threads and runtimes of their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(Failure::dependency)?;
+    runtime.block_on(async {
+        let started = std::time::Instant::now();
+        let server = Server::start(config, data, root_key_from_environment()).await?;
+        tracing::info!(milliseconds = started.elapsed().as_millis(), "ready");
+        greet(&server).await?;
+        // Not under systemd: then there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        wait(setting, arguments, &server).await?;
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        output::note("stopping: open requests may finish");
+        let clean = server.stop().await;
+        output::note(if clean { "stopped" } else { "stopped; some requests were cut off" });
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+async fn wait(setting: &Setting, arguments: &UpArgs, server: &Server) -> Result<(), Failure> {
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::dependency)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::dependency)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::dependency)?;
+    let (sender, mut asked) = tokio::sync::mpsc::channel(4);
+    server.node.reloads_through(sender);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => {
+                if let Err(error) = server.reload(setting.load(&arguments.overrides())).await {
+                    tracing::error!("the new configuration is refused; the old one stays in force");
+                    Failure::from(error).report();
+                }
+            }
+            Some(answer) = asked.recv() => {
+                let outcome = server.reload(setting.load(&arguments.overrides())).await;
+                // Whoever asked may have hung up.
+                let _ = answer.send(outcome.map_err(|error| error.to_string()));
+            }
+        }
+    }
+}
+
+/// Says where everything is and how the first administrator enrols.
+async fn greet(server: &Server) -> Result<(), Failure> {
+    let node = &server.node;
+    let config = node.config();
+    let url = config.public_url();
+    let listening: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    output::line(format!("Testudo {}", env!("CARGO_PKG_VERSION")));
+    output::line("");
+    output::line(format!("  gateway   {url}   (listening on {})", listening.join(", ")));
+    let upstream = if server.sample { "the sample wallet".to_owned() } else { config.upstream.servers.join(", ") };
+    output::line(format!("  upstream  {upstream}"));
+    output::line(format!("  sign-in   {}/sign-in", config.issuer()));
+    output::line(format!("  issuer    {}   (discovery at /.well-known/openid-configuration)", config.issuer()));
+    let admin = server.admin_address().unwrap_or(config.server.admin);
+    output::line(format!("  admin     https://localhost:{}", admin.port()));
+    if let Some(ca) = &server.ca {
+        let ca = ca.display();
+        output::line("");
+        output::line(format!("  This server made its own certificate. Clients trust it through {ca}:"));
+        output::line(format!("    export SSL_CERT_FILE={ca}        # OpenSSL, Python ssl, Go, Rust"));
+        output::line(format!("    export CURL_CA_BUNDLE={ca}       # curl"));
+        output::line(format!("    export REQUESTS_CA_BUNDLE={ca}   # Python requests"));
+        output::line(format!("    export NODE_EXTRA_CA_CERTS={ca}  # Node.js"));
+    }
+    let token = node.identity().enrolment_token(&node.context()).await.map_err(Failure::dependency)?;
+    if let Some(token) = token {
+        output::line("");
+        output::line("  No administrator yet. Whoever opens this within 24 hours becomes the owner:");
+        output::line(format!("    https://localhost:{}/enrol?token={}", admin.port(), token.expose()));
+    }
+    let off = node.snapshot().off();
+    if !off.is_empty() {
+        output::line("");
+        output::line(format!("  off: {}   (`testudo check` says why)", off.join(", ")));
+    }
+    if config.server.observe {
+        output::line("");
+        output::line("  OBSERVE MODE: refusals are reported and not made. Nothing is protected.");
+    }
+    output::line("");
+    output::line("  Stop with Ctrl-C. Reload with SIGHUP.");
+    Ok(())
+}

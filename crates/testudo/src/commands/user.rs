@@ -1,0 +1,190 @@
+//! `testudo user`: people with accounts.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Failure, Setting, confirm, output};
+use crate::admin::Client;
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// List people. Names are masked unless they are revealed, which leaves an event.
+    List {
+        /// Show names in full.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Show one person.
+    Show {
+        /// Her id or user name.
+        who: String,
+        /// Show names in full.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Make an account; the password is read from the terminal or standard input.
+    Create {
+        /// The user name or e-mail address.
+        username: String,
+        /// How to call her.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// A role, such as `owner`, `security`, `support`, `auditor` or `release`, or one of the app's own.
+        #[arg(long)]
+        role: Vec<String>,
+        /// The password stays; without it she must choose another at the first sign-in.
+        #[arg(long)]
+        keep_password: bool,
+    },
+    /// Sign-in is refused, and all sessions end, until it is undone.
+    Lock {
+        /// Her id or user name.
+        who: String,
+        /// Why; goes to the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// She may sign in again.
+    Unlock {
+        /// Her id or user name.
+        who: String,
+    },
+    /// Set a first password, which she must change at the next sign-in.
+    Password {
+        /// Her id or user name.
+        who: String,
+    },
+    /// Remove her second factors, when she lost them.
+    RemoveFactors {
+        /// Her id or user name.
+        who: String,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give a role.
+    Grant {
+        /// Her id or user name.
+        who: String,
+        /// The role.
+        role: String,
+    },
+    /// Take a role.
+    Revoke {
+        /// Her id or user name.
+        who: String,
+        /// The role.
+        role: String,
+    },
+    /// Destroy her key and records. The journal still verifies. There is no way back.
+    Erase {
+        /// Her id or user name.
+        who: String,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+const HEAD: &[&str] = &["ID", "USERNAME", "NAME", "STATE", "2FA", "ROLES", "CREATED"];
+
+pub async fn run(setting: &Setting, command: UserCommand) -> Result<ExitCode, Failure> {
+    let mut client = setting.client().await?;
+    match command {
+        UserCommand::List { reveal } => {
+            let people = all(&mut client, reveal).await?;
+            output::value(setting.format, &json!(people), |_| {
+                output::table(HEAD, &people.iter().map(row).collect::<Vec<_>>());
+            });
+        }
+        UserCommand::Show { who, reveal } => {
+            let id = find(&mut client, &who).await?;
+            let path = format!("/admin/v1/people/{id}?reveal={reveal}");
+            let person: Value = client.call(Method::GET, &path, None).await?;
+            output::value(setting.format, &person, |person| output::table(HEAD, &[row(person)]));
+        }
+        UserCommand::Create { username, name, role, keep_password } => {
+            let password = confirm::password()?;
+            let body = json!({
+                "username": username, "name": name, "password": password.expose(), "roles": role,
+                "temporary": !keep_password,
+            });
+            let made: Value = client.call(Method::POST, "/admin/v1/people", Some(body)).await?;
+            output::value(setting.format, &made, |made| output::line(format!("created {}", output::cell(made, "id"))));
+        }
+        UserCommand::Lock { who, reason } => {
+            done(&mut client, Method::POST, &who, "/lock", Some(json!({ "reason": reason })), "locked").await?;
+        }
+        UserCommand::Unlock { who } => done(&mut client, Method::POST, &who, "/unlock", None, "unlocked").await?,
+        UserCommand::Password { who } => {
+            let password = confirm::password()?;
+            let body = json!({ "password": password.expose() });
+            done(&mut client, Method::PUT, &who, "/password", Some(body), "the password is set").await?;
+        }
+        UserCommand::RemoveFactors { who, yes } => {
+            confirm::destructive(yes, &format!("remove the second factors of `{who}`"))?;
+            done(&mut client, Method::DELETE, &who, "/factors", None, "her second factors are removed").await?;
+        }
+        UserCommand::Grant { who, role } => {
+            done(&mut client, Method::PUT, &who, &format!("/roles/{role}"), None, "granted").await?;
+        }
+        UserCommand::Revoke { who, role } => {
+            done(&mut client, Method::DELETE, &who, &format!("/roles/{role}"), None, "revoked").await?;
+        }
+        UserCommand::Erase { who, yes } => {
+            confirm::destructive(yes, &format!("erase `{who}` for ever"))?;
+            done(&mut client, Method::DELETE, &who, "", None, "erased").await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(person: &Value) -> Vec<String> {
+    let second = person.get("second_factor").and_then(Value::as_bool).unwrap_or(false);
+    let cell = |name| output::cell(person, name);
+    let second = if second { "yes" } else { "no" };
+    vec![cell("id"), cell("username"), cell("name"), cell("state"), second.into(), cell("roles"), cell("created")]
+}
+
+async fn all(client: &mut Client, reveal: bool) -> Result<Vec<Value>, Failure> {
+    let mut people = Vec::new();
+    let mut after = String::new();
+    loop {
+        let path = format!("/admin/v1/people?limit=200&reveal={reveal}{after}");
+        let page: Value = client.call(Method::GET, &path, None).await?;
+        people.extend(page.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => after = format!("&after={next}"),
+            None => return Ok(people),
+        }
+    }
+}
+
+/// The id of a person, given as that or as a user name.
+pub(super) async fn find(client: &mut Client, who: &str) -> Result<String, Failure> {
+    if who.parse::<testudo_core::PersonId>().is_ok() {
+        return Ok(who.to_owned());
+    }
+    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("username", who).finish();
+    let page: Value = client.call(Method::GET, &format!("/admin/v1/people?{query}"), None).await?;
+    let id = page.pointer("/items/0/id").and_then(Value::as_str).map(str::to_owned);
+    id.ok_or_else(|| Failure::refused(format!("there is nobody of the id or user name `{who}`")))
+}
+
+async fn done(
+    client: &mut Client,
+    method: Method,
+    who: &str,
+    path: &str,
+    body: Option<Value>,
+    said: &str,
+) -> Result<(), Failure> {
+    let id = find(client, who).await?;
+    client.call::<Value>(method, &format!("/admin/v1/people/{id}{path}"), body).await?;
+    output::line(format!("{id}: {said}"));
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The journal loop: one tail that feeds standing, and the gate that refuses requests when the journal can't take their
+//! event.
+//!
+//! The tail wakes on each commit. What it reads goes to [`crate::standing::Standing`] and to the watchers of clients and
+//! keys; then its place is known, and whoever waits for a revocation to hold goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use testudo_core::{Clock as _, EventKind};
+use testudo_gateway::CloseSignal;
+use testudo_store::{Entry, JournalFilter, Opened, ReadError, Store};
+
+use crate::node::Node;
+use crate::standing::KINDS;
+
+/// Requests of this node whose event is not written yet.
+const MOST_OPEN: usize = 32_768;
+/// Entries read at once.
+const PAGE: usize = 1_000;
+/// The tail looks at least this often, so that standing stays fresh.
+const TICK: Duration = Duration::from_millis(500);
+/// The snapshot of standing is saved this often when it changed.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Places for events that will be written.
+#[derive(Debug, Default)]
+pub struct JournalGate {
+    open: Arc<AtomicUsize>,
+    lost: AtomicU64,
+}
+
+/// A place for one event; free again when dropped.
+#[derive(Debug)]
+pub struct Reserved(Arc<AtomicUsize>);
+
+impl JournalGate {
+    /// Takes a place; none when too many events wait or the journal can't be written.
+    pub fn reserve(&self, store: &Store) -> Option<Reserved> {
+        if store.status().stalled {
+            return None;
+        }
+        if self.open.fetch_add(1, Ordering::Relaxed) >= MOST_OPEN {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Reserved(Arc::clone(&self.open)))
+    }
+
+    /// An event could not be written although it had a place: says so, loudly.
+    pub fn lost(&self) {
+        if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!("the journal takes no more events; requests are refused until it does");
+        }
+    }
+
+    /// How many events could not be written.
+    pub fn lost_count(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The kinds that the tail reads: what changes standing, clients and keys.
+fn watched() -> JournalFilter {
+    let others = [EventKind::ClientChanged, EventKind::KeyRotated];
+    JournalFilter { kinds: KINDS.iter().copied().chain(others).collect(), ..JournalFilter::default() }
+}
+
+/// Reads everything from standing's cursor to the head once.
+pub async fn catch_up(node: &Node) -> Result<(), ReadError> {
+    let filter = watched();
+    loop {
+        let head = *node.store.head().borrow();
+        let from = node.standing.cursor();
+        if from >= head {
+            node.standing.apply(&[], from, node.clock.monotonic());
+            return Ok(());
+        }
+        let entries = node.store.read_journal(from, PAGE, &filter).await?;
+        // A short page means that nothing else below the head is of these kinds.
+        let next = match entries.last() {
+            Some(last) if entries.len() >= PAGE => last.seq + 1,
+            Some(last) => head.max(last.seq + 1),
+            _ => head,
+        };
+        let mut opened: Vec<(Entry, Opened)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let event = node.store.open_entry(&entry).await?;
+            opened.push((entry, event));
+        }
+        let has = |kinds: &[EventKind]| opened.iter().any(|(entry, _)| kinds.contains(&entry.plain.kind));
+        if has(&[EventKind::KeyRotated]) {
+            node.reload_keys().await;
+        }
+        if has(&[EventKind::ClientCreated, EventKind::ClientChanged, EventKind::ClientRemoved]) {
+            node.reload_clients().await;
+        }
+        node.standing.apply(&opened, next, node.clock.monotonic());
+    }
+}
+
+/// Follows the journal until `stop` fires; saves standing at the end.
+pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
+    let mut head = node.store.head();
+    let mut saved = (node.standing.cursor(), node.clock.monotonic());
+    loop {
+        if let Err(error) = catch_up(&node).await {
+            tracing::warn!(%error, "the journal can't be read; standing grows stale");
+        }
+        let monotonic = node.clock.monotonic();
+        if monotonic.saturating_sub(saved.1) >= SAVE_EVERY {
+            node.standing.forget(node.clock.now(), node.longest_token());
+            if node.standing.cursor() != saved.0 {
+                node.save_standing().await;
+            }
+            saved = (node.standing.cursor(), monotonic);
+        }
+        tokio::select! {
+            () = stop.closed() => break,
+            _ = head.changed() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+    node.save_standing().await;
+}

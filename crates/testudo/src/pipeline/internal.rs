@@ -1,0 +1,189 @@
+//! The paths that the server answers itself: OAuth endpoints and sign-in pages. They run through the same controls
+//! (limits, blocks, strict counters for guessers), are journalled the same way, and are then called in process.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
+
+use axum::body::Body;
+use http::{Method, Request, Response, StatusCode, header};
+use testudo_api::CallFacts;
+use testudo_core::{Control, Decision, Denial, Issue};
+use testudo_gateway::{Collected, Inbound, ResponseBody};
+use testudo_identity::Context;
+use testudo_limits::{Door, PeerFacts};
+use tower::ServiceExt as _;
+
+use super::facts::Facts;
+use super::ledger::Ledger;
+use super::{Worker, outbound, refuse};
+use crate::snapshot::Snapshot;
+
+/// The OAuth endpoints.
+const OAUTH: &[&str] = &[
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/authorize",
+    "/token",
+    "/revoke",
+    "/introspect",
+    "/userinfo",
+    "/jwks",
+    "/logout",
+];
+
+/// The paths that the server answers itself when sign-in has no host of its own: OAuth endpoints and pages.
+pub static RESERVED: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    OAUTH.iter().map(|path| (*path).to_owned()).chain(testudo_web::public_paths()).collect()
+});
+
+/// Forms are small.
+const MAX_FORM: usize = 64 * 1024;
+
+/// Whether the server answers a path itself.
+pub fn is_reserved(path: &str) -> bool {
+    RESERVED.contains(path)
+}
+
+/// The strict counter that a request to an internal path falls under.
+fn door(method: &Method, path: &str) -> Option<Door> {
+    match path {
+        _ if method != Method::POST => None,
+        "/sign-in" | "/sign-in/factor" | "/sign-in/password" => Some(Door::SignIn),
+        "/sign-up" => Some(Door::SignUp),
+        "/token" => Some(Door::Token),
+        _ => None,
+    }
+}
+
+impl Worker {
+    /// The trip of a request to an OAuth endpoint or a page.
+    pub(super) async fn internal(
+        self: Rc<Self>,
+        snapshot: Arc<Snapshot>,
+        facts: Facts,
+        mut inbound: Inbound,
+    ) -> Response<ResponseBody> {
+        let peer = PeerFacts { address: facts.address, now_ns: facts.now_ns };
+        let answer = snapshot.limiter.admit_peer(&peer);
+        let mut rate = answer.rate;
+        let mut decision =
+            answer.decision.and(self.node.standing.check_peer(facts.address, facts.now)).and(self.node.standing.check_anonymous(facts.monotonic));
+        let door = door(&inbound.parts.method, inbound.parts.uri.path());
+        if let Some(door) = door
+            && !decision.is_denied()
+        {
+            let strict = snapshot.limiter.admit_door(door, &peer);
+            decision = decision.and(strict.decision);
+            rate = match (rate, strict.rate) {
+                (Some(general), Some(strict)) => Some(general.tighter(strict)),
+                (general, strict) => general.or(strict),
+            };
+        }
+        let place = self.node.journal.reserve(&self.node.store);
+        if place.is_some() {
+            // These endpoints authenticate by themselves; the gate that issues asks again with what they found.
+            decision = decision.and(Decision::allow(Control::Audit)).and(Decision::allow(Control::Authentication));
+        }
+        let route: Arc<str> = inbound.parts.uri.path().chars().take(64).collect::<String>().into();
+        let mut ledger = Ledger::open(&self, &facts, &inbound, None, &route, place);
+        let body = match inbound.body.collect(MAX_FORM).await {
+            Ok(Collected::Whole(bytes)) => bytes,
+            Ok(Collected::TooLarge(_)) => {
+                let text = "forms have at most 64 KiB";
+                decision = decision.and(Decision::deny(Control::Contract, Denial::TooLarge, "body-too-large", text));
+                axum::body::Bytes::new()
+            }
+            Err(error) => {
+                decision = decision.and(Decision::deny(
+                    Control::Transport,
+                    Denial::Malformed,
+                    error.code(),
+                    "the request body was cut off or came too slowly",
+                ));
+                axum::body::Bytes::new()
+            }
+        };
+        // The gate's own minimum is asked here for the endpoint as a whole, whatever the endpoint then issues.
+        let admission = match decision.admit::<Issue, _>(body, super::REQUIRED) {
+            Ok(admission) => admission,
+            Err(refusal) => return self.refuse(&snapshot, ledger, &facts, *refusal, rate, None).await,
+        };
+        let (body, _) = admission.into_parts();
+
+        let unsafe_method = !inbound.parts.method.is_safe();
+        let agent = inbound.parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = agent.map(|agent| agent.chars().take(256).collect());
+        let mut request = Request::from_parts(inbound.parts, Body::from(body));
+        request.extensions_mut().insert(CallFacts {
+            request: facts.request,
+            address: facts.address,
+            peer: inbound.conn.peer.ip(),
+        });
+        request.extensions_mut().insert(Context {
+            request: facts.request,
+            address: facts.address,
+            user_agent,
+            now: facts.now,
+        });
+        let Ok(response) = snapshot.internal.clone().oneshot(request).await;
+        if unsafe_method && door != Some(Door::Token) {
+            // What was ended by this is ended before the answer says so.
+            self.node.settled().await;
+        }
+        if let Some(door) = door {
+            match response.status() {
+                status if status.is_success() && door == Door::Token => snapshot.limiter.note_success(door, &peer),
+                status if status.is_redirection() => snapshot.limiter.note_success(door, &peer),
+                StatusCode::SERVICE_UNAVAILABLE => {}
+                _ => {
+                    snapshot.limiter.note_failure(door, &peer);
+                }
+            }
+        }
+        if !response.headers().contains_key(header::CONTENT_TYPE) && response.status() == StatusCode::NOT_FOUND {
+            let response = refuse::problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing here", facts.request);
+            return self.deliver(&snapshot, &facts, ledger, rate, response);
+        }
+        if response.status().is_client_error() {
+            ledger.failed_internally(response.status());
+        }
+        self.deliver(&snapshot, &facts, ledger, rate, response.map(ResponseBody::boxed))
+    }
+
+    fn deliver(
+        &self,
+        snapshot: &Snapshot,
+        facts: &Facts,
+        mut ledger: Ledger,
+        rate: Option<testudo_limits::RateState>,
+        mut response: Response<ResponseBody>,
+    ) -> Response<ResponseBody> {
+        outbound::finish(snapshot, facts, None, None, rate, response.headers_mut());
+        ledger.answered(response.status(), None);
+        response.map(|body| body.on_end(move |end| ledger.close(&end)))
+    }
+
+    /// Answers a CORS preflight.
+    pub(super) fn preflight(
+        self: Rc<Self>,
+        snapshot: &Snapshot,
+        facts: Facts,
+        decision: Decision,
+        inbound: &Inbound,
+    ) -> Response<ResponseBody> {
+        let mut ledger = Ledger::open(&self, &facts, inbound, None, &Arc::from("-"), None);
+        let rules = snapshot.cors(None);
+        let mut response = match testudo_gateway::cors::preflight(&rules, &inbound.parts) {
+            Some(response) if !decision.is_denied() => response.map(|()| ResponseBody::empty()),
+            _ => {
+                ledger.denied(&decision);
+                let text = "this origin or method is not allowed; add the origin to the client with `testudo client`";
+                refuse::problem(StatusCode::FORBIDDEN, "cors-refused", text, facts.request)
+            }
+        };
+        outbound::finish(snapshot, &facts, None, None, None, response.headers_mut());
+        ledger.answered(response.status(), None);
+        response.map(|body| body.on_end(move |end| ledger.close(&end)))
+    }
+}

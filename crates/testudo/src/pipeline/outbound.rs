@@ -1,0 +1,109 @@
+//! What goes to the upstream and what comes back: headers in both directions.
+
+use std::fmt::Write as _;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use testudo_gateway::{Inbound, Outbound, ResponseBody, cors, headers};
+use testudo_identity::Caller;
+use testudo_limits::RateState;
+
+use super::facts::Facts;
+use crate::snapshot::Snapshot;
+
+const PERSON: HeaderName = HeaderName::from_static("testudo-person");
+const CLIENT: HeaderName = HeaderName::from_static("testudo-client");
+const SCOPES: HeaderName = HeaderName::from_static("testudo-scopes");
+const ROLES: HeaderName = HeaderName::from_static("testudo-roles");
+const ACR: HeaderName = HeaderName::from_static("testudo-acr");
+const REQUEST: HeaderName = HeaderName::from_static("testudo-request");
+const OBSERVE: HeaderName = HeaderName::from_static("testudo-observe");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// A response of unknown length, or one longer than this, may stay open for long.
+const LONG: u64 = 256 * 1024;
+
+/// Makes the request that the upstream reads. The second value is the `Origin` that the client named.
+pub fn prepare(
+    snapshot: &Snapshot,
+    facts: &Facts,
+    caller: Option<&Caller>,
+    inbound: Inbound,
+    websocket: bool,
+) -> (Outbound, Option<HeaderValue>) {
+    let Inbound { mut parts, body, upgrade, .. } = inbound;
+    let to = &mut parts.headers;
+    let origin = to.get(header::ORIGIN).cloned();
+    let grpc = to.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    headers::strip_hop_by_hop(to, grpc);
+    headers::strip_reserved(to);
+    let host = to.get(header::HOST).cloned().unwrap_or_else(|| HeaderValue::from_static(""));
+    let forwarding = headers::Forwarding { client: facts.address, https: facts.https, host: &host };
+    headers::set_forwarded(to, &forwarding, facts.trusted);
+    facts.trace.set(to);
+    set_display(to, REQUEST, facts.request);
+    if let Some(caller) = caller {
+        // The token has done its work; the upstream needs to know who, not to be able to act as her.
+        to.remove(header::AUTHORIZATION);
+        if let Some(person) = caller.person {
+            set_display(to, PERSON, person);
+        }
+        set_display(to, CLIENT, &caller.client);
+        set_display(to, SCOPES, caller.scopes.iter().collect::<Vec<_>>().join(" "));
+        if !caller.roles.is_empty() {
+            set_display(to, ROLES, caller.roles.iter().map(String::as_str).collect::<Vec<_>>().join(" "));
+        }
+        if let Some(acr) = caller.acr {
+            set_display(to, ACR, acr);
+        }
+    }
+    let mut outbound = Outbound::new(parts, body);
+    outbound.head_timeout = Some(snapshot.config.upstream.head_timeout);
+    if websocket {
+        outbound.upgrade = upgrade;
+    }
+    (outbound, origin)
+}
+
+fn set_display(headers: &mut HeaderMap, name: HeaderName, value: impl std::fmt::Display) {
+    let mut text = String::new();
+    let _ = write!(text, "{value}");
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(name, value);
+    }
+}
+
+/// Completes the headers of any answer.
+pub fn finish(
+    snapshot: &Snapshot,
+    facts: &Facts,
+    caller: Option<&Caller>,
+    origin: Option<HeaderValue>,
+    rate: Option<RateState>,
+    to: &mut HeaderMap,
+) {
+    headers::strip_reserved(to);
+    snapshot.security_headers.apply(to, facts.https);
+    if origin.is_some() {
+        let rules = snapshot.cors(caller.map(|caller| &caller.client));
+        cors::apply(&rules, origin.as_ref(), to);
+    }
+    if let Some(rate) = rate {
+        set_display(to, RATE_LIMIT, rate.rate_limit());
+        set_display(to, RATE_LIMIT_POLICY, rate.policy());
+    }
+    set_display(to, REQUEST, facts.request);
+    if snapshot.config.server.observe {
+        to.insert(OBSERVE, HeaderValue::from_static("on"));
+    }
+}
+
+/// Whether a response may stay open for long, so that it must end with its session.
+pub fn is_stream(response: &Response<ResponseBody>) -> bool {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return true;
+    }
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    length.and_then(|text| text.parse::<u64>().ok()).is_none_or(|length| length > LONG)
+}

@@ -1,0 +1,230 @@
+//! What only the top floor can join, as the traits that `api` defines; and the routers that are made of it.
+
+use std::sync::{Arc, Weak};
+
+use axum::{Extension, Router};
+use serde_json::{Value, json};
+use testudo_api::{ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Gates, House, LocalOwner, OAuthState, Reply};
+use testudo_core::{
+    Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Execute, Fault, Issue, Refusal, Timestamp,
+};
+use testudo_crypto::Purpose;
+use testudo_identity::{Acr, Identity, Pending};
+use testudo_limits::{CallerFacts, RouteClass};
+use testudo_web::Web;
+
+use crate::actions::ActionError;
+use crate::node::Node;
+use crate::standing::StandingFacts;
+
+/// The rooms of a node. Weak, since the node holds the routers that hold this.
+pub struct Rooms(Weak<Node>);
+
+/// The OAuth endpoints and the sign-in pages.
+pub fn public_router(node: &Arc<Node>, identity: &Identity) -> Router {
+    let rooms = Arc::new(Rooms(Arc::downgrade(node)));
+    let oauth = OAuthState { identity: identity.clone(), gates: rooms, clock: Arc::clone(&node.clock) };
+    testudo_api::oauth_router(oauth).merge(testudo_web::router(Web::new(identity.clone(), [])))
+}
+
+/// The admin API.
+pub fn admin_router(node: &Arc<Node>) -> Router {
+    let rooms = Arc::new(Rooms(Arc::downgrade(node)));
+    testudo_api::admin_router(AdminState {
+        identity: (*node.identity()).clone(),
+        store: node.store.clone(),
+        gates: rooms.clone(),
+        acts: rooms.clone(),
+        house: rooms,
+        clock: Arc::clone(&node.clock),
+    })
+}
+
+impl Node {
+    /// The admin API for who owns the data folder: commands, over the socket or in process.
+    pub fn owner_router(self: &Arc<Node>) -> Router {
+        let node = Arc::downgrade(self);
+        admin_router(self).layer(Extension(LocalOwner)).layer(axum::middleware::map_request(
+            move |mut request: axum::extract::Request| {
+                let node = node.clone();
+                async move {
+                    if let Some(node) = node.upgrade() {
+                        let context = node.context();
+                        let facts =
+                            CallFacts { request: context.request, address: context.address, peer: context.address };
+                        request.extensions_mut().insert(facts);
+                        request.extensions_mut().insert(context);
+                    }
+                    request
+                }
+            },
+        ))
+    }
+}
+
+impl Rooms {
+    fn node(&self) -> Result<Arc<Node>, ActError> {
+        self.0.upgrade().ok_or_else(|| ActError::Unavailable("the server is stopping".into()))
+    }
+}
+
+impl Gates for Rooms {
+    fn issue(
+        &self,
+        pending: Pending,
+        decision: Decision,
+        facts: &CallFacts,
+    ) -> Result<Admission<Issue, Pending>, Box<Refusal>> {
+        let Some(node) = self.0.upgrade() else {
+            return decision.and(Decision::fault(Control::Standing, Fault::Dependency)).admit(pending, ControlSet::EMPTY);
+        };
+        let limiter = node.try_snapshot().map_or_else(|| Arc::clone(&node.limits), |s| Arc::clone(&s.limiter));
+        let limits = limiter.admit_caller(&CallerFacts {
+            address: facts.address,
+            person: pending.person(),
+            client: Some(pending.client()),
+            device: None,
+            route: None,
+            class: RouteClass::default(),
+            now_ns: u64::try_from(node.clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
+        });
+        let now = node.clock.now();
+        let standing = node.standing.check(
+            &StandingFacts {
+                person: pending.person().map(|person| node.store.person_pseudonym(person)),
+                session: pending.session(),
+                family: pending.family(),
+                client: pending.client().clone(),
+                build: None,
+                issued: pending.since().unwrap_or(now),
+                auth_time: pending.auth_time().unwrap_or(Timestamp::EPOCH),
+                second_factor: pending.acr() == Some(Acr::SecondFactor),
+            },
+            node.clock.monotonic(),
+        );
+        decision.and(limits.decision).and(standing).and(audit(&node)).admit(pending, ControlSet::EMPTY)
+    }
+
+    fn execute(
+        &self,
+        request: AdminRequest,
+        decision: Decision,
+        _: &CallFacts,
+    ) -> Result<Admission<Execute, AdminRequest>, Box<Refusal>> {
+        let audit = self.0.upgrade().map_or_else(
+            || Decision::fault(Control::Audit, Fault::Dependency),
+            |node| audit(&node),
+        );
+        decision.and(audit).admit(request, ControlSet::EMPTY)
+    }
+}
+
+/// The bit of the journal: it takes entries.
+fn audit(node: &Node) -> Decision {
+    if node.store.status().stalled {
+        Decision::fault(Control::Audit, Fault::Dependency)
+    } else {
+        Decision::allow(Control::Audit)
+    }
+}
+
+impl Acts for Rooms {
+    fn perform<'a>(&'a self, action: Action, by: Actor, reason: &'a str) -> Reply<'a, ()> {
+        Box::pin(async move {
+            let node = self.node()?;
+            node.perform(action, &by, reason, &node.context()).await.map_err(refused)
+        })
+    }
+}
+
+fn refused(error: ActionError) -> ActError {
+    use testudo_identity::{AdminError, IdentityError};
+    match error {
+        ActionError::Unsupported(text) => ActError::Refused(text.into()),
+        ActionError::Admin(AdminError::NoSuchPerson) => ActError::NotFound("person"),
+        ActionError::Identity(IdentityError::NotFound(what)) => ActError::NotFound(what),
+        ActionError::Identity(error) => unavailable(error.fault(), &error),
+        ActionError::Admin(AdminError::Identity(error)) => unavailable(error.fault(), &error),
+        ActionError::Admin(error) => ActError::Refused(error.to_string()),
+        ActionError::Commit(error) => unavailable(error.fault(), &error),
+    }
+}
+
+fn unavailable(fault: Fault, error: &dyn std::fmt::Display) -> ActError {
+    match fault {
+        Fault::Client => ActError::Conflict,
+        Fault::Bug => ActError::Failed(error.to_string()),
+        Fault::Peer | Fault::Dependency => ActError::Unavailable(error.to_string()),
+    }
+}
+
+impl House for Rooms {
+    fn status(&self) -> Value {
+        match self.0.upgrade() {
+            Some(node) => crate::status::status(&node),
+            None => json!({ "state": "stopping" }),
+        }
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        let Some(node) = self.0.upgrade() else { return Vec::new() };
+        let block = |(network, until)| Block { target: BlockTarget::Network(network), until, reason: String::new() };
+        node.standing.blocks().into_iter().map(block).collect()
+    }
+
+    fn unblock(&self, target: BlockTarget, by: Actor) -> Reply<'_, bool> {
+        Box::pin(async move {
+            let node = self.node()?;
+            let BlockTarget::Network(network) = target else {
+                return Err(ActError::Refused("devices are not bound to tokens yet".into()));
+            };
+            let known = node.standing.blocks().iter().any(|(blocked, _)| *blocked == network.trunc());
+            if known {
+                node.unblock(network, &by, &node.context()).await.map_err(refused)?;
+            }
+            Ok(known)
+        })
+    }
+
+    fn backup(&self, _: Actor) -> Reply<'_, Value> {
+        Box::pin(async move {
+            let node = self.node()?;
+            let name = node.clock.now().to_string().replace([':', '.'], "-");
+            let folder = node.data.path().join("backups").join(name);
+            let manifest = node.store.backup(&folder).await.map_err(|error| ActError::Unavailable(error.to_string()))?;
+            let mut answer = serde_json::to_value(&manifest).unwrap_or_default();
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("folder".into(), json!(folder));
+            }
+            Ok(answer)
+        })
+    }
+
+    fn config(&self) -> Value {
+        self.0.upgrade().map_or(Value::Null, |node| serde_json::to_value(&*node.config()).unwrap_or_default())
+    }
+
+    fn reload(&self, _: Actor) -> Reply<'_, Value> {
+        Box::pin(async move {
+            let node = self.node()?;
+            node.ask_reload().await.map_err(ActError::Refused)?;
+            Ok(json!({ "generation": node.try_snapshot().map(|snapshot| snapshot.generation) }))
+        })
+    }
+
+    fn rotate_ring<'a>(&'a self, purpose: &'a str, _: Actor) -> Reply<'a, Value> {
+        Box::pin(async move {
+            let node = self.node()?;
+            let known = Purpose::ALL.iter().copied().find(|known| known.name() == purpose);
+            let purpose = known.ok_or(ActError::NotFound("purpose"))?;
+            let root = node
+                .data
+                .unlock(&node.config(), crate::commands::root_key_from_environment())
+                .map_err(|error| ActError::Unavailable(error.to_string()))?;
+            let rotated = node.store.rotate_keys(purpose, &root).await;
+            rotated.map_err(|error| ActError::Refused(error.to_string()))?;
+            let versions = node.store.ring().history(purpose);
+            Ok(json!({ "purpose": purpose.name(), "versions": versions }))
+        })
+    }
+}

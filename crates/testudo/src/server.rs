@@ -1,0 +1,261 @@
+//! A running server: listeners, the control plane's tasks, reload and drain.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use testudo_core::{Event, EventKind, Secret};
+use testudo_gateway::tls::{self, CertificateFiles, Certificates, LocalCa, TlsOptions};
+use testudo_gateway::{CloseSignal, Gateway, GatewayConfig, Limits};
+use testudo_identity::ClientForm;
+use testudo_store::Tx;
+
+use crate::admin;
+use crate::admin_address::AdminAddress;
+use crate::config::{Config, ConfigError};
+use crate::data::DataFolder;
+use crate::node::{Node, StartError, identity_config};
+use crate::pipeline::Worker;
+use crate::snapshot::{self, Snapshot};
+
+/// Keys are looked after, old entries pruned and certificates renewed this often.
+const UPKEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// A running server.
+pub struct Server {
+    /// The composed rooms.
+    pub node: Arc<Node>,
+    /// The certificate of the local CA, when the server made its own certificate.
+    pub ca: Option<std::path::PathBuf>,
+    /// Whether the sample wallet stands in for an upstream.
+    pub sample: bool,
+    gateway: Gateway,
+    admin: Gateway,
+    certificates: Arc<Certificates>,
+    servers: Vec<String>,
+    stop: CloseSignal,
+    tail: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts everything; when it returns, requests are served.
+    pub async fn start(config: Config, data: DataFolder, root_key: Option<Secret<String>>) -> Result<Server, StartError> {
+        let stop = CloseSignal::new();
+        let sample = config.upstream.servers.is_empty();
+        let servers = if sample { vec![start_wallet(&stop).await?] } else { Vec::new() };
+        // What can be refused is refused before anything is made.
+        let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))?;
+        let (certificates, ca) = certificates(&config, &data)?;
+        let options = TlsOptions { allow_tls12: config.tls.allow_tls12, ..TlsOptions::default() };
+        let tls = tls::server_config(Arc::clone(&certificates), &options).map_err(|e| listen(&e))?;
+
+        let node = Node::open(config.clone(), data, root_key).await?;
+        if sample {
+            node.identity().ensure_client("wallet-app", ClientForm::wallet_app(), &node.context()).await?;
+        }
+        let identity_config = identity_config(&config)?;
+        let admin_client = ClientForm::testudo_admin(&identity_config.admin_audience);
+        node.identity().ensure_client("testudo-admin", admin_client, &node.context()).await?;
+        install(&node, config.clone(), parts, 1).await?;
+
+        let started = Event::new(EventKind::NodeStarted, node.clock.now()).detail("version", env!("CARGO_PKG_VERSION"));
+        announce(&node, if config.server.observe { started.detail("observe", "on") } else { started }).await;
+        node.followed();
+        let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
+        node.settled().await;
+
+        let workers = Arc::clone(&node);
+        let gateway = Gateway::start(
+            GatewayConfig {
+                listen: config.server.listen.clone(),
+                workers: config.workers(),
+                tls: Some(Arc::clone(&tls)),
+                limits: Limits::default(),
+            },
+            move |context| {
+                let metrics = workers.metrics.get(context.worker).cloned().unwrap_or_default();
+                Worker::new(Arc::clone(&workers), metrics)
+            },
+        )
+        .map_err(|error| listen(&error))?;
+        let administered = AdminAddress::new(&node, gateway.counters_handle());
+        let admin = Gateway::start(
+            GatewayConfig { listen: vec![config.server.admin], workers: 1, tls: Some(tls), limits: Limits::default() },
+            move |_| administered.worker(),
+        )
+        .map_err(|error| listen(&error))?;
+        admin::serve(&node.data.socket(), node.owner_router(), stop.clone()).map_err(|error| listen(&error))?;
+
+        let server = Server { node, ca, sample, gateway, admin, certificates, servers, stop, tail };
+        server.upkeep();
+        Ok(server)
+    }
+
+    /// The addresses of the gateway.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.gateway.addresses()
+    }
+
+    /// The address of the admin API.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.addresses().first().copied()
+    }
+
+    /// Puts a new configuration in force as a whole, or leaves the old one as it is.
+    pub async fn reload(&self, config: Result<Config, ConfigError>) -> Result<(), StartError> {
+        let outcome = self.try_reload(config).await;
+        let at = self.node.clock.now();
+        let event = match &outcome {
+            Ok(()) => Event::new(EventKind::ConfigReloaded, at),
+            Err(error) => Event::new(EventKind::ConfigRefused, at)
+                .failed(testudo_core::Control::Audit, "config-refused")
+                .detail("error", error.to_string().chars().take(500).collect::<String>()),
+        };
+        announce(&self.node, event).await;
+        outcome
+    }
+
+    async fn try_reload(&self, config: Result<Config, ConfigError>) -> Result<(), StartError> {
+        let config = config.map_err(|error| StartError::Usage(miette::Report::new(error)))?;
+        let current = self.node.snapshot();
+        let sample = config.upstream.servers.is_empty().then_some(("wallet.yaml", wallet::OPENAPI));
+        if sample.is_some() && self.servers.is_empty() {
+            return Err(StartError::Usage(miette::miette!("`upstream.servers` is empty; the sample starts only with `up`")));
+        }
+        let parts = snapshot::build(&config, &self.servers, sample)?;
+        self.certificates.reload().map_err(|error| StartError::Usage(miette::miette!("{error}")))?;
+        let fixed = |config: &Config| (config.server.listen.clone(), config.server.admin, config.workers());
+        if fixed(&config) != fixed(&current.config) {
+            tracing::warn!("`server.listen`, `server.admin` and `server.workers` change with the next start only");
+        }
+        install(&self.node, config, parts, current.generation + 1).await?;
+        self.watch_upstreams();
+        tracing::info!(generation = current.generation + 1, "the new configuration is in force");
+        Ok(())
+    }
+
+    fn watch_upstreams(&self) {
+        let snapshot = self.node.snapshot();
+        let (node, stop, generation) = (Arc::clone(&self.node), self.stop.clone(), snapshot.generation);
+        let watch = snapshot.upstreams.clone().watch();
+        tokio::spawn(async move {
+            let replaced = async {
+                while node.snapshot().generation == generation {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            };
+            tokio::select! { () = watch => {}, () = replaced => {}, () = stop.closed() => {} }
+        });
+    }
+
+    fn upkeep(&self) {
+        self.watch_upstreams();
+        tokio::spawn(crate::upkeep::watch_health(Arc::clone(&self.node), self.stop.clone()));
+        let pool = self.node.pool.clone();
+        let target = self.node.config().identity.hash_target;
+        // Tuning takes a second of one core: it runs after readiness, and until then the floor is in force.
+        tokio::task::spawn_blocking(move || pool.set_params(testudo_crypto::password::tune(target)));
+        let (node, stop, certificates) = (Arc::clone(&self.node), self.stop.clone(), Arc::clone(&self.certificates));
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.closed() => break,
+                    () = tokio::time::sleep(UPKEEP_EVERY) => {}
+                }
+                if let Err(error) = certificates.reload() {
+                    tracing::warn!(%error, "the certificates could not be read again; the ones before stay in use");
+                }
+                crate::upkeep::once(&node).await;
+            }
+        });
+    }
+
+    /// Stops in order: no new connections, open requests end, everything is written.
+    pub async fn stop(self) -> bool {
+        let timeout = self.node.config().server.drain_timeout;
+        let (gateway, admin) = tokio::join!(self.gateway.drain(timeout), self.admin.drain(Duration::from_secs(1)));
+        announce(&self.node, Event::new(EventKind::NodeStopped, self.node.clock.now())).await;
+        self.stop.close("server-stops");
+        let _ = self.tail.await;
+        if let Err(error) = self.node.store.checkpoint().await {
+            tracing::warn!(%error, "no last checkpoint could be made");
+        }
+        gateway.finished && admin.finished
+    }
+}
+
+async fn install(
+    node: &Arc<Node>,
+    config: Config,
+    parts: snapshot::Parts,
+    generation: u64,
+) -> Result<(), StartError> {
+    let limiter = Arc::new(match node.try_snapshot() {
+        Some(before) => before.limiter.reconfigured(&config.limits)?,
+        None => node.limits.reconfigured(&config.limits)?,
+    });
+    let identity = node.identity().with_config(identity_config(&config)?);
+    let classes = parts
+        .contract
+        .routes()
+        .iter()
+        .map(|route| limiter.route_class(route.method.as_ref().map_or("*", http::Method::as_str), &route.template))
+        .collect();
+    let origins = node.client_origins().await?;
+    let snapshot = Snapshot {
+        generation,
+        trusted: testudo_gateway::client_address::TrustedProxies::new(&config.server.trusted_proxies),
+        security_headers: testudo_gateway::headers::SecurityHeaders::default(),
+        internal: crate::rooms::public_router(node, &identity),
+        identity_host: snapshot::identity_host(&config),
+        contract: parts.contract,
+        policies: parts.policies,
+        upstreams: parts.upstreams,
+        classes,
+        origins: arc_swap::ArcSwap::from_pointee(origins),
+        limiter,
+        config,
+    };
+    node.install(snapshot, identity);
+    Ok(())
+}
+
+fn certificates(
+    config: &Config,
+    data: &DataFolder,
+) -> Result<(Arc<Certificates>, Option<std::path::PathBuf>), StartError> {
+    let refused = |error: &dyn std::fmt::Display| StartError::Usage(miette::miette!("{error}"));
+    if let (Some(certificate), Some(key)) = (&config.tls.certificate, &config.tls.key) {
+        let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+        return Ok((Certificates::from_files(vec![files]).map_err(|e| refused(&e))?, None));
+    }
+    let ca = LocalCa::open_or_create(&data.ca()).map_err(|error| refused(&error))?;
+    let path = ca.certificate_path().to_owned();
+    let certificates = Certificates::from_local_ca(ca, config.server.names.clone()).map_err(|e| refused(&e))?;
+    Ok((certificates, Some(path)))
+}
+
+async fn start_wallet(stop: &CloseSignal) -> Result<String, StartError> {
+    let listener =
+        tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| listen(&error))?;
+    let address = listener.local_addr().map_err(|error| listen(&error))?;
+    let stopped = stop.closed();
+    tokio::spawn(async move {
+        if let Err(error) = wallet::serve(listener, stopped).await {
+            tracing::error!(%error, "the sample wallet stopped");
+        }
+    });
+    Ok(format!("http://{address}"))
+}
+
+async fn announce(node: &Node, event: Event) {
+    let mut tx = Tx::new();
+    tx.event(event);
+    if let Err(error) = node.store.commit(tx).await {
+        tracing::error!(%error, "an event could not be written to the journal");
+    }
+}
+
+fn listen(error: &dyn std::fmt::Display) -> StartError {
+    StartError::Listen(error.to_string())
+}

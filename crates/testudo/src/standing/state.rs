@@ -1,0 +1,248 @@
+//! The projection itself: which events change it, and what it says of a caller. Pure.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use testudo_core::{
+    BuildId, ClientId, Control, Decision, Denial, Event, EventKind, FamilyId, Obligation, Pseudonym, SessionId,
+    Timestamp,
+};
+use testudo_store::{Document, Key, Plain};
+
+use super::StandingFacts;
+
+/// The kinds of events that change standing.
+pub const KINDS: &[EventKind] = &[
+    EventKind::SessionRevoked,
+    EventKind::FamilyRevoked,
+    EventKind::PersonRevoked,
+    EventKind::PersonLocked,
+    EventKind::PersonUnlocked,
+    EventKind::PersonErased,
+    EventKind::AllRevoked,
+    EventKind::StepUpRequired,
+    EventKind::StepUpDone,
+    EventKind::ClientDisabled,
+    EventKind::ClientEnabled,
+    EventKind::ClientRemoved,
+    EventKind::ClientCreated,
+    EventKind::BuildSuspended,
+    EventKind::BuildReinstated,
+    EventKind::PeerBlocked,
+    EventKind::PeerUnblocked,
+];
+
+/// Networks that can be blocked at the same time; the oldest block leaves first.
+const MAX_BLOCKS: usize = 100_000;
+
+/// A saved standing: everything in the journal below `cursor`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Up to where.
+    pub cursor: u64,
+    pub(super) state: State,
+}
+
+impl Document for Snapshot {
+    const KIND: &'static str = "standing";
+
+    fn id(&self) -> Key {
+        Key::from("current")
+    }
+
+    fn created(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    sessions: HashMap<SessionId, Timestamp>,
+    families: HashMap<FamilyId, Timestamp>,
+    /// Tokens of these people that were issued at or before the instant are dead.
+    people: HashMap<Pseudonym, Timestamp>,
+    locked: HashSet<Pseudonym>,
+    /// These people must have shown a second factor after the instant.
+    step_up: HashMap<Pseudonym, Timestamp>,
+    clients: HashSet<ClientId>,
+    builds: HashSet<BuildId>,
+    blocks: HashMap<IpNet, Timestamp>,
+    /// Blocked networks by prefix length, so that a look-up is one probe per length in use.
+    #[serde(skip)]
+    lengths: Vec<(bool, u8)>,
+    /// Tokens that were issued at or before this are dead.
+    all: Option<Timestamp>,
+}
+
+impl State {
+    pub(super) fn apply(&mut self, event: &Event, plain: &Plain) {
+        let at = plain.at;
+        let whom = plain.subject.or(plain.person);
+        let target = plain.target.as_deref();
+        match plain.kind {
+            EventKind::SessionRevoked => {
+                if let Some(session) = target.and_then(|text| text.parse().ok()).or(plain.session) {
+                    self.sessions.insert(session, at);
+                }
+            }
+            EventKind::FamilyRevoked => {
+                if let Some(family) = target.and_then(|text| text.parse().ok()).or(plain.family) {
+                    self.families.insert(family, at);
+                }
+            }
+            EventKind::PersonRevoked | EventKind::PersonErased => {
+                if let Some(person) = whom {
+                    self.people.insert(person, at);
+                }
+            }
+            EventKind::PersonLocked => self.locked.extend(whom),
+            EventKind::PersonUnlocked => {
+                if let Some(person) = whom {
+                    self.locked.remove(&person);
+                }
+            }
+            EventKind::AllRevoked => {
+                let before = plain.details.get("before").and_then(|text| text.parse().ok());
+                self.all = self.all.max(Some(before.map_or(at, Timestamp::from_micros)));
+            }
+            EventKind::StepUpRequired => {
+                if let Some(person) = whom {
+                    self.step_up.insert(person, at);
+                }
+            }
+            EventKind::StepUpDone => {
+                if let Some(person) = whom {
+                    self.step_up.remove(&person);
+                }
+            }
+            EventKind::ClientDisabled | EventKind::ClientRemoved => {
+                self.clients.extend(target.and_then(|text| text.parse::<ClientId>().ok()));
+            }
+            EventKind::ClientEnabled | EventKind::ClientCreated => {
+                if let Some(client) = target.and_then(|text| text.parse::<ClientId>().ok()) {
+                    self.clients.remove(&client);
+                }
+            }
+            EventKind::BuildSuspended => self.builds.extend(target.and_then(|text| text.parse::<BuildId>().ok())),
+            EventKind::BuildReinstated => {
+                if let Some(build) = target.and_then(|text| text.parse::<BuildId>().ok()) {
+                    self.builds.remove(&build);
+                }
+            }
+            EventKind::PeerBlocked => self.block(event),
+            EventKind::PeerUnblocked => {
+                if let Some(network) = network(event) {
+                    self.blocks.remove(&network);
+                    self.index_blocks();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn block(&mut self, event: &Event) {
+        let until = event.details.get("until").and_then(|text| text.parse().ok()).map(Timestamp::from_micros);
+        let (Some(network), Some(until)) = (network(event), until) else { return };
+        if self.blocks.len() >= MAX_BLOCKS {
+            let first = self.blocks.iter().min_by_key(|(_, until)| **until).map(|(network, _)| *network);
+            first.and_then(|network| self.blocks.remove(&network));
+        }
+        self.blocks.insert(network, until);
+        self.index_blocks();
+    }
+
+    pub(super) fn index_blocks(&mut self) {
+        self.lengths = self.blocks.keys().map(|network| (network.addr().is_ipv6(), network.prefix_len())).collect();
+        self.lengths.sort_unstable();
+        self.lengths.dedup();
+    }
+
+    /// How long the address is still blocked.
+    pub(super) fn blocked(&self, address: IpAddr, now: Timestamp) -> Option<Duration> {
+        self.lengths
+            .iter()
+            .filter(|(v6, _)| *v6 == address.is_ipv6())
+            .filter_map(|(_, length)| IpNet::new(address, *length).ok())
+            .filter_map(|network| self.blocks.get(&network.trunc()))
+            .filter(|until| **until > now)
+            .max()
+            .map(|until| until.since(now))
+    }
+
+    pub(super) fn check(&self, facts: &StandingFacts) -> Decision {
+        let deny = |code: &'static str, text: &'static str| {
+            Decision::deny(Control::Standing, Denial::Unauthenticated, code, text)
+        };
+        let at_or_before = |instant: Option<&Timestamp>| {
+            instant.is_some_and(|instant| facts.issued.seconds() <= instant.seconds())
+        };
+        if facts.session.is_some_and(|session| self.sessions.contains_key(&session)) {
+            return deny("session-revoked", "this session was ended; sign in again");
+        }
+        if facts.family.is_some_and(|family| self.families.contains_key(&family)) {
+            return deny("family-revoked", "the sign-in of this app was ended; sign in again");
+        }
+        if at_or_before(self.all.as_ref()) {
+            return deny("all-revoked", "all sessions were ended; sign in again");
+        }
+        if self.clients.contains(&facts.client) {
+            return deny("client-disabled", "this client is disabled");
+        }
+        if facts.build.is_some_and(|build| self.builds.contains(&build)) {
+            return deny("build-suspended", "this version of the app is suspended; update the app");
+        }
+        let Some(person) = facts.person else { return Decision::allow(Control::Standing) };
+        if self.locked.contains(&person) {
+            return deny("person-locked", "this account is locked; contact support");
+        }
+        if at_or_before(self.people.get(&person)) {
+            return deny("person-revoked", "all sessions of this account were ended; sign in again");
+        }
+        match self.step_up.get(&person) {
+            Some(since) if !facts.second_factor || facts.auth_time.seconds() <= since.seconds() => Decision::challenge(
+                Control::Standing,
+                Denial::StepUp,
+                "step-up-required",
+                "a fresh second factor is needed; sign in again with it",
+            )
+            .oblige(Obligation::StepUp("urn:testudo:acr:2".into())),
+            _ => Decision::allow(Control::Standing),
+        }
+    }
+
+    pub(super) fn forget(&mut self, now: Timestamp, longest_token: Duration) {
+        let horizon = now.minus(longest_token);
+        self.sessions.retain(|_, at| *at > horizon);
+        self.families.retain(|_, at| *at > horizon);
+        self.people.retain(|_, at| *at > horizon);
+        self.blocks.retain(|_, until| *until > now);
+        self.index_blocks();
+        self.all = self.all.filter(|at| *at > horizon);
+    }
+
+    pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("sessions", self.sessions.len()),
+            ("families", self.families.len()),
+            ("people", self.people.len()),
+            ("locked", self.locked.len()),
+            ("step_up", self.step_up.len()),
+            ("clients", self.clients.len()),
+            ("builds", self.builds.len()),
+            ("blocks", self.blocks.len()),
+        ]
+    }
+
+    pub(super) fn blocks(&self) -> Vec<(IpNet, Timestamp)> {
+        self.blocks.iter().map(|(network, until)| (*network, *until)).collect()
+    }
+}
+
+/// The network of a block, from the sealed part of its event.
+fn network(event: &Event) -> Option<IpNet> {
+    event.personal.get("network").and_then(|text| text.parse::<IpNet>().ok()).map(|network| network.trunc())
+}

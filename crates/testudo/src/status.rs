@@ -1,0 +1,90 @@
+//! Which controls are on, and why others are off; how the node does. For `check`, the admin API and, later, the console.
+
+use serde_json::{Value, json};
+use testudo_core::Control;
+
+use crate::config::Config;
+use crate::node::Node;
+use crate::snapshot::Snapshot;
+
+/// Whether a control of the request's trip is on.
+pub struct ControlStatus {
+    /// Which.
+    pub control: Control,
+    /// Why it is off, or weaker than it could be; none when it is on.
+    pub off: Option<String>,
+}
+
+/// The controls of a request's trip under this configuration.
+pub fn controls(config: &Config) -> Vec<ControlStatus> {
+    let on = |control| ControlStatus { control, off: None };
+    let off = |control, why: &str| ControlStatus { control, off: Some(why.to_owned()) };
+    let mut all = vec![
+        on(Control::Transport),
+        on(Control::RateLimit),
+        if config.contract.openapi.is_some() || config.upstream.servers.is_empty() {
+            on(Control::Contract)
+        } else {
+            off(Control::Contract, "no OpenAPI file: every path is one route; name it with `--openapi FILE`")
+        },
+        on(Control::Authentication),
+        on(Control::Mfa),
+        on(Control::Standing),
+        on(Control::Authorization),
+        on(Control::Audit),
+    ];
+    for (control, why) in [
+        (Control::Waf, "the web application firewall is not built yet"),
+        (Control::DeviceBinding, "tokens are not bound to device keys yet"),
+        (Control::Attestation, "device attestation is not built yet"),
+        (Control::BuildStanding, "the build registry is not built yet"),
+        (Control::Risk, "the risk score is not built yet"),
+        (Control::Masking, "response masking is not built yet"),
+        (Control::Consent, "consent is not built yet"),
+    ] {
+        all.push(off(control, why));
+    }
+    if config.server.observe {
+        for status in &mut all {
+            status.off.get_or_insert_with(|| "observe mode: refusals are reported and not made".into());
+        }
+    }
+    all
+}
+
+impl Snapshot {
+    /// The names of the controls that are off.
+    pub fn off(&self) -> Vec<&'static str> {
+        let off = controls(&self.config).into_iter().filter(|status| status.off.is_some());
+        off.map(|status| status.control.name()).collect()
+    }
+}
+
+/// The status of a node as JSON.
+pub fn status(node: &Node) -> Value {
+    let config = node.config();
+    let controls: Vec<Value> = controls(&config)
+        .iter()
+        .map(|status| json!({ "control": status.control.name(), "on": status.off.is_none(), "why": status.off }))
+        .collect();
+    let store = node.store.status();
+    let lag = node.standing.lag(node.clock.monotonic());
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "observe": config.server.observe,
+        "gateway": config.public_url(),
+        "issuer": config.issuer(),
+        "generation": node.try_snapshot().map(|snapshot| snapshot.generation),
+        "controls": controls,
+        "journal": { "size": store.size, "waiting": store.waiting, "stalled": store.stalled, "lost": node.journal.lost_count() },
+        "standing": {
+            "cursor": node.standing.cursor(),
+            "lag_ms": lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+            "held": node.standing.counts().into_iter().map(|(name, n)| (name.to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
+            "streams": node.standing.streams().len(),
+        },
+        "upstreams": node.try_snapshot().map(|snapshot| snapshot.upstreams.status().iter().map(|server| {
+            json!({ "url": server.url, "healthy": server.healthy })
+        }).collect::<Vec<_>>()),
+    })
+}

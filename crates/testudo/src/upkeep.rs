@@ -1,0 +1,71 @@
+//! What the control plane does now and then: keys, retention, the health of upstreams.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use testudo_core::{Event, EventKind, Timestamp};
+use testudo_gateway::CloseSignal;
+use testudo_store::{PruneRequest, Tx};
+
+use crate::node::Node;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Rotates what is due and prunes what is old.
+pub async fn once(node: &Node) {
+    match node.identity().maintain_keys(&node.context()).await {
+        Ok(true) => node.reload_keys().await,
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "the signing keys could not be looked after"),
+    }
+    prune(node).await;
+}
+
+/// Exports and prunes what retention says, by whole days.
+async fn prune(node: &Node) {
+    let config = node.config();
+    let now = node.clock.now();
+    let mut by_age: HashMap<Duration, Vec<EventKind>> = HashMap::new();
+    for kind in EventKind::ALL {
+        by_age.entry(config.retention_of(*kind)).or_default().push(*kind);
+    }
+        for (age, kinds) in by_age {
+        let before = start_of_day(now.minus(age));
+        let request = PruneRequest { before, kinds, export: node.data.path().join("pruned.jsonl") };
+        match node.store.prune(request).await {
+            Ok(report) if report.entries > 0 => tracing::info!(entries = report.entries, "old journal entries pruned"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old journal entries could not be pruned"),
+        }
+    }
+}
+
+fn start_of_day(at: Timestamp) -> Timestamp {
+    let day = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(at.micros().div_euclid(day) * day)
+}
+
+/// Writes an event when an upstream goes down or comes back.
+pub async fn watch_health(node: Arc<Node>, stop: CloseSignal) {
+    let mut known: HashMap<String, bool> = HashMap::new();
+    loop {
+        tokio::select! {
+            () = stop.closed() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        for status in node.snapshot().upstreams.status() {
+            let before = known.insert(status.url.clone(), status.healthy).unwrap_or(true);
+            if before == status.healthy {
+                continue;
+            }
+            let kind = if status.healthy { EventKind::UpstreamUp } else { EventKind::UpstreamDown };
+            tracing::warn!(url = %status.url, healthy = status.healthy, "the health of an upstream changed");
+            let mut tx = Tx::new();
+            tx.event(Event::new(kind, node.clock.now()).on(status.url));
+            if let Err(error) = node.store.commit(tx).await {
+                tracing::error!(%error, "an event could not be written to the journal");
+            }
+        }
+    }
+}
