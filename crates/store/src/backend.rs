@@ -70,7 +70,7 @@ pub(crate) enum Op {
         observer: String,
         seq: u64,
     },
-    /// Stores a signed checkpoint.
+    /// Stores a signed checkpoint, unless there is one of that size.
     Checkpoint(CheckpointRow),
     /// Removes the bodies of entries that were exported, and replaces their codes.
     Prune(Vec<Pruned>),

@@ -92,8 +92,10 @@ impl CommitError {
     /// Whose fault it is.
     pub const fn fault(&self) -> Fault {
         match self {
-            CommitError::Conflict { .. } | CommitError::Duplicate { .. } => Fault::Client,
-            CommitError::NotFound | CommitError::ErasedPerson => Fault::Client,
+            CommitError::Conflict { .. }
+            | CommitError::Duplicate { .. }
+            | CommitError::NotFound
+            | CommitError::ErasedPerson => Fault::Client,
             CommitError::Full | CommitError::Unavailable(_) => Fault::Dependency,
             CommitError::Invalid(_) => Fault::Bug,
         }

@@ -98,6 +98,7 @@ pub(crate) async fn verify(
         report,
         frontier: Frontier::default(),
         stated: BTreeMap::new(),
+        known_to: 0,
         pairs: Vec::new(),
         segment_pruned: false,
     };
@@ -120,6 +121,8 @@ struct Audit<'a> {
     report: AuditReport,
     frontier: Frontier,
     stated: BTreeMap<u64, Vec<Stated>>,
+    /// All stored checkpoints below this size are read.
+    known_to: u64,
     pairs: Vec<(u64, u16)>,
     segment_pruned: bool,
 }
@@ -144,13 +147,12 @@ impl Audit<'_> {
 
     async fn entries(&mut self) -> Result<(), ReadError> {
         let size = self.report.size;
-        let mut checkpoints_to = 0;
         let mut next = 0;
         self.agree();
         while next < size {
             let end = (next + BATCH).min(size);
-            while checkpoints_to <= end {
-                checkpoints_to = self.stored_checkpoints(checkpoints_to).await?;
+            while self.known_to <= end {
+                self.stored_checkpoints().await?;
             }
             let rows = self.backend.rows(next, end, u32::try_from(BATCH).unwrap_or(u32::MAX), false).await?;
             let (mut rows, mut nodes) = (rows.into_iter(), Vec::new());
@@ -194,10 +196,10 @@ impl Audit<'_> {
         }
     }
 
-    /// Reads the next stored checkpoints; returns the size up to which all are known.
-    async fn stored_checkpoints(&mut self, from: u64) -> Result<u64, ReadError> {
-        let rows = self.backend.checkpoints(from, CHECKPOINTS).await?;
-        let to = match rows.last() {
+    /// Reads the next stored checkpoints.
+    async fn stored_checkpoints(&mut self) -> Result<(), ReadError> {
+        let rows = self.backend.checkpoints(self.known_to, CHECKPOINTS).await?;
+        self.known_to = match rows.last() {
             Some(last) if rows.len() == CHECKPOINTS as usize => last.size + 1,
             _ => u64::MAX,
         };
@@ -212,7 +214,7 @@ impl Audit<'_> {
                 Err(error) => self.bad_checkpoint(row.size, false, error.to_string()),
             }
         }
-        Ok(to)
+        Ok(())
     }
 
     /// Compares the checkpoints of the present size with the present root.
@@ -268,9 +270,8 @@ impl Audit<'_> {
     /// What states a size that the log does not have.
     async fn rest(&mut self) -> Result<(), ReadError> {
         if self.report.bad.is_none() {
-            let mut from = self.report.size;
-            while from < u64::MAX {
-                from = self.stored_checkpoints(from.saturating_add(1)).await?;
+            while self.known_to < u64::MAX {
+                self.stored_checkpoints().await?;
             }
         }
         let reached = self.frontier.size();

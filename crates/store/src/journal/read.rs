@@ -28,9 +28,9 @@ pub(crate) async fn scan(
     let wanted = terms::wanted(filter);
     let mut scan = Scan { backend, ring, filter, limit, found: Vec::new() };
     if wanted.is_empty() {
-        scan.all(range).await?
+        scan.all(range).await?;
     } else {
-        scan.indexed(range, &wanted).await?
+        scan.indexed(range, &wanted).await?;
     }
     Ok(scan.found)
 }

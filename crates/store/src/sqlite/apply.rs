@@ -66,7 +66,7 @@ pub(super) fn apply(data: &Connection, op: Op, changes: &mut KeyChanges) -> Resu
             Ok(())
         }
         Op::Checkpoint(row) => {
-            let sql = "INSERT INTO checkpoint (size, note) VALUES (?1, ?2) ON CONFLICT (size) DO UPDATE SET note = ?2";
+            let sql = "INSERT INTO checkpoint (size, note) VALUES (?1, ?2) ON CONFLICT (size) DO NOTHING";
             data.prepare_cached(sql)?.execute(params![row.size.cast_signed(), row.note])?;
             Ok(())
         }

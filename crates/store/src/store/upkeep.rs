@@ -32,6 +32,15 @@ impl Core {
         if !always && (*last == Some(size) || size == 0) {
             return Ok(None);
         }
+        let stored = self.backend.checkpoints(size, 2).await?;
+        if stored.iter().any(|row| row.size > size) {
+            let cause = "the journal is shorter than its last checkpoint says; run `testudo audit verify`";
+            return Err(UpkeepError::Refused(cause.into()));
+        }
+        if !always && !stored.is_empty() {
+            *last = Some(size);
+            return Ok(None);
+        }
         let root = proofs::root(self.backend.as_ref(), size).await?;
         let made = Checkpoint::sign(&self.origin, size, root, self.clock.now(), &self.ring().checkpoint_signer());
         let row = CheckpointRow { size, note: made.note.clone() };
