@@ -34,13 +34,12 @@ impl Mixed {
             return false;
         };
         for text in middle {
-            match rest.split_once(&**text) {
-                Some((value, behind)) if !value.is_empty() => {
-                    each(value);
-                    rest = behind;
-                }
-                _ => return false,
-            }
+            let after_first = rest.chars().next().map_or(0, char::len_utf8);
+            let found = rest.get(after_first..).and_then(|tail| tail.find(&**text)).map(|at| at + after_first);
+            let split = found.and_then(|at| Some((rest.get(..at)?, rest.get(at + text.len()..)?)));
+            let Some((value, behind)) = split else { return false };
+            each(value);
+            rest = behind;
         }
         each(rest);
         !rest.is_empty()
@@ -147,6 +146,7 @@ mod tests {
         let mut values = Vec::new();
         assert!(mixed.capture("1..2..3.csv", |value| values.push(value)));
         assert_eq!(values, ["1", "2..3"]);
+        assert!(mixed.capture("...2.csv", |_| {}), "the first character belongs to the first parameter");
         for other in ["..2.csv", "1...csv", "1..2", "1.2.csv", ""] {
             assert!(!mixed.capture(other, |_| {}), "{other}");
         }
