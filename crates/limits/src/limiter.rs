@@ -219,6 +219,7 @@ impl Limiter {
     pub(crate) fn decide(&self, probes: &[Option<Probe<'_>>], now: Micros) -> Answer {
         let mut refused: Option<(&Rule, Micros)> = None;
         let mut places = [None; MOST_PROBES];
+        self.table.touch(probes.iter().flatten().map(|probe| probe.hash));
         for (probe, kept) in probes.iter().zip(&mut places) {
             let Some(probe) = probe else { continue };
             let (place, debt) = self.locate(probe, now);

@@ -100,6 +100,18 @@ impl Table {
         Place::Cell { index: below(hash >> 20, self.cells.len()) }
     }
 
+    /// Reads the first words of the lines of several keys, so that the waits for memory overlap.
+    pub fn touch(&self, hashes: impl Iterator<Item = u64>) {
+        let words = hashes.map(|hash| match self.slot(hash) {
+            Place::Slot { first, .. } => {
+                let slot = self.lines.get(first / LINE).and_then(|line| line.0.first());
+                slot.map_or(0, |atom| atom.load(Ordering::Relaxed))
+            }
+            Place::Cell { .. } => 0,
+        });
+        std::hint::black_box(words.fold(0, |all, word| all ^ word));
+    }
+
     /// The debt of a key, or nothing if it has no slot and there is none to take.
     pub fn debt(&self, place: Place, now: Micros) -> Option<Micros> {
         match place {

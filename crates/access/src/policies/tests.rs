@@ -278,6 +278,31 @@ fn policies_without_ids_are_named_by_file_and_order() {
     assert_eq!(policies.len(), 3);
 }
 
+#[test]
+fn the_examples_of_the_document_load_and_hold() {
+    let document = include_str!("../../../../docs/reference/policies.md");
+    let mut blocks = document.split("```cedar").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let words =
+        |text: &str| text.lines().filter(|line| !line.starts_with("//")).collect::<String>().replace([' ', '\n'], "");
+    assert_eq!(words(blocks.next().unwrap()), words(include_str!("../default.cedar")));
+    let examples = blocks.next().unwrap().replace("/people/{person}", "/people/{person}/cards/{card}");
+    let policies = load(&examples, Defaults::Keep).unwrap();
+    assert_eq!(policies.len(), 5);
+    let (ann, intern) = (principal(1, &[], &[]), principal(2, &["intern"], &[]));
+    assert_eq!(both(&policies, &ann, &facts(2)).verdict(), Verdict::Challenge);
+    assert_eq!(both(&policies, &intern, &facts(2)).verdict(), Verdict::Deny);
+    assert_eq!(both(&policies, &intern, &facts(0)).verdict(), Verdict::Allow);
+    let table =
+        include_str!("../admin/snapshots/testudo_access__admin__tests__the_table_of_roles_and_permissions.snap");
+    for row in table.lines().skip_while(|line| !line.starts_with("people.read")) {
+        let mut cells = row.split_whitespace();
+        let name = cells.next().unwrap();
+        let marks: Vec<&str> = cells.map(|mark| if mark == "-" { "" } else { mark }).collect();
+        let line = document.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).unwrap();
+        assert_eq!(line.split('|').skip(2).take(5).map(str::trim).collect::<Vec<_>>(), marks, "{name}");
+    }
+}
+
 fn scope_and_condition() -> impl Strategy<Value = String> {
     let effect = prop_oneof![3 => Just("permit"), 1 => Just("forbid"), 1 => Just("@advice(\"step-up\") forbid")];
     let principal = select(vec![

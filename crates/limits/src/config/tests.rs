@@ -41,3 +41,53 @@ fn what_types_cannot_say_is_checked() {
         "`x` is not a route; write the method and the template, such as `POST /transfers/{id}`"
     );
 }
+
+#[derive(Deserialize)]
+struct File {
+    limits: LimitsConfig,
+}
+
+fn read(text: &str) -> Result<LimitsConfig, String> {
+    toml::from_str::<File>(text).map(|file| file.limits).map_err(|error| error.message().to_owned())
+}
+
+#[test]
+fn the_document_shows_the_defaults() {
+    let document = include_str!("../../../../docs/reference/limits.md");
+    let example = document.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shown = read(example).unwrap();
+    assert_eq!(shown.routes.len(), 1);
+    assert_eq!(LimitsConfig { routes: Vec::new(), ..shown.clone() }, LimitsConfig::default());
+    assert_eq!(shown.validate(), Ok(()));
+    for (name, door) in LimitsConfig::default().doors() {
+        assert!(
+            document.contains(&format!("[limits.{name}]")) && document.contains(&door.address.to_string()),
+            "{name}"
+        );
+        assert!(document.contains(&format!("{}, {}, {} s", door.wait, door.longest_wait, door.forget)), "{name}");
+    }
+}
+
+#[test]
+fn files_are_read_strictly() {
+    assert_eq!(read("[limits]").unwrap(), LimitsConfig::default());
+    assert_eq!(read("[limits]\nperson = \"off\"").unwrap().switched_off(), ["person"]);
+    for (text, expected) in [
+        ("[limits]\nadress = \"1/s\"", "unknown field `adress`"),
+        ("[limits]\naddress = 5", "invalid type: integer `5`"),
+        ("[limits]\naddress = \"5\"", "`5` is not a rate; write it like"),
+        ("[[limits.routes]]\nroute = \"GET /\"\nuser = \"1/s\"", "unknown field `user`"),
+        ("[limits.in-flight]\nperson = 0", "invalid value: integer `0`"),
+        ("[limits.sign-in]\naddress = \"1/s\"", "missing field `subnet`"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn configuration_survives_being_written() {
+    let config = LimitsConfig { device: Setting::Off, ..LimitsConfig::default() };
+    let text = toml::to_string(&config).unwrap();
+    assert_eq!(toml::from_str::<LimitsConfig>(&text).unwrap(), config);
+}
