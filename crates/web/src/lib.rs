@@ -1,1 +1,104 @@
 //! HTML for people: the sign-in pages.
+//!
+//! Server-rendered, without JavaScript, under a content security policy that allows our own style sheet and nothing else.
+//! [`router`] has the pages that everybody sees, [`admin_router`] has the same and the enrolment of the first
+//! administrator. Both are plain routers for the pipeline to call in process: it puts a [`testudo_identity::Context`]
+//! into the extensions of each request, and a request without one is answered with 500, because nothing about it would
+//! be known.
+//!
+//! To add a page: a template under `templates/` that extends `base.html`, its struct in `pages.rs`, a handler that opens
+//! a [`visit::Visit`] (`Visit::open` for GET, `Visit::posted` for POST, which proves origin and form token), a route in
+//! [`router`], and a snapshot in `tests/pages.rs`.
+
+mod account;
+mod assets;
+mod consent;
+mod cookies;
+mod csp;
+mod csrf;
+mod enrol;
+mod factor;
+mod form;
+mod origin;
+mod pages;
+mod problem;
+mod qr;
+mod return_to;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use testudo_identity::Identity;
+
+pub use cookies::{SESSION_COOKIE, session_cookie};
+pub use origin::same_origin;
+pub use return_to::ReturnTo;
+
+/// What the pages work with; cheap to clone.
+#[derive(Clone)]
+pub struct Web {
+    pub(crate) identity: Identity,
+    pub(crate) origins: Arc<[String]>,
+}
+
+impl Web {
+    /// Pages over an authority. They are at home at its issuer and at `more` origins (such as the admin address), in the
+    /// form `https://host:port`: forms that are posted from elsewhere are refused.
+    pub fn new(identity: Identity, more: impl IntoIterator<Item = String>) -> Web {
+        let issuer = identity.config().issuer.clone();
+        Web { identity, origins: std::iter::once(issuer).chain(more).collect() }
+    }
+}
+
+/// The pages that everybody sees.
+pub fn router(web: Web) -> Router {
+    everybody().fallback(problem::no_such_page).with_state(web)
+}
+
+/// The pages of the admin address: all of [`router`], and the enrolment of the first administrator.
+pub fn admin_router(web: Web) -> Router {
+    everybody().route("/enrol", get(enrol::show).post(enrol::submit)).fallback(problem::no_such_page).with_state(web)
+}
+
+/// The paths of [`router`], for the pipeline's table of public routes. The asset's path ends with its hash.
+pub fn public_paths() -> Vec<String> {
+    let fixed = [
+        "/sign-in",
+        "/sign-in/factor",
+        "/sign-in/password",
+        "/sign-up",
+        "/sign-out",
+        "/consent",
+        "/account",
+        "/account/password",
+        "/account/totp",
+        "/account/totp/remove",
+        "/account/recovery-codes",
+        "/account/sessions/end",
+        "/account/sign-out-everywhere",
+    ];
+    fixed.into_iter().map(str::to_owned).chain([assets::stylesheet_path().to_owned()]).collect()
+}
+
+fn everybody() -> Router<Web> {
+    Router::new()
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/factor", get(factor::show).post(factor::submit))
+        .route("/sign-in/password", get(sign_in::show_new_password).post(sign_in::submit_new_password))
+        .route("/sign-up", get(sign_up::show).post(sign_up::submit))
+        .route("/sign-out", get(sign_out::show).post(sign_out::submit))
+        .route("/consent", get(consent::show).post(consent::submit))
+        .route("/account", get(account::show))
+        .route("/account/password", post(account::change_password))
+        .route("/account/totp", get(factor::show_totp).post(factor::confirm_totp))
+        .route("/account/totp/remove", post(factor::remove_totp))
+        .route("/account/recovery-codes", post(factor::renew_codes))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/sign-out-everywhere", post(account::sign_out_everywhere))
+        .route("/assets/{name}", get(assets::serve))
+}

@@ -49,6 +49,7 @@ async fn the_current_password_is_needed_and_the_new_one_must_be_good() {
 async fn a_new_password_makes_all_browsers_strangers() {
     let house = House::with_ada().await;
     let here = house.sign_in(ADA, PASSWORD).await;
+    house.wait(1);
     let cookie = Some(here.cookie.expose().as_str());
     house.identity.change_password(cookie, secret(PASSWORD), secret(NEW), &house.ctx()).await.unwrap();
     for _ in 0..5 {
