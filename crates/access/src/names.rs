@@ -43,18 +43,19 @@ pub(crate) fn uid(kind: Kind, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id((*kind).clone(), EntityId::new(id))
 }
 
-/// The methods that are actions of their own; all others are `OTHER`.
-pub(crate) const METHODS: [&str; 10] =
-    ["GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OTHER"];
+/// The methods that are actions of their own; all others are `OTHER`. HEAD is asked as GET, so that what forbids the one
+/// forbids the other.
+pub(crate) const METHODS: [&str; 9] = ["GET", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OTHER"];
 
 /// The place of a method among [`METHODS`].
 pub(crate) fn method(name: &str) -> usize {
+    let name = if name == "HEAD" { "GET" } else { name };
     METHODS.iter().position(|method| *method == name).unwrap_or(METHODS.len() - 1)
 }
 
 /// The group of a method: those that only read, and the others.
 pub(crate) fn group(method: &str) -> &'static str {
-    if matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE") { "read" } else { "write" }
+    if matches!(method, "GET" | "OPTIONS" | "TRACE") { "read" } else { "write" }
 }
 
 #[cfg(test)]

@@ -134,13 +134,15 @@ impl Limiter {
         })
     }
 
-    /// The class of a route: an override for its method before one for every method, else the general limits.
+    /// The class of a route: an override for its method (HEAD counts as GET) before one for every method, else the
+    /// general limits.
     pub fn route_class(&self, method: &str, template: &str) -> RouteClass {
         let class_of = |method: &str| {
             let named = |route: &str| route.split_once(' ') == Some((method, template));
             self.overrides.iter().find(|(route, _)| named(route)).map(|(_, class)| *class)
         };
-        class_of(method).or_else(|| class_of("*")).unwrap_or_default()
+        let get = || if method == "HEAD" { class_of("GET") } else { None };
+        class_of(method).or_else(get).or_else(|| class_of("*")).unwrap_or_default()
     }
 
     /// The overrides that name none of the given routes (method, template): mistakes in the configuration.

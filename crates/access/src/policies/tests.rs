@@ -272,6 +272,16 @@ fn mistakes_are_named_with_their_place_and_a_suggestion() {
 }
 
 #[test]
+fn head_is_asked_as_get() {
+    let policies =
+        load("@id(\"it\") forbid (principal, action == Action::\"GET\", resource);", Defaults::Keep).unwrap();
+    for route in [1, 6] {
+        let facts = AccessFacts { method: "HEAD", ..facts(route) };
+        assert_eq!(both(&policies, &principal(1, &[], &[]), &facts).verdict(), Verdict::Deny);
+    }
+}
+
+#[test]
 fn policies_without_ids_are_named_by_file_and_order() {
     let policies = load("forbid (principal, action, resource) when { context.risk > 5 };", Defaults::Keep).unwrap();
     assert_eq!(policies.ids().collect::<Vec<_>>(), ["app.cedar#1", "default-people", "default-public"]);

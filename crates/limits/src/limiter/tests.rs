@@ -115,6 +115,7 @@ fn routes_have_limits_of_their_own() {
     let config = LimitsConfig {
         routes: vec![
             RouteOverride { person: Some(set("2/min")), ..item("POST /transfers") },
+            RouteOverride { total: Some(set("9/s")), ..item("GET /rates") },
             RouteOverride { address: Some(set("1/min")), total: Some(set("off")), ..item("* /codes/{id}") },
         ],
         ..config()
@@ -122,6 +123,8 @@ fn routes_have_limits_of_their_own() {
     let limiter = limiter(&config);
     let transfers = limiter.route_class("POST", "/transfers");
     assert_eq!(limiter.route_class("GET", "/transfers"), RouteClass::default());
+    assert_eq!(limiter.route_class("HEAD", "/rates"), limiter.route_class("GET", "/rates"));
+    assert_ne!(limiter.route_class("HEAD", "/rates"), RouteClass::default());
     assert_eq!(limiter.route_class("PUT", "/codes/{id}"), limiter.route_class("GET", "/codes/{id}"));
     assert!((0..2).all(|_| code(&limiter.admit_caller(&caller(1, 4, transfers, 0))).is_none()));
     assert_eq!(code(&limiter.admit_caller(&caller(1, 4, transfers, 0))).unwrap(), "limit-person-route");
@@ -129,7 +132,10 @@ fn routes_have_limits_of_their_own() {
     let stranger = CallerFacts { person: None, ..caller(0, 5, codes, 0) };
     assert!(code(&limiter.admit_caller(&stranger)).is_none());
     assert_eq!(code(&limiter.admit_caller(&stranger)).unwrap(), "limit-address-route");
-    assert_eq!(limiter.unmatched_overrides(&[("GET", "/transfers"), ("GET", "/codes/{id}")]), ["POST /transfers"]);
+    assert_eq!(
+        limiter.unmatched_overrides(&[("GET", "/transfers"), ("GET", "/codes/{id}"), ("GET", "/rates")]),
+        ["POST /transfers"]
+    );
     assert_eq!(config.switched_off(), ["routes `* /codes/{id}` total"]);
 }
 
