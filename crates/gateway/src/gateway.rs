@@ -71,6 +71,19 @@ pub struct Drained {
     pub aborted: usize,
 }
 
+/// The counters of a gateway, apart from it.
+#[derive(Clone, Debug)]
+pub struct CountersHandle(Vec<Arc<Counters>>);
+
+impl CountersHandle {
+    /// What was counted so far.
+    pub fn read(&self) -> GatewayCounters {
+        let mut sum = GatewayCounters::default();
+        self.0.iter().for_each(|counters| sum.add(counters));
+        sum
+    }
+}
+
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
@@ -122,9 +135,12 @@ impl Gateway {
 
     /// What was counted so far.
     pub fn counters(&self) -> GatewayCounters {
-        let mut sum = GatewayCounters::default();
-        self.counters.iter().for_each(|counters| sum.add(counters));
-        sum
+        self.counters_handle().read()
+    }
+
+    /// The counters, to be read as long as anybody wants to.
+    pub fn counters_handle(&self) -> CountersHandle {
+        CountersHandle(self.counters.clone())
     }
 
     /// Stops accepting, asks every connection to close after its open requests (GOAWAY, `Connection: close`), ends

@@ -34,7 +34,7 @@ pub use close::CloseSignal;
 pub use conn::{ConnFacts, Protocol, TlsFacts};
 pub use counters::GatewayCounters;
 pub use framing::MalformedCode;
-pub use gateway::{Drained, Gateway, GatewayConfig, StartError, WorkerContext};
+pub use gateway::{CountersHandle, Drained, Gateway, GatewayConfig, StartError, WorkerContext};
 pub use limits::Limits;
 pub use pem::PemError;
 pub use serve::{Handler, Inbound, Malformed, Shed, ShedReason};

@@ -4,7 +4,7 @@
 //! that the very next request is decided by it.
 
 use testudo_core::{Action, Actor, BlockTarget, Event, EventKind};
-use testudo_identity::{Context, IdentityError};
+use testudo_identity::{Context, IdentityError, Rotation};
 use testudo_store::{CommitError, Tx};
 
 use crate::node::Node;
@@ -34,7 +34,7 @@ impl Node {
             Action::RevokeSession { session } => identity.revoke_session(session, by.clone(), reason, ctx).await?,
             Action::RevokeFamily { family } => identity.revoke_family(family, by.clone(), reason, ctx).await?,
             Action::RevokePerson { person } => identity.revoke_person(person, by.clone(), reason, ctx).await?,
-            Action::LockPerson { person } => identity.lock_person(person, by, ctx).await?,
+            Action::LockPerson { person } => identity.lock_person(person, reason, by, ctx).await?,
             Action::ForcePasswordReset { person } => identity.require_reset(person, by, ctx).await?,
             Action::RequireStepUp { person } => {
                 let event = ctx.event(EventKind::StepUpRequired).by(by.clone()).to(person).detail("reason", reason);
@@ -61,7 +61,7 @@ impl Node {
                 identity.set_client_state(&client, testudo_identity::ClientState::Disabled, by.clone(), ctx).await?;
             }
             Action::RotateSigningKey => {
-                identity.rotate_signing_key(by.clone(), ctx).await?;
+                identity.rotate_signing_key(Rotation::Graceful, by.clone(), ctx).await?;
                 self.reload_keys().await;
             }
         }

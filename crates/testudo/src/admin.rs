@@ -3,5 +3,5 @@
 mod client;
 mod socket;
 
-pub use client::{Answer, Client, ClientError};
+pub use client::{Client, ClientError};
 pub use socket::serve;

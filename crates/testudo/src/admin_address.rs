@@ -58,9 +58,9 @@ impl AdminAddress {
             ("testudo_journal_waiting", "gauge", "Events that wait to be written.", store.waiting as f64),
             ("testudo_journal_lost_total", "counter", "Events that could not be written.", self.node.journal.lost_count() as f64),
             ("testudo_standing_lag_seconds", "gauge", "Since the tail last reported.", lag.map_or(f64::INFINITY, |lag| lag.as_secs_f64())),
-            ("testudo_streams_open", "gauge", "Open streams.", self.node.standing.streams().len() as f64),
-            ("testudo_connections_open", "gauge", "Open connections of the gateway.", counters.open as f64),
-            ("testudo_connections_total", "counter", "Accepted connections of the gateway.", counters.accepted as f64),
+            ("testudo_streams_open", "gauge", "Open streams.", self.node.standing.streams().count() as f64),
+            ("testudo_connections_open", "gauge", "Open connections of the gateway.", counters.connections_open as f64),
+            ("testudo_connections_total", "counter", "Accepted connections of the gateway.", counters.connections as f64),
         ] {
             metric(&mut text, name, kind, help, &[(String::new(), value)]);
         }
@@ -118,7 +118,7 @@ impl Handler for AdminWorker {
         if limited.is_denied() {
             return text(StatusCode::TOO_MANY_REQUESTS, plain, "too many requests; try again later\n");
         }
-        let body = match inbound.body.collect(MAX_BODY).await {
+        let body = match inbound.body.read_up_to(MAX_BODY).await {
             Ok(Collected::Whole(bytes)) => bytes,
             Ok(Collected::TooLarge(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, plain, "at most 1 MiB\n"),
             Err(_) => return text(StatusCode::BAD_REQUEST, plain, "the body was cut off\n"),

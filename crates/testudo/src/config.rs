@@ -260,7 +260,7 @@ pub enum LogFormat {
 impl Config {
     /// The origin under which clients reach the gateway.
     pub fn public_url(&self) -> String {
-        match (&self.server.public-url, self.server.listen.first()) {
+        match (&self.server.public_url, self.server.listen.first()) {
             (Some(url), _) => url.clone(),
             (None, Some(address)) if address.port() == 443 => "https://localhost".into(),
             (None, Some(address)) => format!("https://localhost:{}", address.port()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use testudo_core::{Clock as _, EventKind};
+use testudo_core::EventKind;
 use testudo_gateway::CloseSignal;
 use testudo_store::{Entry, JournalFilter, Opened, ReadError, Store};
 

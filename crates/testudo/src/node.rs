@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use testudo_access::AdminPolicies;
 use testudo_core::{Clock, RequestId, Secret};
 use testudo_crypto::password::HashPool;
 use testudo_crypto::random;
@@ -37,6 +38,8 @@ pub struct Node {
     pub authority: ArcSwap<Authority>,
     /// Password hashing.
     pub pool: HashPool,
+    /// What administrators may do.
+    pub admin_policies: Arc<AdminPolicies>,
     /// The counters of each worker.
     pub metrics: Vec<Arc<WorkerMetrics>>,
     pub(crate) limits: Arc<Limiter>,
@@ -107,6 +110,7 @@ impl Node {
             journal: JournalGate::default(),
             authority: ArcSwap::from_pointee(authority),
             pool,
+            admin_policies: Arc::new(AdminPolicies::embedded().map_err(|error| StartError::Listen(error.to_string()))?),
             metrics: (0..config.workers()).map(|_| Arc::default()).collect(),
             limits: Arc::new(Limiter::new(&config.limits, random::array())?),
             identity: ArcSwap::from_pointee(identity),
@@ -197,7 +201,7 @@ impl Node {
             let page = identity.list_clients(after, 200).await?;
             for stored in page.items {
                 let client = stored.document;
-                let rules = CorsRules { origins: client.cors_origins.clone(), ..CorsRules::default() };
+                let rules = CorsRules { origins: client.cors_origins.iter().cloned().collect(), ..CorsRules::default() };
                 origins.insert(client.id, Arc::new(rules));
             }
             match page.next {

@@ -1,5 +1,6 @@
 //! What only the top floor can join, as the traits that `api` defines; and the routers that are made of it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use axum::{Extension, Router};
@@ -30,14 +31,14 @@ pub fn public_router(node: &Arc<Node>, identity: &Identity) -> Router {
 /// The admin API.
 pub fn admin_router(node: &Arc<Node>) -> Router {
     let rooms = Arc::new(Rooms(Arc::downgrade(node)));
-    testudo_api::admin_router(AdminState {
-        identity: (*node.identity()).clone(),
-        store: node.store.clone(),
-        gates: rooms.clone(),
-        acts: rooms.clone(),
-        house: rooms,
-        clock: Arc::clone(&node.clock),
-    })
+    testudo_api::admin_router(AdminState::new(
+        (*node.identity()).clone(),
+        Arc::clone(&node.admin_policies),
+        rooms.clone(),
+        rooms.clone(),
+        rooms,
+        Arc::clone(&node.clock),
+    ))
 }
 
 impl Node {
@@ -198,6 +199,10 @@ impl House for Rooms {
             }
             Ok(answer)
         })
+    }
+
+    fn checkpoint_file(&self) -> Option<PathBuf> {
+        self.0.upgrade().map(|node| node.data.checkpoints(&node.config()))
     }
 
     fn config(&self) -> Value {

@@ -42,7 +42,7 @@ impl Server {
     pub async fn start(config: Config, data: DataFolder, root_key: Option<Secret<String>>) -> Result<Server, StartError> {
         let stop = CloseSignal::new();
         let sample = config.upstream.servers.is_empty();
-        let servers = if sample { vec![start_wallet(&stop).await?] } else { Vec::new() };
+        let servers = if sample { vec![start_wallet(&stop)?] } else { Vec::new() };
         // What can be refused is refused before anything is made.
         let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))?;
         let (certificates, ca) = certificates(&config, &data)?;
@@ -204,7 +204,7 @@ async fn install(
     let origins = node.client_origins().await?;
     let snapshot = Snapshot {
         generation,
-        trusted: testudo_gateway::client_address::TrustedProxies::new(&config.server.trusted_proxies),
+        trusted: testudo_gateway::client_address::TrustedProxies::new(config.server.trusted_proxies.clone()),
         security_headers: testudo_gateway::headers::SecurityHeaders::default(),
         internal: crate::rooms::public_router(node, &identity),
         identity_host: snapshot::identity_host(&config),
@@ -235,9 +235,8 @@ fn certificates(
     Ok((certificates, Some(path)))
 }
 
-async fn start_wallet(stop: &CloseSignal) -> Result<String, StartError> {
-    let listener =
-        tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| listen(&error))?;
+fn start_wallet(stop: &CloseSignal) -> Result<String, StartError> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| listen(&error))?;
     let address = listener.local_addr().map_err(|error| listen(&error))?;
     let stopped = stop.closed();
     tokio::spawn(async move {

@@ -81,7 +81,7 @@ pub fn status(node: &Node) -> Value {
             "cursor": node.standing.cursor(),
             "lag_ms": lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
             "held": node.standing.counts().into_iter().map(|(name, n)| (name.to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
-            "streams": node.standing.streams().len(),
+            "streams": node.standing.streams().count(),
         },
         "upstreams": node.try_snapshot().map(|snapshot| snapshot.upstreams.status().iter().map(|server| {
             json!({ "url": server.url, "healthy": server.healthy })

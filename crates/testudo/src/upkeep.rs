@@ -33,7 +33,7 @@ async fn prune(node: &Node) {
         for (age, kinds) in by_age {
         let before = start_of_day(now.minus(age));
         let request = PruneRequest { before, kinds, export: node.data.path().join("pruned.jsonl") };
-        match node.store.prune(request).await {
+        match node.store.prune(&request).await {
             Ok(report) if report.entries > 0 => tracing::info!(entries = report.entries, "old journal entries pruned"),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old journal entries could not be pruned"),

@@ -16,6 +16,7 @@ use super::introspect::{missing, read};
 use super::params::Params;
 use super::refresh_token::RefreshToken;
 use super::scope::Scopes;
+use crate::session::Acr;
 use crate::{Context, Identity, IdentityError};
 
 /// A request to the token, revocation or introspection endpoint.
@@ -98,6 +99,15 @@ impl Pending {
         match &self.grant {
             Grant::Code(code) => Some(code.document.auth_time),
             Grant::Refresh { family, .. } => Some(family.document.auth_time),
+            Grant::Client => None,
+        }
+    }
+
+    /// How strongly she signed in.
+    pub fn acr(&self) -> Option<Acr> {
+        match &self.grant {
+            Grant::Code(code) => Some(code.document.acr),
+            Grant::Refresh { family, .. } => Some(family.document.acr),
             Grant::Client => None,
         }
     }

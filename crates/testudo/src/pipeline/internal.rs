@@ -87,7 +87,7 @@ impl Worker {
         }
         let route: Arc<str> = inbound.parts.uri.path().chars().take(64).collect::<String>().into();
         let mut ledger = Ledger::open(&self, &facts, &inbound, None, &route, place);
-        let body = match inbound.body.collect(MAX_FORM).await {
+        let body = match inbound.body.read_up_to(MAX_FORM).await {
             Ok(Collected::Whole(bytes)) => bytes,
             Ok(Collected::TooLarge(_)) => {
                 let text = "forms have at most 64 KiB";

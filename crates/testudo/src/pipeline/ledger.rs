@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
-use testudo_core::{Clock as _, Control, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
+use testudo_core::{Control, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
 use testudo_gateway::{BodyEnd, EndOutcome, Inbound, Malformed, Shed};
 use testudo_identity::Caller;
 use testudo_limits::InFlight;

@@ -32,6 +32,7 @@ pub fn prepare(
     inbound: Inbound,
     websocket: bool,
 ) -> (Outbound, Option<HeaderValue>) {
+    let peer = inbound.conn.peer.ip();
     let Inbound { mut parts, body, upgrade, .. } = inbound;
     let to = &mut parts.headers;
     let origin = to.get(header::ORIGIN).cloned();
@@ -39,8 +40,8 @@ pub fn prepare(
     headers::strip_hop_by_hop(to, grpc);
     headers::strip_reserved(to);
     let host = to.get(header::HOST).cloned().unwrap_or_else(|| HeaderValue::from_static(""));
-    let forwarding = headers::Forwarding { client: facts.address, https: facts.https, host: &host };
-    headers::set_forwarded(to, &forwarding, facts.trusted);
+    let forwarding = headers::Forwarding { peer, https: facts.https, host: &host, trusted: facts.trusted };
+    headers::set_forwarded(to, &forwarding);
     facts.trace.set(to);
     set_display(to, REQUEST, facts.request);
     if let Some(caller) = caller {
