@@ -72,9 +72,8 @@ struct Hop {
 }
 
 fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
-    let mut hops: Vec<Hop> = items(headers, &X_FORWARDED_FOR)
-        .map(|item| Hop { address: parse_address(item), ..Hop::default() })
-        .collect();
+    let mut hops: Vec<Hop> =
+        items(headers, &X_FORWARDED_FOR).map(|item| Hop { address: parse_address(item), ..Hop::default() }).collect();
     // Proto and Host are about the proxy's own caller: they belong to the last hop.
     if let Some(last) = hops.last_mut() {
         last.https = items(headers, &X_FORWARDED_PROTO).last().and_then(parse_proto);
@@ -148,9 +147,11 @@ mod tests {
 
     #[test]
     fn the_nearest_stranger_is_the_caller() {
-        let found = ask("10.0.0.1", &[("x-forwarded-for", "203.0.113.66, 198.51.100.7"), ("x-forwarded-for", "10.9.9.9")]);
+        let found =
+            ask("10.0.0.1", &[("x-forwarded-for", "203.0.113.66, 198.51.100.7"), ("x-forwarded-for", "10.9.9.9")]);
         assert_eq!(found.address, "198.51.100.7".parse::<IpAddr>().unwrap());
-        let found = ask("::ffff:10.0.0.1", &[("forwarded", r#"for="[2001:db8::9]:4711";proto=https;host=App.example"#)]);
+        let found =
+            ask("::ffff:10.0.0.1", &[("forwarded", r#"for="[2001:db8::9]:4711";proto=https;host=App.example"#)]);
         assert_eq!(found.address, "2001:db8::9".parse::<IpAddr>().unwrap());
         assert_eq!((found.https, found.host.as_deref()), (Some(true), Some("app.example")));
     }

@@ -19,16 +19,8 @@ const HOP_BY_HOP: [HeaderName; 7] =
     [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRANSFER_ENCODING, UPGRADE, TRAILER];
 
 /// Headers that `Connection` may not name away: they would change what was decided about.
-const KEPT: [&str; 8] = [
-    "host",
-    "authorization",
-    "dpop",
-    "cookie",
-    "content-length",
-    "content-type",
-    "traceparent",
-    "forwarded",
-];
+const KEPT: [&str; 8] =
+    ["host", "authorization", "dpop", "cookie", "content-length", "content-type", "traceparent", "forwarded"];
 
 /// Takes out what belongs to one connection only, also what `Connection` names. With `grpc`, `TE: trailers` stays.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap, grpc: bool) {

@@ -26,7 +26,7 @@ pub struct InboundBody {
     broken: bool,
 }
 
-/// What [`InboundBody::collect`] found.
+/// What [`InboundBody::read_up_to`] found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Collected {
     /// The whole body.
@@ -105,7 +105,7 @@ impl InboundBody {
     }
 
     /// Reads until the end, or until more than `max` bytes were read. Trailers stay in the body.
-    pub async fn collect(&mut self, max: usize) -> Result<Collected, BodyError> {
+    pub async fn read_up_to(&mut self, max: usize) -> Result<Collected, BodyError> {
         let mut first = Bytes::new();
         let mut rest = BytesMut::new();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
@@ -169,10 +169,7 @@ impl Body for InboundBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if !this.prefix.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.prefix)))));

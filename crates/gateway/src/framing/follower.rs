@@ -1,8 +1,8 @@
 //! Follows the messages of one HTTP/1.1 connection: which byte belongs to which head, body or tunnel.
 
+use super::MalformedCode;
 use super::chunked::ChunkScan;
 use super::head::{BodyFraming, HeadFacts, HeadLimits, HeadScan};
-use super::MalformedCode;
 
 #[derive(Debug)]
 enum State {

@@ -236,7 +236,7 @@ fn prefixed(target: &[u8], scheme: &[u8]) -> bool {
 }
 
 fn lookalike(name: &[u8], framing: &[u8]) -> bool {
-    name.iter().zip(framing).all(|(byte, expected)| {
-        byte.eq_ignore_ascii_case(expected) || (*expected == b'-' && *byte == b'_')
-    })
+    name.iter()
+        .zip(framing)
+        .all(|(byte, expected)| byte.eq_ignore_ascii_case(expected) || (*expected == b'-' && *byte == b'_'))
 }

@@ -13,6 +13,6 @@ mod io;
 
 pub use code::MalformedCode;
 pub use follower::{Follower, Step};
-pub use head::{BodyFraming, HeadFacts, HeadLimits};
 pub(crate) use grammar::{is_host, is_path_and_query};
+pub use head::{BodyFraming, HeadFacts, HeadLimits};
 pub(crate) use io::{Arrived, Framed, mark_write};

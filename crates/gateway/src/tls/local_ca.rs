@@ -36,8 +36,12 @@ impl LocalCa {
         match (certificate.exists(), key.exists()) {
             (true, true) => LocalCa::open(certificate, &key),
             (false, false) => LocalCa::create(dir, certificate, &key),
-            (true, false) => Err(failed(&key, "the key is missing; restore it, or remove `ca.pem` for a new authority")),
-            (false, true) => Err(failed(&certificate, "the certificate is missing; restore it, or remove `ca-key.pem`")),
+            (true, false) => {
+                Err(failed(&key, "the key is missing; restore it, or remove `ca.pem` for a new authority"))
+            }
+            (false, true) => {
+                Err(failed(&certificate, "the certificate is missing; restore it, or remove `ca-key.pem`"))
+            }
         }
     }
 
@@ -54,9 +58,10 @@ impl LocalCa {
         let text = pem::read(key)?;
         let text = std::str::from_utf8(&text).map_err(|error| failed(key, error))?;
         let pair = KeyPair::from_pem(text).map_err(|error| failed(key, error))?;
-        let [der, ..] = pem::certificates(&certificate)?.try_into().map_or_else(|_| None, |one: [_; 1]| Some(one)).ok_or_else(
-            || failed(&certificate, "expected exactly one certificate"),
-        )?;
+        let [der, ..] = pem::certificates(&certificate)?
+            .try_into()
+            .map_or_else(|_| None, |one: [_; 1]| Some(one))
+            .ok_or_else(|| failed(&certificate, "expected exactly one certificate"))?;
         let ours = spki_of(&der).is_some_and(|spki| spki == rcgen::PublicKeyData::subject_public_key_info(&pair));
         if !ours {
             return Err(failed(&certificate, "the certificate does not belong to `ca-key.pem`"));

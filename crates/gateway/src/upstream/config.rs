@@ -180,8 +180,9 @@ impl Place {
         if host.is_empty() {
             return Err(wrong("the host is missing"));
         }
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().map_err(|_| wrong("the port is not a number up to 65535"))?,
+        // `Authority::port` is none for a port that is out of range, too.
+        let port = match authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':')) {
+            Some(port) => port.parse().map_err(|_| wrong("the port is not a number up to 65535"))?,
             None if tls => 443,
             None => 80,
         };
@@ -205,7 +206,9 @@ mod tests {
         assert_eq!((place.host.as_str(), place.port, place.tls.is_some()), ("127.0.0.1", 3000, false));
         let place = Place::parse("h2://[::1]/").unwrap();
         assert_eq!((place.host.as_str(), place.port, place.protocol), ("::1", 443, UpstreamProtocol::Http2));
-        for bad in ["127.0.0.1:3000", "ftp://x", "http://", "http://u:p@x", "http://x/api", "http://x:70000", "https://?"] {
+        for bad in
+            ["127.0.0.1:3000", "ftp://x", "http://", "http://u:p@x", "http://x/api", "http://x:70000", "https://?"]
+        {
             assert!(Place::parse(bad).is_err(), "{bad}");
         }
     }

@@ -57,9 +57,8 @@ impl UpstreamGroup {
             return Err(UpstreamConfigError::None);
         }
         let servers = servers.iter().map(Server::new).collect::<Result<Vec<_>, _>>()?;
-        let uses_tls = |protocol| {
-            servers.iter().any(|server| server.place.tls.is_some() && server.place.protocol == protocol)
-        };
+        let uses_tls =
+            |protocol| servers.iter().any(|server| server.place.tls.is_some() && server.place.protocol == protocol);
         let (http1, http2) = (uses_tls(UpstreamProtocol::Http1), uses_tls(UpstreamProtocol::Http2));
         let (tls_http1, tls_http2) = if http1 || http2 {
             let roots = Arc::new(roots(settings.ca_file.as_deref())?);
@@ -144,11 +143,9 @@ impl Server {
 fn roots(file: Option<&Path>) -> Result<RootCertStore, UpstreamConfigError> {
     let path = match file {
         Some(file) => file,
-        None => SYSTEM_BUNDLES
-            .iter()
-            .map(Path::new)
-            .find(|path| path.exists())
-            .ok_or(UpstreamConfigError::NoSystemCa)?,
+        None => {
+            SYSTEM_BUNDLES.iter().map(Path::new).find(|path| path.exists()).ok_or(UpstreamConfigError::NoSystemCa)?
+        }
     };
     let mut store = RootCertStore::empty();
     let (added, ignored) = store.add_parsable_certificates(pem::certificates(path)?);

@@ -16,5 +16,5 @@ pub use config::{HealthCheck, UpstreamConfig, UpstreamConfigError, UpstreamProto
 pub use error::ForwardError;
 pub use forward::{Outbound, Upstreams};
 pub use group::{ServerStatus, UpstreamGroup};
-pub(crate) use tunnel::{Tunnel, run as run_tunnel};
 pub use tunnel::ClientUpgrade;
+pub(crate) use tunnel::{Tunnel, run as run_tunnel};

@@ -47,9 +47,8 @@ pub(crate) async fn run(
     drain: CloseSignal,
     idle: Duration,
 ) -> (u64, EndOutcome) {
-    let opened = tokio::time::timeout(Duration::from_secs(10), async {
-        tokio::try_join!(tunnel.client.on, tunnel.upstream)
-    });
+    let opened =
+        tokio::time::timeout(Duration::from_secs(10), async { tokio::try_join!(tunnel.client.on, tunnel.upstream) });
     let (client, upstream) = match opened.await {
         Ok(Ok(both)) => both,
         Ok(Err(error)) => {

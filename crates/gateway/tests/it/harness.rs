@@ -62,7 +62,7 @@ impl Small {
     async fn route(&self, mut inbound: Inbound) -> Response<ResponseBody> {
         match inbound.parts.uri.path() {
             "/hello" => Response::new(format!("hello {}", inbound.parts.headers["host"].to_str().unwrap()).into()),
-            "/echo" => match inbound.body.collect(1 << 20).await {
+            "/echo" => match inbound.body.read_up_to(1 << 20).await {
                 Ok(Collected::Whole(bytes)) => Response::new(bytes.into()),
                 Ok(Collected::TooLarge(_)) => status(StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
                 Err(error) => status(StatusCode::from_u16(error.status()).unwrap(), error.code()),
@@ -184,9 +184,7 @@ impl Fixture {
 pub async fn read_all(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut all = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(Ok(count @ 1..)) =
-        tokio::time::timeout(Duration::from_millis(500), stream.read(&mut buffer)).await
-    {
+    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(Duration::from_millis(500), stream.read(&mut buffer)).await {
         all.extend_from_slice(&buffer[..count]);
     }
     String::from_utf8_lossy(&all).into_owned()

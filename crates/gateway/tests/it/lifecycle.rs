@@ -1,0 +1,90 @@
+//! Starting, ageing and draining.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt as _;
+
+use crate::harness::{Setup, closes_within, eventually, read_until};
+
+#[tokio::test]
+async fn a_drain_finishes_what_is_open_and_closes_what_is_idle() {
+    let fixture = Setup { workers: 2, ..Setup::default() }.start();
+    let mut busy = fixture.connect().await;
+    let mut idle = fixture.connect().await;
+    idle.write_all(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    read_until(&mut idle, "hello h").await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    eventually("the slow one began", || fixture.gateway.counters().requests_open == 1).await;
+    let address = fixture.address;
+    let began = Instant::now();
+    let (drained, answer, idle_closed) = tokio::join!(
+        fixture.gateway.drain(Duration::from_secs(5)),
+        async {
+            let answer = read_until(&mut busy, "slow").await;
+            (answer, closes_within(&mut busy, Duration::from_secs(1)).await)
+        },
+        closes_within(&mut idle, Duration::from_secs(1)),
+    );
+    assert!(drained.finished && drained.aborted == 0, "{drained:?}");
+    assert!(answer.0.contains("200 OK") && answer.1.is_some(), "{}", answer.0);
+    assert!(idle_closed.unwrap() < Duration::from_millis(200));
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_drain_cuts_off_what_does_not_end() {
+    let fixture = Setup::default().start();
+    let mut stream = fixture.connect().await;
+    stream.write_all(b"GET /silent HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    read_until(&mut stream, "\r\n\r\n").await;
+    let drained = fixture.gateway.drain(Duration::from_millis(200)).await;
+    assert!(!drained.finished && drained.aborted == 1, "{drained:?}");
+    assert!(closes_within(&mut stream, Duration::from_secs(1)).await.is_some());
+    assert_eq!(fixture.seen.ends.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_ends_after_its_requests_and_its_age() {
+    let mut setup = Setup::default();
+    setup.limits.max_requests = 3;
+    let fixture = setup.start();
+    let mut stream = fixture.connect().await;
+    for number in 1..=3 {
+        stream.write_all(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let answer = read_until(&mut stream, "hello h").await;
+        assert_eq!(answer.contains("connection: close"), number == 3, "{answer}");
+    }
+    assert!(closes_within(&mut stream, Duration::from_secs(1)).await.is_some());
+
+    let mut setup = Setup::default();
+    setup.limits.max_age = Duration::from_millis(200);
+    let fixture = setup.start();
+    let mut stream = fixture.connect().await;
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    read_until(&mut stream, "hello h").await;
+    assert!(closes_within(&mut stream, Duration::from_secs(1)).await.is_some());
+}
+
+#[tokio::test]
+async fn a_taken_address_is_an_error_that_names_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = testudo_gateway::GatewayConfig {
+        listen: vec![address],
+        workers: 1,
+        tls: None,
+        limits: testudo_gateway::Limits::default(),
+    };
+    struct Never;
+    impl testudo_gateway::Handler for Never {
+        async fn handle(
+            self: std::rc::Rc<Self>,
+            _: testudo_gateway::Inbound,
+        ) -> http::Response<testudo_gateway::ResponseBody> {
+            http::Response::new(testudo_gateway::ResponseBody::empty())
+        }
+    }
+    let error = testudo_gateway::Gateway::start(config, |_| std::rc::Rc::new(Never)).unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+}

@@ -1,0 +1,224 @@
+//! Upstreams that are down, slow, lying or gone.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use testudo_gateway::{EndOutcome, HealthCheck, UpstreamConfig, UpstreamGroup, UpstreamSettings};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::harness::{Origin, Setup, eventually, ok, origin, read_all, read_until};
+
+const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
+
+async fn closed_port() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_is_a_502() {
+    let fixture = Setup::upstream(format!("http://{}", closed_port().await)).start();
+    let answer = fixture.talk(GET).await;
+    assert!(answer.starts_with("HTTP/1.1 502 ") && answer.ends_with("upstream-connect"), "{answer}");
+    assert!(!fixture.group.as_ref().unwrap().status().is_empty());
+}
+
+#[tokio::test]
+async fn a_silent_upstream_is_a_504() {
+    let (address, ..) = origin(Origin::Silent).await;
+    let mut setup = Setup::upstream(format!("http://{address}"));
+    setup.settings.head_timeout = Duration::from_millis(200);
+    let fixture = setup.start();
+    let began = Instant::now();
+    let mut stream = fixture.connect().await;
+    stream.write_all(GET).await.unwrap();
+    let answer = read_until(&mut stream, "upstream-timeout").await;
+    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_speak_http_is_a_502() {
+    for (code, bytes) in [
+        ("upstream-malformed", &b"SSH-2.0-OpenSSH\r\n\r\n"[..]),
+        ("upstream-closed", b""),
+        ("upstream-closed", b"HTTP/1.1 200 OK\r\ncontent-le"),
+    ] {
+        let (address, ..) = origin(Origin::AnswerAndClose(bytes.to_vec())).await;
+        let fixture = Setup::upstream(format!("http://{address}")).start();
+        let answer = fixture.talk(GET).await;
+        assert!(answer.starts_with("HTTP/1.1 502 ") && answer.ends_with(code), "{code}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_never_passed_off_as_the_whole() {
+    for lie in [
+        &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this"[..],
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nonly this\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nonly this\r\nnonsense\r\n",
+    ] {
+        let (address, ..) = origin(Origin::AnswerAndClose(lie.to_vec())).await;
+        let fixture = Setup::upstream(format!("http://{address}")).start();
+        let mut stream = fixture.connect().await;
+        stream.write_all(GET).await.unwrap();
+        let mut all = Vec::new();
+        // The connection ends, by a close or a reset, before the message does.
+        let ended = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut all)).await;
+        assert!(ended.is_ok(), "the connection must end");
+        let text = String::from_utf8_lossy(&all);
+        assert!(!text.contains("\r\n0\r\n\r\n") && !text.contains("content-length: 9\r\n"), "{text}");
+        eventually("the end", || !fixture.seen.ends.lock().is_empty()).await;
+        let end = fixture.seen.ends.lock()[0];
+        assert_eq!(end.outcome, EndOutcome::Aborted("upstream-broken"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_sends_too_much_is_not_used_again() {
+    let long = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfineHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
+    let (address, _, connections) = origin(Origin::Answer(long.to_vec())).await;
+    let fixture = Setup::upstream(format!("http://{address}")).start();
+    for _ in 0..3 {
+        let mut stream = fixture.connect().await;
+        stream.write_all(GET).await.unwrap();
+        let answer = read_until(&mut stream, "fine").await;
+        assert!(!answer.contains("evil"), "{answer}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_stalled_answer_is_broken_off() {
+    let (address, ..) = origin(Origin::Answer(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npart".to_vec())).await;
+    let mut setup = Setup::upstream(format!("http://{address}"));
+    setup.settings.body_stall = Duration::from_millis(150);
+    let fixture = setup.start();
+    fixture.talk(GET).await;
+    eventually("the end", || !fixture.seen.ends.lock().is_empty()).await;
+    assert_eq!(fixture.seen.ends.lock()[0].outcome, EndOutcome::Aborted("upstream-stalled"));
+}
+
+#[tokio::test]
+async fn only_what_is_idempotent_is_sent_again() {
+    let (address, heads, connections) = origin(Origin::OnlyFirst(ok("fine"))).await;
+    let fixture = Setup::upstream(format!("http://{address}")).start();
+    let mut stream = fixture.connect().await;
+    for _ in 0..3 {
+        stream.write_all(GET).await.unwrap();
+        let answer = read_until(&mut stream, "fine").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    assert_eq!((heads.lock().len(), connections.load(Ordering::SeqCst)), (5, 3));
+    stream.write_all(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi").await.unwrap();
+    let answer = read_until(&mut stream, "upstream-closed").await;
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    assert_eq!(heads.lock().len(), 6);
+}
+
+#[tokio::test]
+async fn places_are_bounded_and_the_queue_too() {
+    let (address, heads, _) = origin(Origin::Silent).await;
+    let mut setup = Setup::upstream(format!("http://{address}"));
+    setup.settings.max_in_flight = 1;
+    setup.settings.max_queue = 1;
+    setup.settings.queue_timeout = Duration::from_millis(200);
+    let fixture = setup.start();
+    let mut first = fixture.connect().await;
+    first.write_all(GET).await.unwrap();
+    eventually("the first is with the origin", || heads.lock().len() == 1).await;
+    let mut second = fixture.connect().await;
+    second.write_all(GET).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut third = fixture.connect().await;
+    third.write_all(GET).await.unwrap();
+    assert!(read_until(&mut third, "upstream-queue-").await.contains("503"));
+    assert!(read_all(&mut second).await.ends_with("upstream-queue-timeout"));
+    drop(first);
+    eventually("the place is free", || fixture.group.as_ref().unwrap().status()[0].in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn a_dead_server_is_avoided_and_a_checked_one_comes_back() {
+    let (address, heads, _) = origin(Origin::Answer(ok("fine"))).await;
+    let dead = closed_port().await;
+    let mut setup = Setup::upstream(format!("http://{address}"));
+    setup.upstreams.push(format!("http://{dead}"));
+    setup.settings.failures = 2;
+    setup.settings.ejection = Duration::from_secs(60);
+    let fixture = setup.start();
+    let mut failed = 0;
+    for _ in 0..60 {
+        let mut stream = fixture.connect().await;
+        stream.write_all(GET).await.unwrap();
+        failed += usize::from(read_until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 502"));
+    }
+    assert!(failed <= 2, "{failed} failed");
+    assert!(heads.lock().len() >= 58);
+    assert!(!fixture.group.as_ref().unwrap().status()[1].healthy);
+
+    let check = HealthCheck { interval: Duration::from_millis(20), ..HealthCheck::new("/healthz") };
+    let settings = UpstreamSettings { health: Some(check), ..UpstreamSettings::default() };
+    let servers = [UpstreamConfig::new(format!("http://{address}")), UpstreamConfig::new(format!("http://{dead}"))];
+    let group = UpstreamGroup::new(&servers, settings).unwrap();
+    tokio::spawn(group.clone().watch());
+    eventually("the dead one is out", || !group.status()[1].healthy).await;
+    assert!(group.status()[0].healthy);
+    assert!(heads.lock().iter().any(|head| head.starts_with("GET /healthz ")));
+    let listener = tokio::net::TcpListener::bind(dead).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 512];
+            let _ = stream.read(&mut head).await;
+            let _ = stream.write_all(&ok("back")).await;
+        }
+    });
+    eventually("it is back", || group.status()[1].healthy).await;
+}
+
+#[tokio::test]
+async fn large_bodies_stream_both_ways() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut reader, mut writer) = stream.split();
+        let mut head = vec![0; 4096];
+        let mut seen = Vec::new();
+        let rest = loop {
+            let count = reader.read(&mut head).await.unwrap();
+            seen.extend_from_slice(&head[..count]);
+            if let Some(at) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
+                break seen.split_off(at + 4);
+            }
+        };
+        writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 20000000\r\n\r\n").await.unwrap();
+        writer.write_all(&rest).await.unwrap();
+        tokio::io::copy(&mut reader, &mut writer).await.unwrap();
+    });
+    let fixture = Setup::upstream(format!("http://{address}")).start();
+    let mut stream = fixture.connect().await;
+    let (mut reader, mut writer) = stream.split();
+    let body: Vec<u8> = (0..20_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    let send = async {
+        writer.write_all(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\n").await.unwrap();
+        writer.write_all(&body).await.unwrap();
+    };
+    let receive = async {
+        let mut all = Vec::new();
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let count = reader.read(&mut piece).await.unwrap();
+            all.extend_from_slice(&piece[..count]);
+            if let Some(at) = all.windows(4).take(4096).position(|window| window == b"\r\n\r\n")
+                && all.len() == at + 4 + body.len()
+            {
+                return all.split_off(at + 4);
+            }
+        }
+    };
+    let ((), received) =
+        tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(send, receive) }).await.unwrap();
+    assert!(received == body);
+}
