@@ -17,7 +17,7 @@ use testudo_crypto::KeyRing;
 use tokio::sync::watch;
 
 use crate::journal::appender::Row;
-use crate::journal::terms::{Chunk, Tail};
+use crate::journal::terms::Chunk;
 use crate::merkle::Hash;
 use crate::tx::{Receipt, WriteMode};
 use crate::{CommitError, Key, ReadError, UpkeepError};
@@ -196,8 +196,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn chunks(&self, segment: u64, terms: Vec<u64>) -> Reply<'_, Vec<Chunk>>;
     /// All index chunks of a segment.
     fn segment(&self, segment: u64) -> Reply<'_, Vec<Chunk>>;
-    /// The index of the entries after the last full segment, restricted to what is visible.
-    fn tail(&self) -> Reply<'_, Tail>;
+    /// The first segment whose index is not stored yet, and the offsets in it of the visible entries that may have one
+    /// of each inner list of terms.
+    fn tail(&self, wanted: Vec<Vec<u64>>) -> Reply<'_, (u64, Vec<u16>)>;
     /// Stored hashes of a level (0: leaves) for the indexes `from..to`.
     fn nodes(&self, level: u32, from: u64, to: u64) -> Reply<'_, Vec<Hash>>;
     /// Stored checkpoints of at least this size, ascending, at most `limit`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use testudo_core::{Event, PersonId, Pseudonym};
+use testudo_core::{Event, PersonId, Pseudonym, Timestamp};
 use testudo_crypto::{KeyRing, Place, PseudonymDomain, Purpose, random};
 
 use crate::backend::{EventDraft, KeyName, Op, PersonKeyRow, Prepared, Term, Write};
@@ -164,7 +164,7 @@ impl Keys<'_> {
             key: draft.key,
             person: draft.person.map(PersonId::to_bytes),
             created: draft.created.micros(),
-            expires: draft.expires.map(|expires| expires.micros()),
+            expires: draft.expires.map(Timestamp::micros),
             state: draft.state,
             terms,
             body,

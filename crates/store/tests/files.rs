@@ -109,7 +109,9 @@ async fn a_full_disk_refuses_and_recovers() {
         assert!(store.get::<Note>(note.name.as_str()).await.unwrap().is_some(), "reads go on and nothing is lost");
     }
     let mut tx = Tx::new();
-    kept.iter().for_each(|note| _ = tx.delete::<Note>(note.name.as_str(), None));
+    for note in &kept {
+        tx.delete::<Note>(note.name.as_str(), None);
+    }
     store.commit(tx).await.expect("removing needs no space");
     store.flush().await;
     assert!(!store.status().stalled);
@@ -216,7 +218,7 @@ async fn a_restore_brings_no_erased_person_back() {
     let erased: Vec<ErasedPerson> = erased_from_lines(&erased_to_lines(&store.erased().await.unwrap())).unwrap();
     store.close().await.unwrap();
 
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let config = StoreConfig::sqlite(folder.path().join("restored"));
     let restored = Store::restore(&backup, &config, &root, clock.clone(), &erased).await;
     let (store, report) = restored.unwrap();

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use testudo_core::{Control, Event, EventKind, Lane as CoreLane, Outcome};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::backend::Prepared;
@@ -78,6 +79,8 @@ impl Lane {
 
 async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<AtomicBool>) {
     let (mut folded, mut buffer, mut open) = (Folded::default(), Vec::new(), true);
+    // While one batch is being committed, the next one is sealed.
+    let mut flight: Option<JoinHandle<()>> = None;
     while open {
         let received = events.recv_many(&mut buffer, BATCH);
         let received = if folded.is_empty() {
@@ -102,7 +105,12 @@ async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<
             batch.extend(folded.all());
         }
         if !batch.is_empty() {
-            write(&core, batch, &stalled).await;
+            let prepared = seal(&core, batch, &stalled).await;
+            land(&mut flight).await;
+            flight = Some(tokio::spawn(write(core.clone(), prepared, stalled.clone())));
+        }
+        if !waiting.is_empty() || !open {
+            land(&mut flight).await;
         }
         for done in waiting {
             let _ = done.send(());
@@ -110,16 +118,25 @@ async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<
     }
 }
 
-/// Writes a batch, however long it takes.
-async fn write(core: &Core, batch: Vec<Event>, stalled: &AtomicBool) {
-    let drafts = loop {
+async fn land(flight: &mut Option<JoinHandle<()>>) {
+    if let Some(flight) = flight.take() {
+        let _ = flight.await;
+    }
+}
+
+/// Seals a batch, however long its keys take to come.
+async fn seal(core: &Core, batch: Vec<Event>, stalled: &AtomicBool) -> Prepared {
+    loop {
         match prepare::events(core, &batch).await {
-            Ok(drafts) => break drafts,
+            Ok(drafts) => return Prepared { ops: Vec::new(), drafts },
             Err(error) => wait(stalled, &error.to_string(), batch.len()).await,
         }
-    };
-    let count = drafts.len();
-    let prepared = Prepared { ops: Vec::new(), drafts };
+    }
+}
+
+/// Writes a batch, however long it takes.
+async fn write(core: Arc<Core>, prepared: Prepared, stalled: Arc<AtomicBool>) {
+    let count = prepared.drafts.len();
     loop {
         match core.backend.commit(prepared.clone()).await {
             Ok(_) => break,
@@ -127,7 +144,7 @@ async fn write(core: &Core, batch: Vec<Event>, stalled: &AtomicBool) {
                 tracing::error!(%cause, count, "a batch of events is not acceptable; this is a mistake in the program");
                 break;
             }
-            Err(error) => wait(stalled, &error.to_string(), count).await,
+            Err(error) => wait(&stalled, &error.to_string(), count).await,
         }
     }
     if stalled.swap(false, Ordering::AcqRel) {

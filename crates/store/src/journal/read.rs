@@ -73,7 +73,7 @@ impl Scan<'_> {
         if range.is_empty() {
             return Ok(());
         }
-        let tail = self.backend.tail().await?;
+        let (tail, in_tail) = self.backend.tail(wanted.to_vec()).await?;
         let segments = range.start / SEGMENT..(range.end - 1) / SEGMENT + 1;
         let newest = self.filter.newest_below.is_some();
         let count = segments.end - segments.start;
@@ -82,8 +82,7 @@ impl Scan<'_> {
                 break;
             }
             let segment = if newest { segments.end - 1 - step } else { segments.start + step };
-            let offsets =
-                if segment == tail.segment { tail.search(wanted) } else { self.stored(segment, wanted).await? };
+            let offsets = if segment == tail { in_tail.clone() } else { self.stored(segment, wanted).await? };
             let places = offsets.into_iter().map(|offset| segment * SEGMENT + u64::from(offset));
             let mut places: Vec<u64> = places.filter(|place| range.contains(place)).collect();
             if newest {
@@ -121,10 +120,9 @@ impl Scan<'_> {
             if self.found.len() >= self.limit {
                 break;
             }
-            if let Some(entry) = appender::check(self.ring, &row).map_err(|fault| damaged(row.seq, &fault))? {
-                if self.filter.passes(&entry.plain) {
-                    self.found.push((row, entry));
-                }
+            let entry = appender::check(self.ring, &row).map_err(|fault| damaged(row.seq, &fault))?;
+            if let Some(entry) = entry.filter(|entry| self.filter.passes(&entry.plain)) {
+                self.found.push((row, entry));
             }
         }
         Ok(())

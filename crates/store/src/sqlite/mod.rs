@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use rusqlite::backup::StepResult;
 use rusqlite::{Connection, OpenFlags};
 use testudo_core::Timestamp;
 use tokio::sync::{oneshot, watch};
@@ -43,6 +44,10 @@ pub(crate) const KEYS_FILE: &str = "keys.db";
 const BUSY: Duration = Duration::from_secs(2);
 /// Write-ahead log pages after which they are moved into the file.
 const WAL_PAGES: i64 = 4_000;
+/// Page cache of a connection that writes, in KiB.
+const WRITE_CACHE: u32 = 12_288;
+/// Page cache of a connection that reads, in KiB.
+const READ_CACHE: u32 = 3_072;
 /// Reads that wait.
 const WAITING_READS: usize = 1_024;
 
@@ -113,7 +118,8 @@ fn connect(path: Option<&Path>, read_only: bool) -> rusqlite::Result<Connection>
         )?;
         connection.query_row(&format!("PRAGMA wal_autocheckpoint = {WAL_PAGES}"), [], |_| Ok(()))?;
     }
-    connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF;")?;
+    let kibibytes = if read_only { READ_CACHE } else { WRITE_CACHE };
+    connection.execute_batch(&format!("PRAGMA cache_size = -{kibibytes}; PRAGMA trusted_schema = OFF;"))?;
     Ok(connection)
 }
 
@@ -152,9 +158,8 @@ impl Opening {
         let erased: Vec<[u8; 16]> =
             read::erased(&connections.data).map_err(failed)?.into_iter().map(|(person, _)| person).collect();
         let survivors = surviving(&connections.keys, &erased).map_err(failed)?;
-        if !survivors.is_empty() {
-            writer::destroy(&connections.keys, &survivors).map_err(failed)?;
-        }
+        // Also without survivors: the write-ahead log may still hold a key that was destroyed before a crash.
+        writer::destroy(&connections.keys, &survivors).map_err(failed)?;
         let appender = Appender::new(read::appender(&connections.data).map_err(failed)?);
         let (head, _) = watch::channel(appender.size());
         let tail = Arc::new(Mutex::new(appender.tail().clone()));
@@ -318,9 +323,10 @@ impl Backend for SqliteBackend {
         self.read(move |on| read::segment(&on.data, segment))
     }
 
-    fn tail(&self) -> Reply<'_, Tail> {
-        let tail = self.tail.lock().clone();
-        async move { Ok(tail) }.boxed()
+    fn tail(&self, wanted: Vec<Vec<u64>>) -> Reply<'_, (u64, Vec<u16>)> {
+        let tail = self.tail.lock();
+        let found = (tail.segment, tail.search(&wanted));
+        async move { Ok(found) }.boxed()
     }
 
     fn nodes(&self, level: u32, from: u64, to: u64) -> Reply<'_, Vec<Hash>> {
@@ -384,7 +390,10 @@ fn copy(from: &Connection, to: &Path) -> rusqlite::Result<()> {
     let mut target = Connection::open(to)?;
     restrict(Some(to));
     let backup = rusqlite::backup::Backup::new(from, &mut target)?;
-    backup.run_to_completion(1_024, Duration::from_millis(1), None)?;
+    // In one step: it reads one snapshot, while a copy in steps would begin again with every commit of the writer.
+    while backup.step(-1)? != StepResult::Done {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     drop(backup);
     target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     target.close().map_err(|(_, error)| error)

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, params};
 use tokio::sync::{oneshot, watch};
@@ -62,10 +62,7 @@ impl Writer {
                     Message::Stop => stopped = true,
                 }
                 if weight < GROUP && !stopped {
-                    next = match queue.try_recv() {
-                        Ok(message) => Some(message),
-                        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                    };
+                    next = queue.try_recv().ok();
                 }
             }
             if !group.is_empty() {
@@ -91,9 +88,7 @@ impl Writer {
             }
             Err(error) => {
                 let _ = self.connections.data.execute_batch("ROLLBACK");
-                if self.connections.keys.is_autocommit() {
-                    // Nothing is open there.
-                } else {
+                if !self.connections.keys.is_autocommit() {
                     let _ = self.connections.keys.execute_batch("ROLLBACK");
                 }
                 if !self.appender.take_back(mark) || !size_is(&self.connections.data, self.appender.size()) {
@@ -205,7 +200,13 @@ pub(super) fn destroy(keys: &Connection, people: &[[u8; 16]]) -> rusqlite::Resul
         return Err(error);
     }
     keys.execute_batch("COMMIT")?;
-    keys.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    let busy: i64 = keys.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy != 0 {
+        tracing::warn!(
+            "the log of the keys file is in use and may hold a destroyed key until the next erasure or start"
+        );
+    }
+    Ok(())
 }
 
 fn apply_all(

@@ -76,6 +76,7 @@ impl Store {
     /// Opens the store, and makes it on first use. Needs a tokio runtime with a timer.
     ///
     /// The key ring is made only where there are neither keys nor data; a lost or wrong root key is an error.
+    #[expect(clippy::unused_async, reason = "a backend that is not in a file connects here")]
     pub async fn open(config: &StoreConfig, root: &RootKey, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
         let opened = match &config.place {
             Place::Sqlite { .. } | Place::Memory => open_sqlite(config, root, clock.now())?,
