@@ -32,6 +32,8 @@ pub enum EndOutcome {
     HungUp,
 }
 
+const PIECE: usize = 64 * 1024;
+
 type OnEnd = Box<dyn FnOnce(BodyEnd)>;
 type Boxed = Pin<Box<dyn Body<Data = Bytes, Error = BodyError>>>;
 
@@ -133,9 +135,10 @@ impl ResponseBody {
         match &mut self.source {
             Source::Empty => Poll::Ready(None),
             Source::Full(bytes) => {
-                let bytes = std::mem::take(bytes);
-                self.source = Source::Empty;
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+                // Over HTTP/2 a large body goes in pieces: what flow control holds back stays countable here.
+                let piece = if self.stall.is_some() { bytes.len().min(PIECE) } else { bytes.len() };
+                let piece = bytes.split_to(piece);
+                Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
             }
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
             Source::Boxed(body) => body.as_mut().poll_frame(cx),

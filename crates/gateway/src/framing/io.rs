@@ -28,6 +28,15 @@ pub(crate) enum Arrived {
     Malformed { code: MalformedCode, raw: Bytes },
 }
 
+/// Where the inbound bytes went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Failed {
+    /// In a head: the stand-in is delivered after what was accepted.
+    Head,
+    /// In a body: reading fails after what was accepted.
+    Body(MalformedCode),
+}
+
 /// A byte stream whose inbound side is followed.
 #[derive(Debug)]
 pub(crate) struct Framed<T> {
@@ -39,7 +48,7 @@ pub(crate) struct Framed<T> {
     /// Accepted but not delivered.
     ready: Bytes,
     ended: bool,
-    failed: bool,
+    failed: Option<Failed>,
     discarded: usize,
     shut: bool,
 }
@@ -53,14 +62,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
             held: BytesMut::new(),
             ready: Bytes::new(),
             ended: false,
-            failed: false,
+            failed: None,
             discarded: 0,
             shut: false,
         }
     }
 
     /// How much of `fresh` may be delivered. What follows must be held.
-    fn judge(&mut self, fresh: &[u8]) -> io::Result<usize> {
+    fn judge(&mut self, fresh: &[u8]) -> usize {
         let mut accepted = 0;
         while let Some(rest) = fresh.get(accepted..).filter(|rest| !rest.is_empty()) {
             let in_head = self.follower.is_in_head();
@@ -78,25 +87,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
                 }
                 Step::Hold => break,
                 Step::Malformed(code) => {
-                    self.refuse(code, rest, in_head)?;
+                    self.refuse(code, rest, in_head);
                     break;
                 }
             }
         }
-        Ok(accepted)
+        accepted
     }
 
-    /// In a head: the refusal is queued. In a body: hyper's read fails, and the body tells its reader why.
-    fn refuse(&mut self, code: MalformedCode, seen: &[u8], in_head: bool) -> io::Result<()> {
+    /// In a head: the refusal is queued. In a body: hyper's read will fail, and the body tells its reader why.
+    fn refuse(&mut self, code: MalformedCode, seen: &[u8], in_head: bool) {
         self.conn.head_ended();
-        self.failed = true;
         if in_head {
+            self.failed = Some(Failed::Head);
             let excerpt = seen.get(..RAW_EXCERPT).unwrap_or(seen);
             self.conn.push_arrived(Arrived::Malformed { code, raw: Bytes::copy_from_slice(excerpt) });
-            Ok(())
         } else {
+            self.failed = Some(Failed::Body(code));
             self.conn.set_body_fault(code);
-            Err(io::Error::new(io::ErrorKind::InvalidData, code.as_str()))
         }
     }
 
@@ -108,19 +116,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
     }
 
     /// Judges what is held, after more was read or an upgrade was answered.
-    fn release(&mut self) -> io::Result<()> {
+    fn release(&mut self) {
         let mut held = std::mem::take(&mut self.held);
-        let accepted = self.judge(&held)?;
+        let accepted = self.judge(&held);
         self.ready = held.split_to(accepted).freeze();
         self.held = held;
         self.after_judging();
-        Ok(())
     }
 
     /// A refusal in a head puts the stand-in behind what was accepted before it.
     fn after_judging(&mut self) {
-        if self.failed {
+        if self.failed.is_some() {
             self.held = BytesMut::new();
+        }
+        if self.failed == Some(Failed::Head) {
             self.ready = if self.ready.is_empty() {
                 Bytes::from_static(STAND_IN)
             } else {
@@ -140,8 +149,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
         }
         if self.held.is_empty() {
             let fresh = buf.filled().get(before..).unwrap_or_default();
-            let accepted = self.judge(fresh)?;
-            if self.failed {
+            let accepted = self.judge(fresh);
+            if self.failed.is_some() {
                 buf.set_filled(before + accepted);
                 self.after_judging();
             } else if accepted < fresh.len() {
@@ -151,7 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
         } else {
             self.held.extend_from_slice(buf.filled().get(before..).unwrap_or_default());
             buf.set_filled(before);
-            self.release()?;
+            self.release();
         }
         Poll::Ready(Ok(()))
     }
@@ -161,7 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
         self.conn.register_reader(cx.waker());
         if let Some(answer) = self.conn.take_upgrade_answer() {
             self.follower.answer_upgrade(answer == UpgradeAnswer::Accepted);
-            self.release()?;
+            self.release();
             return Poll::Ready(Ok(()));
         }
         if self.held.len() >= MAX_HELD_FOR_UPGRADE {
@@ -187,8 +196,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Framed<T> {
             if buf.filled().len() > before || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            if this.failed {
-                return Poll::Pending;
+            match this.failed {
+                None => {}
+                Some(Failed::Head) => return Poll::Pending,
+                Some(Failed::Body(code)) => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, code.as_str())));
+                }
             }
             if this.ended {
                 return Poll::Ready(Ok(()));
@@ -196,7 +209,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Framed<T> {
             if this.follower.is_in_head() && this.conn.is_head_expired() {
                 this.follower.fail(MalformedCode::HeadTimeout);
                 let held = std::mem::take(&mut this.held);
-                this.refuse(MalformedCode::HeadTimeout, &held, true)?;
+                this.refuse(MalformedCode::HeadTimeout, &held, true);
                 this.after_judging();
                 continue;
             }
@@ -244,12 +257,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Framed<T> {
         if !this.shut {
             ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
             this.shut = true;
-            if this.failed || this.conn.body_fault().is_some() {
+            if this.failed.is_some() {
                 this.conn.kill_in(1_000);
             }
         }
         // A socket closed over unread bytes is reset, and the answer could be lost with it: read them away first.
-        if this.failed && !this.ended {
+        if this.failed.is_some() && !this.ended {
             let mut scratch = [0_u8; 4096];
             while this.discarded < MAX_DISCARDED {
                 let mut buf = ReadBuf::new(&mut scratch);

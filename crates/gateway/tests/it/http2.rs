@@ -65,7 +65,7 @@ async fn host_and_authority_must_agree() {
     let cases = [
         ("host-conflict", request("GET", "/hello").header("host", "other")),
         ("host-duplicate", request("GET", "/hello").header("host", "localhost").header("host", "localhost")),
-        ("target", request("GET", "/hello%20?\"")),
+        ("target", request("GET", "/hello?a=^")),
     ];
     for (code, builder) in cases {
         let answer = sender.send_request(empty(builder)).await.unwrap();

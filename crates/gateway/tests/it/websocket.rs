@@ -44,6 +44,7 @@ async fn messages_pass_in_both_directions() {
     }
     socket.close(None).unwrap();
     while socket.read().is_ok() {}
+    drop(socket);
     eventually("the end", || !fixture.seen.ends.lock().is_empty()).await;
     let end = fixture.seen.ends.lock()[0];
     assert!(end.outcome == EndOutcome::Complete && end.bytes > 430_000, "{end:?}");
