@@ -148,3 +148,19 @@ fn long_chains_and_many_uses_stay_bounded() {
     }
     assert!(errors("uses", &uses).contains("more than 400000"));
 }
+
+#[test]
+fn the_deepest_file_fits_a_small_stack() {
+    for (open, close) in [("{items: ", "}"), ("{allOf: [", "]}"), ("{properties: {a: ", "}}"), ("[", "]")] {
+        for depth in [30, 60, 120, 2_000] {
+            let schema = format!("{}{{}}{}", open.repeat(depth), close.repeat(depth));
+            let text = format!("openapi: 3.1.0\ninfo: {{}}\npaths: {{}}\ncomponents:\n  schemas:\n    A: {schema}\n");
+            let read = move || match Contract::from_openapi("deep", &text) {
+                Ok(contract) => serde_json::to_string(&contract).map(|text| text.len()).unwrap_or_default(),
+                Err(errors) => errors.to_string().len(),
+            };
+            let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(read).unwrap();
+            assert!(thread.join().unwrap() > 0);
+        }
+    }
+}

@@ -23,6 +23,10 @@ use crate::template::Template;
 
 /// How many references may lead from one to the next.
 const MAX_HOPS: usize = 64;
+/// For how many wrong references the nearest name is looked up.
+const MAX_NEAREST: usize = 100;
+/// How many parameters an operation, servers a construct, and alternatives a security requirement may have.
+const MAX_LISTED: usize = 200;
 /// How many schemas, parameters and responses a contract may have, those behind references counted at each use.
 const MAX_CONSTRUCTS: usize = 400_000;
 
@@ -243,7 +247,10 @@ impl<'d> Reader<'d> {
         if found.is_none() {
             let (last, folder) = tokens.split_last()?;
             let near = self.root.node.at(folder.iter().map(|token| Cow::Borrowed(token.as_str())));
-            let near = near.and_then(Node::map).and_then(|map| nearest(last, map.keys().map(|key| &**key)));
+            let near = near
+                .filter(|_| self.problems.len() < MAX_NEAREST)
+                .and_then(Node::map)
+                .and_then(|map| nearest(last, map.keys().map(|key| &**key)));
             let what = format!("`{text}` leads nowhere");
             self.unknown(
                 reference.node.position,
@@ -321,6 +328,16 @@ impl<'d> Reader<'d> {
         let found = at.child(key)?;
         if found.node.list().is_none() {
             self.wrong(&found, format!("`{key}` is a list, not {}", found.node.kind()), "");
+            return None;
+        }
+        Some(found)
+    }
+
+    /// The member, if it is there; an error if it is not a list, or one too long to be compared with itself.
+    fn short_list(&mut self, at: &At<'d>, key: &str) -> Option<At<'d>> {
+        let found = self.list(at, key)?;
+        if found.items().count() > MAX_LISTED {
+            self.wrong(&found, format!("`{key}` has more than {MAX_LISTED} entries"), "keep those that are used");
             return None;
         }
         Some(found)

@@ -134,7 +134,7 @@ impl<'d> Reader<'d> {
     }
 
     fn parameters(&mut self, at: &At<'d>) -> Vec<Parameter> {
-        let Some(all) = self.list(at, "parameters") else { return Vec::new() };
+        let Some(all) = self.short_list(at, "parameters") else { return Vec::new() };
         let mut parameters: Vec<Parameter> = Vec::new();
         for item in all.items() {
             let Some(parameter) = self.parameter(&item) else { continue };

@@ -41,7 +41,10 @@ impl<'d> Reader<'d> {
 
     /// What a `security` list asks for; none where it is not there.
     pub(super) fn security(&mut self, at: &At<'d>) -> Option<Security> {
-        let all = self.list(at, "security")?;
+        // A list that could not be read must not fall back to what is inherited, which may be public.
+        let Some(all) = self.short_list(at, "security") else {
+            return at.child("security").map(|_| Security::token());
+        };
         let mut optional = false;
         let mut scopes: Vec<ScopeSet> = Vec::new();
         for alternative in all.items() {
@@ -102,7 +105,7 @@ impl<'d> Reader<'d> {
 
     /// The path prefixes of a `servers` list, without the trailing slash; none where it is not there.
     pub(super) fn base_paths(&mut self, at: &At<'d>) -> Option<Vec<String>> {
-        let servers = self.list(at, "servers")?;
+        let servers = self.short_list(at, "servers")?;
         let mut bases: Vec<String> = Vec::new();
         for server in servers.items() {
             self.keys(&server, &keys::SERVER);

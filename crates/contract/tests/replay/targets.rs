@@ -101,6 +101,7 @@ fn decode(path: &str) -> String {
     let mut rest = path.as_bytes().iter();
     while let Some(byte) = rest.next() {
         let digits = (*byte == b'%').then(|| rest.as_slice().get(..2)).flatten();
+        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let value = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         if let Some(value) = value {
             bytes.push(value);
