@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn cookies_are_set_with_every_restriction() {
-        let header = set(SESSION_COOKIE, &Secret::new("abc".into()), Some(Duration::from_secs(60))).unwrap();
+        let header = set(SESSION_COOKIE, &Secret::new("abc".into()), Some(Duration::from_mins(1))).unwrap();
         assert!(header.is_sensitive());
         assert_eq!(header, "__Host-testudo=abc; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=60");
         let gone = clear(SESSION_COOKIE).unwrap();

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(crate) fn policy(form_target: Option<&str>) -> String {
     let target = form_target.map(|target| format!(" {target}")).unwrap_or_default();
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{target}; frame-ancestors 'none'; \
+        "default-src 'none'; style-src 'self'; form-action 'self'{target}; frame-ancestors 'none'; \
          base-uri 'none'"
     )
 }

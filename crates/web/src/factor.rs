@@ -63,7 +63,9 @@ pub(crate) async fn show_totp(State(web): State<Web>, request: Request) -> Resul
     let Some(who) = visit.signed_in().await? else { return Ok(visit.see("/sign-in?return_to=%2Faccount%2Ftotp")) };
     let outcome = web.identity.begin_totp(&who, &visit.ctx).await;
     match outcome.map_err(|error| visit.problem(&error))? {
-        FactorOutcome::Done(enrolment) => totp_page(visit, StatusCode::OK, &enrolment, return_to.as_ref(), Vec::new()),
+        FactorOutcome::Done(enrolment) => {
+            Ok(totp_page(visit, StatusCode::OK, &enrolment, return_to.as_ref(), Vec::new()))
+        }
         FactorOutcome::SignInAgain => Ok(visit.see("/sign-in?return_to=%2Faccount%2Ftotp")),
         FactorOutcome::NotApplicable | FactorOutcome::Refused => Ok(visit.see("/account")),
     }
@@ -80,7 +82,7 @@ pub(crate) async fn confirm_totp(State(web): State<Web>, request: Request) -> Re
         }
         ConfirmOutcome::Refused(enrolment) => {
             let faults = vec![REFUSED.to_owned()];
-            totp_page(visit, StatusCode::UNPROCESSABLE_ENTITY, &enrolment, return_to.as_ref(), faults)
+            Ok(totp_page(visit, StatusCode::UNPROCESSABLE_ENTITY, &enrolment, return_to.as_ref(), faults))
         }
         ConfirmOutcome::NotBegun => Ok(visit.see("/account/totp")),
     }
@@ -124,7 +126,7 @@ fn totp_page(
     enrolment: &TotpEnrolment,
     return_to: Option<&ReturnTo>,
     faults: Vec<String>,
-) -> Result<Response, Problem> {
+) -> Response {
     let page = TotpPage {
         shell: visit.shell(),
         csrf: visit.csrf(),
@@ -134,7 +136,7 @@ fn totp_page(
         qr: qr::svg(enrolment.uri.expose(), "QR code for the authenticator app").unwrap_or_default(),
         secret: grouped(enrolment.secret.expose()),
     };
-    Ok(visit.page(status, &page, return_to))
+    visit.page(status, &page, return_to)
 }
 
 fn codes_page(visit: Visit, codes: &[RecoveryCode], return_to: Option<&ReturnTo>) -> Response {

@@ -13,7 +13,9 @@ use crate::pages::{MessagePage, Shell};
 use crate::visit::{render, shell};
 
 /// A page that says what is wrong and what to do.
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Told>);
+
+struct Told {
     status: StatusCode,
     heading: &'static str,
     text: String,
@@ -29,7 +31,7 @@ impl Problem {
         text: impl Into<String>,
         request: Option<RequestId>,
     ) -> Problem {
-        Problem { status, heading, text: text.into(), request, service: shell(web) }
+        Problem(Box::new(Told { status, heading, text: text.into(), request, service: shell(web) }))
     }
 
     /// The request came without its facts: the pipeline is not wired.
@@ -76,16 +78,11 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let page = MessagePage {
-            shell: self.service,
-            heading: self.heading.to_owned(),
-            text: self.text,
-            request: self.request,
-            link: None,
-        };
-        let mut response = render(&page, self.status);
+        let Told { status, heading, text, request, service } = *self.0;
+        let page = MessagePage { shell: service, heading: heading.to_owned(), text, request, link: None };
+        let mut response = render(&page, status);
         csp::apply(response.headers_mut(), None);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

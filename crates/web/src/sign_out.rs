@@ -1,4 +1,4 @@
-//! Signing out: by one's own wish, or because a client asks (OpenID Connect RP-Initiated Logout), which the person
+//! Signing out: by one's own wish, or because a client asks (RP-initiated logout of `OpenID` Connect), which the person
 //! confirms here. A client's request comes as the query of the logout endpoint in `request`.
 
 use axum::extract::{Request, State};

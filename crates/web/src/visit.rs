@@ -19,7 +19,7 @@ use crate::{Web, assets, cookies, csp, origin};
 
 /// The longest query that is looked at.
 const LONGEST_QUERY: usize = 32 * 1024;
-const KNOWN_AGE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+const KNOWN_AGE: Duration = Duration::from_hours(180 * 24);
 
 /// A request of a browser.
 pub(crate) struct Visit {

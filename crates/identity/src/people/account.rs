@@ -45,6 +45,9 @@ impl Identity {
         if let Err(fault) = passwords::check(&new, &person.username, &self.config.service_name) {
             return Ok(NewPasswordOutcome::Invalid(fault));
         }
+        if new == current {
+            return Ok(NewPasswordOutcome::Invalid(PasswordFault::Unchanged));
+        }
         let phc = person.password.as_ref().map(|password| password.phc.expose().clone());
         let matches = self.verify(current, phc.clone()).await?.matches;
         let hash = if matches { Some(self.hash(new).await?) } else { None };
@@ -111,7 +114,7 @@ impl Identity {
         // The one that somebody else set or saw must not stay.
         let old = person.password.as_ref().map(|password| password.phc.expose().clone());
         if self.verify(new.clone(), old).await?.matches {
-            return Ok(NewPasswordOutcome::Invalid(PasswordFault::Common));
+            return Ok(NewPasswordOutcome::Invalid(PasswordFault::Unchanged));
         }
         let hash = self.hash(new).await?;
         for _ in 0..TRIES {

@@ -9,7 +9,7 @@ use testudo_store::{CommitError, Cursor, Page, Stored, Tx};
 use super::account::set_password;
 use super::person::{BY_ROLE, Factors, MOST_ROLES, OWNER, Person, PersonState, is_role};
 use super::sign_in::TRIES;
-use super::sign_up::{FormFault, SignUpForm};
+use super::sign_up::{FormFault, SignUpForm, new_person};
 use super::username::Username;
 use crate::{Context, Identity, IdentityError};
 
@@ -98,7 +98,7 @@ impl Identity {
         check_roles(&new.roles)?;
         let form = new.form.check(&self.config.service_name).map_err(AdminError::Invalid)?;
         let phc = self.hash(form.password.clone()).await?;
-        let mut person = self.new_person(&form, phc, ctx);
+        let mut person = new_person(&form, phc, ctx);
         person.roles = new.roles;
         if new.temporary {
             person.state = PersonState::ResetRequired;

@@ -17,7 +17,7 @@ use super::sign_in::actor;
 use crate::{Acr, Amr, Context, Identity, IdentityError, Session, SessionState, SignedIn};
 
 /// How often `seen` is written: more often would be a commit for each page.
-const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
+const SEEN_EVERY: Duration = Duration::from_mins(10);
 /// The longest browser label that is kept, in characters.
 const LONGEST_LABEL: usize = 64;
 

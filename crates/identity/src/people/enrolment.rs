@@ -15,11 +15,11 @@ use super::browser::NewSession;
 use super::person::{BY_ROLE, OWNER, Person};
 use super::sealed::TokenHash;
 use super::sign_in::actor;
-use super::sign_up::{FormFault, SignUpForm};
+use super::sign_up::{FormFault, SignUpForm, new_person};
 use crate::{Amr, Context, Identity, IdentityError};
 
 /// How long a token is good.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(24);
 /// There is at most one token.
 const KEY: &str = "owner";
 
@@ -104,7 +104,7 @@ impl Identity {
             Err(faults) => return Ok(EnrolOutcome::Invalid(faults)),
         };
         let phc = self.hash(form.password.clone()).await?;
-        let mut person = self.new_person(&form, phc, ctx);
+        let mut person = new_person(&form, phc, ctx);
         person.roles.insert(OWNER.to_owned());
         let mut tx = Tx::new();
         tx.delete::<Enrolment>(KEY, Some(waiting.version));

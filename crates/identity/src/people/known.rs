@@ -13,7 +13,7 @@ use testudo_crypto::{KeyRing, Purpose};
 use super::person::Person;
 
 /// How long a browser stays known.
-const LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(180 * 24);
 
 /// The mark for a person's browser: `<expiry>.<mac>`.
 pub(crate) fn mark(ring: &KeyRing, person: &Person, now: Timestamp) -> Secret<String> {

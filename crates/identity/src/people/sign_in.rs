@@ -96,13 +96,11 @@ impl Identity {
 
     /// The person of a name as it was typed. A name that can't be one is looked up as well, as one that nobody has.
     async fn person_named(&self, typed: &str, ctx: &Context) -> Result<Option<Stored<Person>>, IdentityError> {
-        match typed.parse::<Username>() {
-            Ok(name) => self.find_person(&name).await,
-            Err(_) => {
-                let nobody = PersonId::new(ctx.now, random::array()).to_bytes();
-                Ok(self.store.find_blind::<Person>(BY_USERNAME, &nobody).await?.pop())
-            }
+        if let Ok(name) = typed.parse::<Username>() {
+            return self.find_person(&name).await;
         }
+        let nobody = PersonId::new(ctx.now, random::array()).to_bytes();
+        Ok(self.store.find_blind::<Person>(BY_USERNAME, &nobody).await?.pop())
     }
 
     pub(crate) async fn find_person(&self, name: &Username) -> Result<Option<Stored<Person>>, IdentityError> {

@@ -96,7 +96,7 @@ impl Identity {
         let phc = self.hash(form.password.clone()).await?;
         let mut tx = Tx::new();
         if !taken {
-            let person = self.new_person(&form, phc, ctx);
+            let person = new_person(&form, phc, ctx);
             tx.create_person(person.id);
             tx.insert(&person);
             tx.event(ctx.event(EventKind::SignedUp).by(actor(person.id)).personal("username", person.username()));
@@ -111,11 +111,11 @@ impl Identity {
         self.store.commit(tx).await?;
         Ok(SignUpOutcome::Done)
     }
+}
 
-    pub(crate) fn new_person(&self, form: &CheckedForm, phc: String, ctx: &Context) -> Person {
-        let id = PersonId::new(ctx.now, random::array());
-        let mut person = Person::new(id, form.username.clone(), form.name.clone(), ctx.now);
-        person.password = Some(Password { phc: Secret::new(phc), changed: ctx.now });
-        person
-    }
+pub(crate) fn new_person(form: &CheckedForm, phc: String, ctx: &Context) -> Person {
+    let id = PersonId::new(ctx.now, random::array());
+    let mut person = Person::new(id, form.username.clone(), form.name.clone(), ctx.now);
+    person.password = Some(Password { phc: Secret::new(phc), changed: ctx.now });
+    person
 }

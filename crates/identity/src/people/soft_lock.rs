@@ -14,7 +14,7 @@ use testudo_core::Timestamp;
 use crate::IdentityConfig;
 
 /// After this long without a failure the count starts anew.
-const FORGET: Duration = Duration::from_secs(24 * 60 * 60);
+const FORGET: Duration = Duration::from_hours(24);
 
 /// When the lock closes and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     const RULE: SoftLockRule =
-        SoftLockRule { after: 5, first: Duration::from_secs(30), longest: Duration::from_secs(900) };
+        SoftLockRule { after: 5, first: Duration::from_secs(30), longest: Duration::from_mins(15) };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(1_000_000 + seconds)

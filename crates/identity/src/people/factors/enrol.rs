@@ -11,14 +11,15 @@ use testudo_store::{Stored, Tx};
 
 use super::{RecoveryCode, RecoveryCodes, Totp};
 use crate::people::browser::{NewSession, who};
+use crate::people::person::Factors;
 use crate::people::second_factor::{amr_name, check};
 use crate::people::sign_in::TRIES;
 use crate::{Amr, Context, Identity, IdentityError, SignedIn};
 
 /// How fresh a sign-in must be to enrol a factor.
-const FRESH: Duration = Duration::from_secs(15 * 60);
+const FRESH: Duration = Duration::from_mins(15);
 /// How long a secret waits for its first code.
-const UNCONFIRMED: Duration = Duration::from_secs(15 * 60);
+const UNCONFIRMED: Duration = Duration::from_mins(15);
 
 /// A secret to put into an authenticator app, shown once.
 #[derive(Clone, Debug)]
@@ -152,7 +153,7 @@ impl Identity {
             let mut tx = Tx::new();
             let outcome = match check(&mut person, true, code, &self.rule(), ctx) {
                 Ok(way) => {
-                    person.factors = super::super::person::Factors::default();
+                    person.factors = Factors::default();
                     tx.event(event.detail("amr", amr_name(way)));
                     FactorOutcome::Done(())
                 }

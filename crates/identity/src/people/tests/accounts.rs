@@ -33,6 +33,7 @@ async fn the_current_password_is_needed_and_the_new_one_must_be_good() {
         async move { identity.change_password(cookie, secret(current), secret(new), &ctx).await.unwrap() }
     };
     assert!(matches!(change(PASSWORD, "short").await, NewPasswordOutcome::Invalid(PasswordFault::TooShort)));
+    assert!(matches!(change(PASSWORD, PASSWORD).await, NewPasswordOutcome::Invalid(PasswordFault::Unchanged)));
     for _ in 0..5 {
         assert!(matches!(change("not the password", NEW).await, NewPasswordOutcome::Refused));
     }
