@@ -27,7 +27,8 @@ const MAX_BODY: usize = 1024 * 1024;
 #[derive(Clone)]
 pub struct AdminAddress {
     node: Arc<Node>,
-    router: Router,
+    api: Router,
+    pages: Router,
     gateway: CountersHandle,
 }
 
@@ -39,7 +40,7 @@ impl AdminAddress {
         let port = node.config().server.admin.port();
         let own = [format!("https://localhost:{port}"), format!("https://{}", node.config().server.admin)];
         let pages = testudo_web::admin_router(Web::new((*node.identity()).clone(), own));
-        AdminAddress { node: Arc::clone(node), router: crate::rooms::admin_router(node).merge(pages), gateway }
+        AdminAddress { node: Arc::clone(node), api: crate::rooms::admin_router(node), pages, gateway }
     }
 
     /// Made on the worker's own thread.
@@ -92,7 +93,7 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Resp
 
 impl Handler for AdminWorker {
     async fn handle(self: Rc<Self>, mut inbound: Inbound) -> Response<ResponseBody> {
-        let AdminAddress { node, router, .. } = &self.0;
+        let AdminAddress { node, api, pages, .. } = &self.0;
         let plain = "text/plain; charset=utf-8";
         match (&inbound.parts.method, inbound.parts.uri.path()) {
             (&Method::GET | &Method::HEAD, "/livez") => return text(StatusCode::OK, plain, "alive\n"),
@@ -131,6 +132,7 @@ impl Handler for AdminWorker {
         request.extensions_mut().insert(CallFacts { request: request_id, address, peer: address });
         request.extensions_mut().insert(Context { request: request_id, address, user_agent, now });
         let unsafe_method = !request.method().is_safe();
+        let router = if request.uri().path().starts_with("/admin/") { api } else { pages };
         let Ok(mut response) = router.clone().oneshot(request).await;
         if unsafe_method {
             node.settled().await;

@@ -66,7 +66,7 @@ impl Setting {
         }
         let config = self.load(&Overrides::default())?;
         let node = Node::open(config, data, root_key_from_environment()).await?;
-        Ok(Client::Offline(Box::new(node.owner_router())))
+        Ok(Client::Offline { router: Box::new(node.owner_router()), node })
     }
 }
 

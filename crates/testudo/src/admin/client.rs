@@ -2,6 +2,7 @@
 //! that they open themselves. One router answers both, so that both do the same.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +14,8 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tower::ServiceExt as _;
 
+use crate::node::Node;
+
 /// The largest answer that a command reads.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
@@ -21,7 +24,12 @@ pub enum Client {
     /// A server runs.
     Running(hyper::client::conn::http1::SendRequest<Body>),
     /// None runs.
-    Offline(Box<Router>),
+    Offline {
+        /// The admin API.
+        router: Box<Router>,
+        /// What it is about.
+        node: Arc<Node>,
+    },
 }
 
 /// What the admin API answered.
@@ -104,7 +112,7 @@ impl Client {
                 let (head, body) = sender.send_request(request).await.map_err(|error| transport(&error))?.into_parts();
                 (head.status, Body::new(body))
             }
-            Client::Offline(router) => {
+            Client::Offline { router, .. } => {
                 let Ok(response) = router.clone().oneshot(request).await;
                 let (head, body) = response.into_parts();
                 (head.status, body)
