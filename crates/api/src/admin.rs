@@ -1,0 +1,63 @@
+//! The admin API: `/admin/v1`, for administrators' tools and the console.
+//!
+//! Each request is authenticated (the owner's Unix socket, or an access token of the admin audience), authorised by
+//! `access` for the permission that its route names, and, when it changes something, admitted by the gate `Execute`.
+//! Every act and every refusal leaves an event.
+
+mod audit;
+mod clients;
+mod guard;
+mod house;
+mod input;
+mod keys;
+mod mask;
+mod people;
+mod routes;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod verification;
+
+use std::sync::Arc;
+
+use axum::Router;
+use testudo_access::AdminPolicies;
+use testudo_core::Clock;
+use testudo_identity::Identity;
+
+use crate::{Acts, Gates, House};
+use verification::Verifications;
+
+/// The OpenAPI description of the admin API.
+pub const OPENAPI: &str = include_str!("../admin-openapi.yaml");
+
+/// What the admin API needs.
+#[derive(Clone)]
+pub struct AdminState {
+    identity: Identity,
+    policies: Arc<AdminPolicies>,
+    gates: Arc<dyn Gates>,
+    acts: Arc<dyn Acts>,
+    house: Arc<dyn House>,
+    clock: Arc<dyn Clock>,
+    verifications: Verifications,
+}
+
+impl AdminState {
+    /// Joins the identity server (with its store), the policies for administrators, and what the top floor implements.
+    pub fn new(
+        identity: Identity,
+        policies: Arc<AdminPolicies>,
+        gates: Arc<dyn Gates>,
+        acts: Arc<dyn Acts>,
+        house: Arc<dyn House>,
+        clock: Arc<dyn Clock>,
+    ) -> AdminState {
+        AdminState { identity, policies, gates, acts, house, clock, verifications: Verifications::default() }
+    }
+}
+
+/// The admin API under `/admin/v1`.
+pub fn admin_router(state: AdminState) -> Router {
+    routes::router(state)
+}

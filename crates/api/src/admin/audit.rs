@@ -1,0 +1,162 @@
+//! The audit log: entries by filter, checkpoints, proofs, verification.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use testudo_access::Permission;
+use testudo_core::{ClientId, EventKind, Outcome, PersonId, RequestId, SessionId, Timestamp};
+use testudo_store::JournalFilter;
+
+use super::AdminState;
+use super::guard::Admin;
+use super::input::Query;
+use super::verification::hex;
+use crate::Problem;
+
+/// Which entries. Times are microseconds since 1970.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    from: u64,
+    below: Option<u64>,
+    limit: Option<usize>,
+    kind: Option<String>,
+    person: Option<PersonId>,
+    address: Option<IpAddr>,
+    request: Option<RequestId>,
+    session: Option<SessionId>,
+    client: Option<ClientId>,
+    outcome: Option<Outcome>,
+    since: Option<i64>,
+    until: Option<i64>,
+    #[serde(default)]
+    newest_first: bool,
+    #[serde(default)]
+    reveal: bool,
+}
+
+impl Wanted {
+    fn filter(&self, state: &AdminState) -> Result<JournalFilter, Problem> {
+        let kinds = self.kind.as_deref().unwrap_or_default().split(',').filter(|kind| !kind.is_empty());
+        let known = |kind: &str| kind.parse().map_err(|_| Problem::malformed("`kind` names an unknown kind of event"));
+        let kinds: Result<Vec<EventKind>, Problem> = kinds.map(known).collect();
+        let store = state.identity.store();
+        Ok(JournalFilter {
+            kinds: kinds?,
+            person: self.person.map(|person| store.person_pseudonym(person)),
+            address: self.address.map(|address| store.address_pseudonyms(address).0),
+            request: self.request,
+            session: self.session,
+            client: self.client.clone(),
+            outcome: self.outcome,
+            since: self.since.map(Timestamp::from_micros),
+            until: self.until.map(Timestamp::from_micros),
+            newest_below: self.newest_first.then(|| self.below.unwrap_or(u64::MAX)),
+            ..JournalFilter::default()
+        })
+    }
+}
+
+pub(super) async fn entries(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    if wanted.reveal {
+        admin.require(&state, Permission::Reveal, None).await?;
+    }
+    let limit = wanted.limit.unwrap_or(100);
+    if !(1..=1000).contains(&limit) {
+        return Err(Problem::malformed("`limit` is 1 to 1000"));
+    }
+    let store = state.identity.store();
+    let found = store.read_journal(wanted.from, limit, &wanted.filter(&state)?).await?;
+    let mut items = Vec::with_capacity(found.len());
+    for entry in &found {
+        let mut item = json!({ "seq": entry.seq, "leaf": hex(&entry.leaf), "at": entry.plain.at.to_string() });
+        if let Some(members) = item.as_object_mut() {
+            if wanted.reveal {
+                let opened = store.open_entry(entry).await?;
+                members.insert("event".into(), json!(opened.event));
+                members.insert("erased".into(), opened.erased.into());
+            } else {
+                members.insert("event".into(), json!(entry.plain));
+            }
+        }
+        items.push(item);
+    }
+    if wanted.reveal {
+        admin.disclosed(&state, "audit-entries", items.len()).await?;
+    }
+    let full = found.len() == limit;
+    let next = found.last().filter(|_| full).map(|last| if wanted.newest_first { last.seq } else { last.seq + 1 });
+    Ok(Json(json!({ "items": items, "next": next })))
+}
+
+pub(super) async fn checkpoint(State(state): State<AdminState>) -> Result<Json<Value>, Problem> {
+    let made = state.identity.store().checkpoint().await?;
+    Ok(Json(json!({ "origin": made.origin, "size": made.size, "root": hex(&made.root), "note": made.note })))
+}
+
+/// An entry, and the size of the log for which it is proven.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Inclusion {
+    seq: u64,
+    size: u64,
+}
+
+pub(super) async fn inclusion(
+    State(state): State<AdminState>,
+    Query(Inclusion { seq, size }): Query<Inclusion>,
+) -> Result<Json<Value>, Problem> {
+    if seq >= size || size > *state.identity.store().head().borrow() {
+        return Err(Problem::new(422, "invalid", "`seq` is below `size`, and `size` is at most that of the log"));
+    }
+    let hashes = state.identity.store().inclusion_proof(seq, size).await?;
+    let root = state.identity.store().root_at(size).await?;
+    let hashes: Vec<_> = hashes.iter().map(hex).collect();
+    Ok(Json(json!({ "seq": seq, "size": size, "root": hex(&root), "hashes": hashes })))
+}
+
+/// Two sizes of the log.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Consistency {
+    old: u64,
+    new: u64,
+}
+
+pub(super) async fn consistency(
+    State(state): State<AdminState>,
+    Query(Consistency { old, new }): Query<Consistency>,
+) -> Result<Json<Value>, Problem> {
+    if old == 0 || old > new || new > *state.identity.store().head().borrow() {
+        return Err(Problem::new(422, "invalid", "`old` is 1 to `new`, and `new` is at most the size of the log"));
+    }
+    let hashes = state.identity.store().consistency_proof(old, new).await?;
+    let hashes: Vec<_> = hashes.iter().map(hex).collect();
+    let (first, second) = (state.identity.store().root_at(old).await?, state.identity.store().root_at(new).await?);
+    Ok(Json(json!({ "old": old, "new": new, "old_root": hex(&first), "new_root": hex(&second), "hashes": hashes })))
+}
+
+pub(super) async fn verify(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+) -> Result<Response, Problem> {
+    let id = state.verifications.start(&state).ok_or_else(|| {
+        Problem::new(409, "busy", "a verification is running already; wait for it and read its report")
+    })?;
+    admin.announce(&state, "audit-verify", id.to_string()).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "id": id }))).into_response())
+}
+
+pub(super) async fn verification(State(state): State<AdminState>, Path(id): Path<u64>) -> Result<Json<Value>, Problem> {
+    state.verifications.report(id).map(Json).ok_or_else(|| Problem::not_found("verification"))
+}

@@ -1,0 +1,229 @@
+//! People: list, show, create, lock, erase, roles, factors.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use testudo_access::Permission;
+use testudo_core::{Action, PersonId, Secret};
+use testudo_identity::{NewPerson, Person, PersonState, SignUpForm};
+
+use super::AdminState;
+use super::guard::Admin;
+use super::input::{Body, Id, Query};
+use super::mask::shown;
+use crate::Problem;
+
+/// Which people, and how much of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listing {
+    after: Option<String>,
+    limit: Option<usize>,
+    state: Option<PersonState>,
+    username: Option<String>,
+    #[serde(default)]
+    reveal: bool,
+}
+
+pub(super) async fn list(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Value>, Problem> {
+    if listing.reveal {
+        admin.require(&state, Permission::Reveal, None).await?;
+    }
+    let (people, next) = if let Some(username) = &listing.username {
+        (state.identity.person_by_name(username).await?.into_iter().collect::<Vec<_>>(), None)
+    } else {
+        let after = listing.after.as_deref().map(str::parse).transpose();
+        let after = after.map_err(|_| Problem::malformed("`after` is not a list cursor; start from the beginning"))?;
+        let page = state.identity.people(after, listing.limit.unwrap_or(50), listing.state).await?;
+        (page.items.into_iter().map(|stored| stored.document).collect(), page.next)
+    };
+    if listing.reveal {
+        admin.disclosed(&state, "people", people.len()).await?;
+    }
+    let items: Vec<_> = people.iter().map(|person| view(person, listing.reveal)).collect();
+    Ok(Json(json!({ "items": items, "next": next.map(|next| next.to_string()) })))
+}
+
+/// Whether personal data are shown in full.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reveal {
+    #[serde(default)]
+    pub(super) reveal: bool,
+}
+
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(id): Id<PersonId>,
+    Query(Reveal { reveal }): Query<Reveal>,
+) -> Result<Json<Value>, Problem> {
+    if reveal {
+        admin.require(&state, Permission::Reveal, None).await?;
+    }
+    let person = state.identity.person(id).await?.ok_or_else(|| Problem::not_found("person"))?.document;
+    if reveal {
+        admin.disclosed(&state, "person", 1).await?;
+    }
+    Ok(Json(view(&person, reveal)))
+}
+
+fn view(person: &Person, reveal: bool) -> Value {
+    json!({
+        "id": person.id(),
+        "username": shown(person.username(), reveal),
+        "name": shown(person.name(), reveal),
+        "roles": person.roles(),
+        "state": person.state(),
+        "second_factor": person.has_second_factor(),
+        "created": person.created().to_string(),
+        "updated": person.updated().to_string(),
+    })
+}
+
+/// An account to make.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAccount {
+    username: String,
+    #[serde(default)]
+    name: String,
+    password: String,
+    #[serde(default)]
+    roles: BTreeSet<String>,
+    #[serde(default = "yes")]
+    temporary: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(super) async fn create(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Body(new): Body<NewAccount>,
+) -> Result<Response, Problem> {
+    for role in &new.roles {
+        admin.require(&state, Permission::RolesGrant, Some(role)).await?;
+    }
+    let form = SignUpForm { username: new.username, name: new.name, password: Secret::new(new.password) };
+    let new = NewPerson { form, roles: new.roles, temporary: new.temporary };
+    let id = state.identity.create_person(new, &admin.actor, &admin.ctx).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
+}
+
+pub(super) async fn erase(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(id): Id<PersonId>,
+) -> Result<StatusCode, Problem> {
+    state.identity.erase_person(id, &admin.actor, &admin.ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Why something is done.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Because {
+    pub(super) reason: String,
+}
+
+impl Because {
+    /// The reason goes to the journal in plain: short, and the caller is told to keep people out of it.
+    pub(super) fn checked(&self) -> Result<&str, Problem> {
+        let fits = (1..=200).contains(&self.reason.chars().count()) && !self.reason.chars().any(char::is_control);
+        fits.then_some(self.reason.as_str())
+            .ok_or_else(|| Problem::malformed("`reason` has 1 to 200 characters; write no personal data into it"))
+    }
+}
+
+pub(super) async fn lock(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+    Body(because): Body<Because>,
+) -> Result<StatusCode, Problem> {
+    let reason = because.checked()?;
+    state.acts.perform(Action::LockPerson { person }, admin.actor, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn unlock(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+) -> Result<StatusCode, Problem> {
+    state.identity.unlock_person(person, &admin.actor, &admin.ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn require_reset(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+    Body(because): Body<Because>,
+) -> Result<StatusCode, Problem> {
+    let reason = because.checked()?;
+    state.acts.perform(Action::ForcePasswordReset { person }, admin.actor, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A first password for somebody who lost hers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstPassword {
+    password: String,
+}
+
+pub(super) async fn set_password(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+    Body(first): Body<FirstPassword>,
+) -> Result<StatusCode, Problem> {
+    state.identity.set_password(person, Secret::new(first.password), &admin.actor, &admin.ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn remove_factors(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+) -> Result<StatusCode, Problem> {
+    state.identity.remove_factors(person, &admin.actor, &admin.ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn grant_role(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Path((person, role)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let person = parse(&person)?;
+    state.identity.grant_role(person, &role, &admin.actor, &admin.ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn revoke_role(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Path((person, role)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let person = parse(&person)?;
+    state.identity.revoke_role(person, &role, &admin.actor, &admin.ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn parse(text: &str) -> Result<PersonId, Problem> {
+    text.parse().map_err(|error: testudo_core::IdError| Problem::malformed(error.to_string()))
+}

@@ -1,0 +1,137 @@
+//! All routes of the admin API with the permission that each needs; the router is built from this table.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use testudo_access::Permission;
+
+use super::guard::{Needs, guard};
+use super::{AdminState, OPENAPI, audit, clients, house, keys, people, sessions};
+use crate::Problem;
+
+/// Where the admin API lies.
+pub(super) const BASE: &str = "/admin/v1";
+
+/// What an operation does, and so its method.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verb {
+    Read,
+    Make,
+    Set,
+    Remove,
+}
+
+impl Verb {
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Verb::Read => MethodFilter::GET,
+            Verb::Make => MethodFilter::POST,
+            Verb::Set => MethodFilter::PUT,
+            Verb::Remove => MethodFilter::DELETE,
+        }
+    }
+
+    /// The method's name.
+    pub(super) const fn method(self) -> &'static str {
+        match self {
+            Verb::Read => "GET",
+            Verb::Make => "POST",
+            Verb::Set => "PUT",
+            Verb::Remove => "DELETE",
+        }
+    }
+}
+
+/// One operation.
+pub(super) struct Operation {
+    pub(super) method: Verb,
+    pub(super) path: &'static str,
+    permission: Permission,
+    handler: MethodRouter<AdminState>,
+}
+
+fn op<H: Handler<T, AdminState>, T: 'static>(
+    method: Verb,
+    path: &'static str,
+    permission: Permission,
+    handler: H,
+) -> Operation {
+    Operation { method, path, permission, handler: on(method.filter(), handler) }
+}
+
+/// The table.
+pub(super) fn operations() -> Vec<Operation> {
+    use Permission as P;
+    vec![
+        op(Verb::Read, "/status", P::ConfigRead, house::status),
+        op(Verb::Read, "/people", P::PeopleRead, people::list),
+        op(Verb::Make, "/people", P::PeopleWrite, people::create),
+        op(Verb::Read, "/people/{person}", P::PeopleRead, people::show),
+        op(Verb::Remove, "/people/{person}", P::PeopleErase, people::erase),
+        op(Verb::Make, "/people/{person}/lock", P::PeopleLock, people::lock),
+        op(Verb::Make, "/people/{person}/unlock", P::PeopleLock, people::unlock),
+        op(Verb::Make, "/people/{person}/require-reset", P::PeopleLock, people::require_reset),
+        op(Verb::Set, "/people/{person}/password", P::PeopleWrite, people::set_password),
+        op(Verb::Remove, "/people/{person}/factors", P::PeopleWrite, people::remove_factors),
+        op(Verb::Set, "/people/{person}/roles/{role}", P::RolesGrant, people::grant_role),
+        op(Verb::Remove, "/people/{person}/roles/{role}", P::RolesGrant, people::revoke_role),
+        op(Verb::Read, "/people/{person}/sessions", P::SessionsRead, sessions::list),
+        op(Verb::Remove, "/people/{person}/sessions", P::SessionsRevoke, sessions::revoke_all),
+        op(Verb::Read, "/people/{person}/families", P::SessionsRead, sessions::families),
+        op(Verb::Remove, "/sessions/{session}", P::SessionsRevoke, sessions::revoke),
+        op(Verb::Remove, "/families/{family}", P::SessionsRevoke, sessions::revoke_family),
+        op(Verb::Read, "/clients", P::ClientsRead, clients::list),
+        op(Verb::Make, "/clients", P::ClientsWrite, clients::create),
+        op(Verb::Read, "/clients/{client}", P::ClientsRead, clients::show),
+        op(Verb::Set, "/clients/{client}", P::ClientsWrite, clients::change),
+        op(Verb::Remove, "/clients/{client}", P::ClientsWrite, clients::remove),
+        op(Verb::Make, "/clients/{client}/enable", P::ClientsWrite, clients::enable),
+        op(Verb::Make, "/clients/{client}/disable", P::ClientsWrite, clients::disable),
+        op(Verb::Make, "/clients/{client}/secret", P::ClientsWrite, clients::rotate_secret),
+        op(Verb::Read, "/keys", P::ConfigRead, keys::list),
+        op(Verb::Make, "/keys/signing/rotate", P::KeysRotate, keys::rotate_signing),
+        op(Verb::Make, "/keys/ring/{purpose}/rotate", P::KeysRotate, keys::rotate_ring),
+        op(Verb::Read, "/audit/entries", P::AuditRead, audit::entries),
+        op(Verb::Read, "/audit/checkpoint", P::AuditRead, audit::checkpoint),
+        op(Verb::Read, "/audit/proofs/inclusion", P::AuditRead, audit::inclusion),
+        op(Verb::Read, "/audit/proofs/consistency", P::AuditRead, audit::consistency),
+        op(Verb::Make, "/audit/verifications", P::AuditVerify, audit::verify),
+        op(Verb::Read, "/audit/verifications/{verification}", P::AuditVerify, audit::verification),
+        op(Verb::Make, "/backups", P::BackupMake, house::backup),
+        op(Verb::Read, "/blocks", P::LimitsRead, house::blocks),
+        op(Verb::Make, "/blocks", P::BlocksWrite, house::block),
+        op(Verb::Remove, "/blocks", P::BlocksWrite, house::unblock),
+        op(Verb::Read, "/config", P::ConfigRead, house::config),
+        op(Verb::Make, "/config/reload", P::ConfigReload, house::reload),
+    ]
+}
+
+/// Builds the router: each operation behind a guard for its permission. The description alone is for everybody who
+/// reaches the admin address.
+pub(super) fn router(state: AdminState) -> Router {
+    let described = Router::new().route(&format!("{BASE}/openapi.yaml"), get(openapi));
+    let guarded = operations().into_iter().fold(Router::new(), |router, operation| {
+        let needs =
+            Needs { permission: operation.permission, method: operation.method.method(), route: operation.path };
+        let layer = from_fn_with_state((state.clone(), needs), guard);
+        router.route(&format!("{BASE}{}", operation.path), operation.handler.layer(layer))
+    });
+    described.merge(guarded).fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(state)
+}
+
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/yaml")], OPENAPI).into_response()
+}
+
+async fn unknown() -> Response {
+    Problem::not_found("path").into_response()
+}
+
+async fn wrong_method() -> Response {
+    let text = "this path has no such method; see /admin/v1/openapi.yaml";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED.as_u16(), "method-not-allowed", text).into_response()
+}

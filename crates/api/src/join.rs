@@ -1,0 +1,94 @@
+//! What only the top floor can join, as traits that `testudo` implements.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use testudo_core::{Action, Actor, Admission, BlockTarget, Decision, Execute, Issue, Refusal, Timestamp};
+use testudo_identity::Pending;
+
+use crate::CallFacts;
+
+/// A request to the admin API that wants to change something: the subject of the gate [`Execute`].
+pub type AdminRequest = axum::extract::Request;
+
+/// The answer of something that takes time.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, ActError>> + Send + 'a>>;
+
+/// Joins a decision with what the top floor knows (limits, standing, audit), and asks the gate.
+pub trait Gates: Send + Sync + 'static {
+    /// May these tokens be issued?
+    fn issue(
+        &self,
+        pending: Pending,
+        decision: Decision,
+        facts: &CallFacts,
+    ) -> Result<Admission<Issue, Pending>, Box<Refusal>>;
+
+    /// May this administrator's request go to its handler?
+    fn execute(
+        &self,
+        request: AdminRequest,
+        decision: Decision,
+        facts: &CallFacts,
+    ) -> Result<Admission<Execute, AdminRequest>, Box<Refusal>>;
+}
+
+/// Performs actions through the one match of `actions.rs`. A revocation is done once this node's standing shows it.
+pub trait Acts: Send + Sync + 'static {
+    /// Does it. Doing it again is no error.
+    fn perform<'a>(&'a self, action: Action, by: Actor, reason: &'a str) -> Reply<'a, ()>;
+}
+
+/// A block in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Block {
+    /// Whom.
+    pub target: BlockTarget,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the top floor knows and does for administrators beside actions.
+pub trait House: Send + Sync + 'static {
+    /// Which controls are on, and why others are off.
+    fn status(&self) -> Value;
+    /// The blocks in force.
+    fn blocks(&self) -> Vec<Block>;
+    /// Ends a block; whether there was one.
+    fn unblock(&self, target: BlockTarget, by: Actor) -> Reply<'_, bool>;
+    /// Makes a backup in the folder that the configuration names, and says what it wrote.
+    fn backup(&self, by: Actor) -> Reply<'_, Value>;
+    /// The file outside of the store to which checkpoints are appended.
+    fn checkpoint_file(&self) -> Option<PathBuf>;
+    /// The configuration in force, without secrets.
+    fn config(&self) -> Value;
+    /// Reads the configuration again, and says what changed.
+    fn reload(&self, by: Actor) -> Reply<'_, Value>;
+    /// Rotates a purpose key of the ring; the top floor holds the root key.
+    fn rotate_ring<'a>(&'a self, purpose: &'a str, by: Actor) -> Reply<'a, Value>;
+}
+
+/// Why something was not done.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ActError {
+    /// There is nothing of that name.
+    #[error("there is no such {0}; check its id")]
+    NotFound(&'static str),
+    /// It makes no sense as it is.
+    #[error("{0}")]
+    Refused(String),
+    /// Something else changed the same thing.
+    #[error("the same thing is being changed by somebody else; read it again and retry")]
+    Conflict,
+    /// Something that is needed is down.
+    #[error("{0}; try again later")]
+    Unavailable(String),
+    /// Our own mistake.
+    #[error("{0}")]
+    Failed(String),
+}
