@@ -242,3 +242,57 @@ async fn a_restore_brings_no_erased_person_back() {
     let refused = Store::restore(&backup, &config, &root, clock, &erased).await;
     assert!(matches!(refused, Err(UpkeepError::Refused(_))), "a changed backup is refused");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_made_after_a_try_that_failed() {
+    let (folder, root, clock) = (tempfile::tempdir().unwrap(), RootKey::generate(), TestClock::new());
+    let mut config = StoreConfig::sqlite(folder.path());
+    config.max_bytes = Some(512 << 10);
+    let store = Store::open(&config, &root, clock.clone()).await.unwrap();
+    let mut large = Note::new("large", 1);
+    large.text = "x".repeat(900_000);
+    let account = Account::new(1, "one@example.com");
+    let mut tx = Tx::new();
+    tx.create_person(account.id).insert(&account).insert(&large);
+    assert!(matches!(store.commit(tx).await, Err(CommitError::Unavailable(_))));
+    // What a crash between the two files leaves.
+    let keys = rusqlite::Connection::open(folder.path().join("keys.db")).unwrap();
+    let sql = "INSERT INTO person_key (person, handle, wrapped) VALUES (?1, zeroblob(16), zeroblob(40))";
+    keys.execute(sql, [account.id.to_bytes().as_slice()]).unwrap();
+    drop(keys);
+    let mut tx = Tx::new();
+    tx.create_person(account.id).insert(&account);
+    store.commit(tx).await.unwrap();
+    assert_eq!(store.get::<Account>(account.id).await.unwrap().unwrap().document, account);
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotation_wraps_the_keys_of_people_anew() {
+    let (folder, root, clock) = (tempfile::tempdir().unwrap(), RootKey::generate(), TestClock::new());
+    let config = StoreConfig::sqlite(folder.path());
+    let store = Store::open(&config, &root, clock.clone()).await.unwrap();
+    for number in 0..200 {
+        let mut tx = Tx::new();
+        tx.create_person(person(number)).insert(&Account::new(number, &format!("{number}@example.com")));
+        store.commit(tx).await.unwrap();
+    }
+    store.rotate_keys(testudo_crypto::Purpose::PersonKeys, &root).await.unwrap();
+    let keys = rusqlite::Connection::open(folder.path().join("keys.db")).unwrap();
+    let old = || -> i64 {
+        let sql = "SELECT COUNT(*) FROM person_key WHERE substr(wrapped, 3, 4) <> x'00000002'";
+        keys.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    for _ in 0..100 {
+        if old() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(old(), 0, "all are under the new key");
+    drop(keys);
+    store.close().await.unwrap();
+    let store = Store::open(&config, &root, clock).await.unwrap();
+    assert_eq!(store.list::<Account>(None, 1_000, None, false).await.unwrap().items.len(), 200);
+    store.close().await.unwrap();
+}

@@ -52,6 +52,10 @@ pub(super) fn apply(data: &Connection, op: Op, changes: &mut KeyChanges) -> Resu
         Op::Delete { kind, key, version } => delete(data, kind, &key, version),
         Op::CreatePerson(row) => {
             refuse_erased(data, &row.person)?;
+            let sql = "INSERT INTO person (person) VALUES (?1) ON CONFLICT DO NOTHING";
+            if data.prepare_cached(sql)?.execute(params![row.person.as_slice()])? == 0 {
+                return Err(Failed::Refused(CommitError::Conflict { kind: "person-key" }));
+            }
             changes.created.push(row);
             Ok(())
         }
@@ -113,8 +117,10 @@ pub(super) fn store(data: &Connection, appended: &Appended) -> rusqlite::Result<
 /// Writes what must be in the keys file before the data file commits.
 pub(super) fn write_keys(keys: &Connection, changes: &KeyChanges) -> rusqlite::Result<()> {
     for row in &changes.created {
-        keys.prepare_cached("INSERT INTO person_key (person, handle, wrapped) VALUES (?1, ?2, ?3)")?
-            .execute(params![row.person.as_slice(), row.handle.as_slice(), row.wrapped])?;
+        // A key without its person in the data file is what a commit left that did not come about: it is replaced.
+        let sql = "INSERT INTO person_key (person, handle, wrapped) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (person) DO UPDATE SET handle = ?2, wrapped = ?3";
+        keys.prepare_cached(sql)?.execute(params![row.person.as_slice(), row.handle.as_slice(), row.wrapped])?;
     }
     for rewrap in &changes.rewraps {
         keys.prepare_cached("UPDATE person_key SET wrapped = ?3 WHERE person = ?1 AND wrapped = ?2")?
@@ -246,6 +252,7 @@ fn remove(data: &Connection, kind: &str, document: i64, terms: &[u8]) -> Result<
 fn erase(data: &Connection, person: &[u8; 16], at: i64) -> Result<(), Failed> {
     let sql = "INSERT INTO erased (person, at) VALUES (?1, ?2) ON CONFLICT (person) DO NOTHING";
     data.prepare_cached(sql)?.execute(params![person.as_slice(), at])?;
+    data.prepare_cached("DELETE FROM person WHERE person = ?1")?.execute(params![person.as_slice()])?;
     let found = rows(data, "SELECT id, kind, terms FROM document WHERE person = ?1", params![person.as_slice()])?;
     found.into_iter().try_for_each(|(document, kind, terms)| remove(data, &kind, document, &terms))
 }

@@ -113,7 +113,7 @@ impl Writer {
             if !ops.is_empty() {
                 data.prepare_cached("SAVEPOINT step")?.execute([])?;
                 let mut own = KeyChanges::default();
-                match apply_all(&self.connections, ops, &mut own, &changes) {
+                match ops.into_iter().try_for_each(|op| apply::apply(data, op, &mut own)) {
                     Ok(()) => changes.join(own),
                     Err(Failed::Refused(error)) => {
                         data.prepare_cached("ROLLBACK TO step")?.execute([])?;
@@ -205,25 +205,6 @@ pub(super) fn destroy(keys: &Connection, people: &[[u8; 16]]) -> rusqlite::Resul
         tracing::warn!(
             "the log of the keys file is in use and may hold a destroyed key until the next erasure or start"
         );
-    }
-    Ok(())
-}
-
-fn apply_all(
-    connections: &Connections,
-    ops: Vec<crate::backend::Op>,
-    own: &mut KeyChanges,
-    group: &KeyChanges,
-) -> Result<(), Failed> {
-    for op in ops {
-        let before = own.created.len();
-        apply::apply(&connections.data, op, own)?;
-        let Some(row) = own.created.get(before) else { continue };
-        let twice = group.created.iter().chain(own.created.iter().take(before)).any(|other| other.person == row.person);
-        let sql = "SELECT 1 FROM person_key WHERE person = ?1";
-        if twice || connections.keys.prepare_cached(sql)?.exists(params![row.person.as_slice()])? {
-            return Err(Failed::Refused(CommitError::Conflict { kind: "person-key" }));
-        }
     }
     Ok(())
 }
