@@ -28,7 +28,7 @@ use testudo_identity::Identity;
 use crate::{Acts, Gates, House};
 use verification::Verifications;
 
-/// The OpenAPI description of the admin API.
+/// The `OpenAPI` description of the admin API.
 pub const OPENAPI: &str = include_str!("../admin-openapi.yaml");
 
 /// What the admin API needs.

@@ -1,4 +1,4 @@
-//! The OAuth and OpenID Connect endpoints: forms in, JSON or a redirect out.
+//! The OAuth and `OpenID` Connect endpoints: forms in, JSON or a redirect out.
 
 mod answer;
 mod browser;

@@ -1,4 +1,4 @@
-//! The OAuth 2.1 and OpenID Connect server: people, their sessions, tokens and second factors.
+//! The OAuth 2.1 and `OpenID` Connect server: people, their sessions, tokens and second factors.
 //!
 //! Two halves share one [`Identity`]: `people` knows who somebody is (accounts, passwords, factors, browser sessions),
 //! `oauth` says what a client may do in her name (clients, codes, tokens, families, keys). [`Authority`] is the part

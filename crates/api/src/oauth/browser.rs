@@ -51,7 +51,7 @@ async fn decide(
     state.identity.authorize(query, signed_in.as_ref(), false, ctx).await
 }
 
-/// OpenID Connect allows a form here; it goes on as a query, so that the person can come back to it.
+/// `OpenID` Connect allows a form here; it goes on as a query, so that the person can come back to it.
 pub(super) async fn authorize_form(request: Request) -> Response {
     forward_form("/authorize", request).await
 }

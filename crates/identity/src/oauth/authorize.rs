@@ -1,4 +1,4 @@
-//! The authorization endpoint (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2, RFC 9207, RFC 9700).
+//! The authorization endpoint (RFC 6749 section 4.1.1, `OpenID` Connect Core section 3.1.2, RFC 9207, RFC 9700).
 //!
 //! Errors go to the redirect URI only once client and redirect URI are proven; before that the person sees a page.
 
@@ -85,6 +85,7 @@ struct Request {
 }
 
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the values of `prompt`, each there or not")]
 struct Prompt {
     none: bool,
     login: bool,

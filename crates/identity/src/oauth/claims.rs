@@ -1,4 +1,4 @@
-//! The claims of our tokens: access tokens (RFC 9068) and ID tokens (OpenID Connect Core section 2).
+//! The claims of our tokens: access tokens (RFC 9068) and ID tokens (`OpenID` Connect Core section 2).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -82,7 +82,7 @@ pub(crate) fn token_id() -> String {
     BASE64URL_NOPAD.encode(&random::array::<16>())
 }
 
-/// The left half of the hash of an access token (OpenID Connect Core section 3.1.3.6).
+/// The left half of the hash of an access token (`OpenID` Connect Core section 3.1.3.6).
 pub(crate) fn at_hash(access_token: &str) -> String {
     let digest = sha256(access_token.as_bytes());
     BASE64URL_NOPAD.encode(digest.first_chunk::<16>().map_or(&[][..], |half| half))

@@ -13,7 +13,7 @@ use super::redirect::{RedirectUri, RedirectUriError};
 use super::scope::Scopes;
 
 /// The longest access token lifetime that a client may have.
-pub(crate) const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(3600);
+pub(crate) const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(1);
 const MOST_URIS: usize = 16;
 /// Client, and up to eight origins: within the store's limit of index values.
 const MOST_ORIGINS: usize = 8;

@@ -12,7 +12,7 @@ use super::scope::Scopes;
 use crate::session::{Acr, Amr};
 
 /// How long a code is remembered, so that a second use is noticed: longer than any access token that it gave.
-const REMEMBERED: Duration = Duration::from_secs(2 * 3600);
+const REMEMBERED: Duration = Duration::from_hours(2);
 
 /// What a code stands for.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What we say about ourselves: OpenID Connect Discovery 1.0 and RFC 8414.
+//! What we say about ourselves: `OpenID` Connect Discovery 1.0 and RFC 8414.
 
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use crate::session::{Acr, Amr};
 /// How many replaced generations are remembered with the time of their replacement.
 const REMEMBERED: usize = 8;
 /// How long a dead family is kept, so that its access tokens are known to be dead: longer than any of them lives.
-const KEPT: Duration = Duration::from_secs(2 * 3600);
+const KEPT: Duration = Duration::from_hours(2);
 
 /// Whether a family is alive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(10);
-    const IDLE: Duration = Duration::from_secs(3600);
+    const IDLE: Duration = Duration::from_hours(1);
 
     fn family() -> Family {
         Family {

@@ -15,11 +15,11 @@ use super::client::LONGEST_ACCESS_TOKEN;
 use crate::{Context, Identity, IdentityError};
 
 /// How long an old key is published beyond the longest life of what it signed.
-const MARGIN: Duration = Duration::from_secs(300);
+const MARGIN: Duration = Duration::from_mins(5);
 /// How old a signing key gets before it is replaced by itself.
-const OLDEST: Duration = Duration::from_secs(30 * 86_400);
+const OLDEST: Duration = Duration::from_hours(30 * 24);
 /// How long the next key is published before it signs.
-const AHEAD: Duration = Duration::from_secs(86_400);
+const AHEAD: Duration = Duration::from_hours(24);
 
 /// What a key does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -208,18 +208,15 @@ impl Identity {
                 (KeyState::Retired, Rotation::Graceful) => {}
             }
         }
-        let kid = match promoted {
-            Some((mut document, version)) => {
-                document.state = KeyState::Current;
-                document.activated = Some(ctx.now);
-                tx.update(&document, version);
-                document.kid
-            }
-            None => {
-                let record = KeyRecord::new(KeyState::Current, ctx.now)?;
-                tx.insert(&record);
-                record.kid
-            }
+        let kid = if let Some((mut document, version)) = promoted {
+            document.state = KeyState::Current;
+            document.activated = Some(ctx.now);
+            tx.update(&document, version);
+            document.kid
+        } else {
+            let record = KeyRecord::new(KeyState::Current, ctx.now)?;
+            tx.insert(&record);
+            record.kid
         };
         tx.insert(&KeyRecord::new(KeyState::Next, ctx.now)?);
         let rotation = match rotation {

@@ -1,4 +1,4 @@
-//! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0).
+//! RP-initiated logout (`OpenID` Connect RP-Initiated Logout 1.0).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a client may do in a person's name: the OAuth 2.1 and OpenID Connect protocol engine.
+//! What a client may do in a person's name: the OAuth 2.1 and `OpenID` Connect protocol engine.
 //!
 //! One file per concept; the trip of a sign-in goes `authorize` -> `code` -> `token` (prepare, issue) -> `family`.
 

@@ -3,6 +3,7 @@
 //! RFC 6749 section 3.1: a parameter without a value counts as omitted, unknown ones are ignored, none may be repeated.
 //! Repetition is recorded and not refused at once: the authorization endpoint must first know where its errors may go.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// No request of ours is longer.
@@ -44,10 +45,13 @@ impl Params {
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
-            if params.values.contains_key(&name) {
-                params.repeated.insert(name);
-            } else {
-                params.values.insert(name, value);
+            match params.values.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(place) => {
+                    params.repeated.insert(place.key().clone());
+                }
             }
         }
         Ok(params)

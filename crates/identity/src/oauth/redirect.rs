@@ -144,10 +144,12 @@ mod tests {
         }
     }
 
+    type Case = (&'static str, fn(String) -> RedirectUriError);
+
     #[test]
     fn what_may_not() {
         use RedirectUriError::{Localhost, Loose, Malformed, Plain, Scheme};
-        let cases: &[(&str, fn(String) -> RedirectUriError)] = &[
+        let cases: &[Case] = &[
             ("", Malformed),
             ("/callback", Malformed),
             ("https://app.example.org/cb#x", Loose),

@@ -1,4 +1,4 @@
-//! Userinfo (OpenID Connect Core section 5.3).
+//! Userinfo (`OpenID` Connect Core section 5.3).
 
 use serde_json::{Map, Value};
 

@@ -97,7 +97,7 @@ async fn who_is_not_signed_in_signs_in_first() {
 async fn a_new_sign_in_is_asked_for_once() {
     let mut house = House::new().await;
     for demand in [("prompt", "login"), ("max_age", "0")] {
-        house.later(Duration::from_secs(60));
+        house.later(Duration::from_mins(1));
         let resume = match house.authorize(&query(&[demand])).await {
             AuthorizeOutcome::SignInNeeded { resume, .. } => resume,
             other => panic!("{other:?}"),

@@ -136,7 +136,7 @@ pub(super) async fn sign_in(identity: &Identity, name: &str, acr: Acr, ctx: &Con
         cookie: testudo_crypto::random::array(),
         created: ctx.now,
         seen: ctx.now,
-        ends: ctx.now.plus(Duration::from_secs(30 * 86_400)),
+        ends: ctx.now.plus(Duration::from_hours(30 * 24)),
         auth_time: ctx.now,
         acr,
         amr: vec![Amr::Pwd],
