@@ -40,27 +40,41 @@ pub(crate) async fn transaction(core: &Core, tx: Tx) -> Result<Ready, CommitErro
         return Err(CommitError::Invalid("a transaction has at most 10,000 steps and events".into()));
     }
     let ring = core.ring();
-    let mut keys = Keys { core, ring: &ring, made: BTreeMap::new(), erased: BTreeSet::new() };
+    let mut keys = Keys::new(core, &ring);
     let mut prepared = Prepared::default();
     for step in tx.steps {
         let op = keys.step(step).await?;
         prepared.ops.push(op);
     }
     for event in tx.events {
-        prepared.drafts.push(keys.event(event).await.map_err(unreadable)?);
+        let owner = keys.owner(&event).await.map_err(unreadable)?;
+        prepared.drafts.push(keys.event(event, owner).map_err(unreadable)?);
     }
     Ok(Ready { prepared, made: keys.made.into_values().collect(), erased: keys.erased })
 }
 
 /// Prepares events that announce no change.
-pub(crate) async fn events(core: &Core, events: &[Event]) -> Result<Vec<EventDraft>, ReadError> {
+pub(crate) async fn events(core: &Core, events: Vec<Event>) -> Result<Vec<EventDraft>, ReadError> {
+    let owners = owners(core, &events).await?;
+    seal(core, events, owners).into_iter().collect()
+}
+
+/// The keys under which events are to be sealed; reading them is all that may have to be tried again.
+pub(crate) async fn owners(core: &Core, events: &[Event]) -> Result<Vec<KeyOf>, ReadError> {
     let ring = core.ring();
-    let keys = Keys { core, ring: &ring, made: BTreeMap::new(), erased: BTreeSet::new() };
-    let mut drafts = Vec::with_capacity(events.len());
+    let keys = Keys::new(core, &ring);
+    let mut owners = Vec::with_capacity(events.len());
     for event in events {
-        drafts.push(keys.event(event.clone()).await?);
+        owners.push(keys.owner(event).await?);
     }
-    Ok(drafts)
+    Ok(owners)
+}
+
+/// Seals events under these keys.
+pub(crate) fn seal(core: &Core, events: Vec<Event>, owners: Vec<KeyOf>) -> Vec<Result<EventDraft, ReadError>> {
+    let ring = core.ring();
+    let keys = Keys::new(core, &ring);
+    events.into_iter().zip(owners).map(|(event, owner)| keys.event(event, owner)).collect()
 }
 
 pub(crate) fn unreadable(error: ReadError) -> CommitError {
@@ -117,7 +131,11 @@ struct Keys<'a> {
     erased: BTreeSet<PersonId>,
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    fn new(core: &'a Core, ring: &'a KeyRing) -> Keys<'a> {
+        Keys { core, ring, made: BTreeMap::new(), erased: BTreeSet::new() }
+    }
+
     async fn step(&mut self, step: Step) -> Result<Op, CommitError> {
         Ok(match step {
             Step::Write(draft) => Op::Write(Box::new(self.write(*draft).await?)),
@@ -182,13 +200,16 @@ impl Keys<'_> {
         self.core.persons.get(self.core.backend.as_ref(), self.ring, name).await
     }
 
+    async fn owner(&self, event: &Event) -> Result<KeyOf, ReadError> {
+        match event.sealed_for() {
+            Some(person) => self.of(person).await,
+            None => Ok(KeyOf::Unknown),
+        }
+    }
+
     /// Seals an event. What is personal about the erased is left out.
-    async fn event(&self, mut event: Event) -> Result<EventDraft, ReadError> {
+    fn event(&self, mut event: Event, owner: KeyOf) -> Result<EventDraft, ReadError> {
         clip(&mut event);
-        let owner = match event.sealed_for() {
-            Some(person) => self.of(person).await?,
-            None => KeyOf::Unknown,
-        };
         let (plain, mut personal) = split(self.ring, event);
         if matches!(owner, KeyOf::Erased) {
             personal = Personal::default();

@@ -126,12 +126,18 @@ async fn land(flight: &mut Option<JoinHandle<()>>) {
 
 /// Seals a batch, however long its keys take to come.
 async fn seal(core: &Core, batch: Vec<Event>, stalled: &AtomicBool) -> Prepared {
-    loop {
-        match prepare::events(core, &batch).await {
-            Ok(drafts) => return Prepared { ops: Vec::new(), drafts },
+    let owners = loop {
+        match prepare::owners(core, &batch).await {
+            Ok(owners) => break owners,
             Err(error) => wait(stalled, &error.to_string(), batch.len()).await,
         }
-    }
+    };
+    let sealed = prepare::seal(core, batch, owners).into_iter().filter_map(|sealed| {
+        let not_sealed = |error: &crate::ReadError| tracing::error!(%error, "an event cannot be sealed: this is a bug");
+        sealed.inspect_err(not_sealed).ok()
+    });
+    let drafts = sealed.collect();
+    Prepared { ops: Vec::new(), drafts }
 }
 
 /// Writes a batch, however long it takes.

@@ -77,7 +77,7 @@ pub(crate) async fn prune(core: &Core, request: &PruneRequest) -> Result<PruneRe
             .detail("entries", rows.len().to_string())
             .detail("kinds", names.clone())
             .detail("sha256", digest.clone());
-        let drafts = prepare::events(core, &[event]).await?;
+        let drafts = prepare::events(core, vec![event]).await?;
         core.backend.commit(Prepared { ops: vec![Op::Prune(pruned)], drafts }).await?;
         report.entries += rows.len() as u64;
         report.range = Some((report.range.map_or(first, |(first, _)| first), last));

@@ -43,7 +43,7 @@ pub(crate) const KEYS_FILE: &str = "keys.db";
 /// How long another program's lock is waited for.
 const BUSY: Duration = Duration::from_secs(2);
 /// Write-ahead log pages after which they are moved into the file.
-const WAL_PAGES: i64 = 4_000;
+const WAL_PAGES: i64 = 8_000;
 /// Page cache of a connection that writes, in KiB.
 const WRITE_CACHE: u32 = 12_288;
 /// Page cache of a connection that reads, in KiB.

@@ -76,7 +76,6 @@ impl Store {
     /// Opens the store, and makes it on first use. Needs a tokio runtime with a timer.
     ///
     /// The key ring is made only where there are neither keys nor data; a lost or wrong root key is an error.
-    #[expect(clippy::unused_async, reason = "a backend that is not in a file connects here")]
     pub async fn open(config: &StoreConfig, root: &RootKey, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
         let opened = match &config.place {
             Place::Sqlite { .. } | Place::Memory => open_sqlite(config, root, clock.now())?,
@@ -95,6 +94,7 @@ impl Store {
             checkpoints: tokio::sync::Mutex::new(None),
             rotations: tokio::sync::Mutex::new(()),
         });
+        super::upkeep::compare_with_file(&core).await;
         let lane = Lane::start(core.clone(), config.lane);
         if !config.checkpoint_every.is_zero() {
             tokio::spawn(checkpoints(Arc::downgrade(&core), config.checkpoint_every));

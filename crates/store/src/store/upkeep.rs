@@ -19,6 +19,8 @@ use crate::{ErasedPerson, ReadError, RotateError, UpkeepError, prepare};
 
 /// The part of a checkpoint file that is read: its end.
 const MOST_CHECKPOINTS: u64 = 64 << 20;
+/// The part that is read at the start.
+const LAST_CHECKPOINTS: u64 = 16 << 10;
 /// Person keys that are re-wrapped at once.
 const REWRAP: u32 = 256;
 /// Documents that are swept at once.
@@ -93,7 +95,7 @@ impl Store {
             None => None,
             Some(path) => {
                 let path = path.to_owned();
-                let text = blocking(move || read_end(&path)).await?;
+                let text = blocking(move || read_end(&path, MOST_CHECKPOINTS)).await?;
                 let parsed = parse_checkpoints(&text);
                 Some(
                     parsed
@@ -138,7 +140,7 @@ impl Store {
         KeyRing::unwrap(root, &stored).map_err(|error| RotateError::RootKey(error.to_string()))?;
         let rotated = ring.rotate(purpose, now).map_err(|_| RotateError::Fixed)?;
         let event = Event::new(EventKind::KeyRotated, now).on(format!("{purpose:?}"));
-        let drafts = prepare::events(core, &[event]).await?;
+        let drafts = prepare::events(core, vec![event]).await?;
         core.backend.commit(Prepared { ops: vec![Op::Ring(rotated.wrap(root))], drafts }).await?;
         *core.ring.write() = rotated;
         *core.day.lock() = None;
@@ -150,6 +152,9 @@ impl Store {
 
     /// Re-wraps person keys that are not under the newest key, in batches, in the background.
     pub(super) fn resume_rotation(&self) {
+        if self.ring().history(Purpose::PersonKeys).len() < 2 {
+            return;
+        }
         let core = Arc::downgrade(&self.0.core);
         tokio::spawn(async move {
             let mut after = None;
@@ -199,14 +204,32 @@ fn version(envelope: &[u8]) -> Option<u32> {
     rest.first_chunk::<4>().map(|version| u32::from_be_bytes(*version))
 }
 
-fn read_end(path: &Path) -> Result<String, UpkeepError> {
+/// Compares the journal with the last checkpoint of the file outside; says so in the log when it does not continue it.
+pub(super) async fn compare_with_file(core: &Core) {
+    let Some(path) = core.checkpoint_file.clone().filter(|path| path.exists()) else { return };
+    let Ok(text) = blocking(move || read_end(&path, LAST_CHECKPOINTS)).await else { return };
+    let Some(last) = parse_checkpoints(&text).ok().and_then(|mut checkpoints| checkpoints.pop()) else { return };
+    let size = *core.backend.head().borrow();
+    let continues =
+        last.size <= size && proofs::root(core.backend.as_ref(), last.size).await.is_ok_and(|root| root == last.root);
+    if !continues {
+        tracing::error!(
+            size,
+            checkpoint = last.size,
+            "the journal does not continue its last checkpoint in the file outside of the store; \
+             run `testudo audit verify --checkpoint` unless a backup was restored"
+        );
+    }
+}
+
+fn read_end(path: &Path, most: u64) -> Result<String, UpkeepError> {
     let mut file = std::fs::File::open(path).map_err(UpkeepError::io("open the checkpoint file", path))?;
     let failed = || UpkeepError::io("read the checkpoint file", path);
     let length = file.metadata().map_err(failed())?.len();
-    let skip = length.saturating_sub(MOST_CHECKPOINTS);
+    let skip = length.saturating_sub(most);
     file.seek(SeekFrom::Start(skip)).map_err(failed())?;
     let mut bytes = Vec::new();
-    file.take(MOST_CHECKPOINTS).read_to_end(&mut bytes).map_err(failed())?;
+    file.take(most).read_to_end(&mut bytes).map_err(failed())?;
     let text = String::from_utf8(bytes).map_err(|_| UpkeepError::Refused("the checkpoint file is not text".into()))?;
     if skip == 0 {
         return Ok(text);
