@@ -59,6 +59,12 @@ macro_rules! ids {
                 Self((millis << 80) | tail)
             }
 
+            /// When it was made, to the millisecond.
+            pub fn made(self) -> Timestamp {
+                let millis = i64::try_from(self.0 >> 80).unwrap_or(0);
+                Timestamp::from_micros(millis.saturating_mul(1_000))
+            }
+
             /// From its 16 bytes, big endian.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(u128::from_be_bytes(bytes))

@@ -17,7 +17,7 @@ use crate::close::CloseSignal;
 use crate::conn::CoarseClock;
 use crate::counters::{Counters, GatewayCounters};
 use crate::limits::Limits;
-use crate::listen::{Front, bind};
+use crate::listen::{Front, bind, is_free};
 use crate::reaper::Reaper;
 use crate::serve::{Handler, Serving};
 
@@ -171,6 +171,7 @@ fn bind_all(listen: &[SocketAddr], workers: usize) -> Result<(Vec<SocketAddr>, V
     let mut sockets: Vec<WorkerSockets> = (0..workers).map(|_| Vec::new()).collect();
     for wanted in listen {
         let mut address = *wanted;
+        is_free(address).map_err(|source| StartError::Bind { address, source })?;
         for (worker, sockets) in sockets.iter_mut().enumerate() {
             let failed = |source| StartError::Bind { address, source };
             let socket = bind(address).map_err(failed)?;
@@ -247,13 +248,17 @@ async fn live<H: Handler>(
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
         let alive = reaper.alive();
-        alive.iter().for_each(|state| state.end_gracefully());
+        for state in &alive {
+            state.end_gracefully();
+        }
         if alive.is_empty() {
             return 0;
         }
         if tokio::time::Instant::now() >= deadline {
             let aborted = alive.iter().map(|state| state.open_requests() as usize).sum();
-            alive.iter().for_each(|state| state.kill());
+            for state in &alive {
+                state.kill();
+            }
             tokio::task::yield_now().await;
             return aborted;
         }

@@ -107,7 +107,11 @@ const CELLS: &[&str] = &["id", "name", "type", "state", "grant_types", "redirect
 
 pub async fn run(setting: &Setting, command: ClientCommand) -> Result<ExitCode, Failure> {
     let mut client = setting.client().await?;
-    let row = |item: &Value| -> Vec<String> { CELLS.iter().map(|cell| output::cell(item, cell)).collect() };
+    let row = |item: &Value| -> Vec<String> {
+        let form = item.get("client").unwrap_or(item);
+        let cell = |name: &&str| if item.get(name).is_some() { output::cell(item, name) } else { output::cell(form, name) };
+        CELLS.iter().map(cell).collect()
+    };
     let head = ["ID", "NAME", "TYPE", "STATE", "GRANTS", "REDIRECTS"];
     match command {
         ClientCommand::List => {

@@ -63,7 +63,7 @@ impl Document for Snapshot {
 pub(super) struct State {
     sessions: HashMap<SessionId, Timestamp>,
     families: HashMap<FamilyId, Timestamp>,
-    /// Tokens of these people that were issued at or before the instant are dead.
+    /// Sessions of these people that began at or before the instant are dead.
     people: HashMap<Pseudonym, Timestamp>,
     locked: HashSet<Pseudonym>,
     /// These people must have shown a second factor after the instant.
@@ -74,7 +74,7 @@ pub(super) struct State {
     /// Blocked networks by prefix length, so that a look-up is one probe per length in use.
     #[serde(skip)]
     lengths: Vec<(bool, u8)>,
-    /// Tokens that were issued at or before this are dead.
+    /// Sessions that began at or before this are dead.
     all: Option<Timestamp>,
 }
 
@@ -177,8 +177,12 @@ impl State {
         let deny = |code: &'static str, text: &'static str| {
             Decision::deny(Control::Standing, Denial::Unauthenticated, code, text)
         };
+        // A session's id says to the millisecond when it began; a token says to the second when it was issued.
         let at_or_before = |instant: Option<&Timestamp>| {
-            instant.is_some_and(|instant| facts.issued.seconds() <= instant.seconds())
+            instant.is_some_and(|instant| match facts.session {
+                Some(session) => session.made().millis() <= instant.millis(),
+                None => facts.issued.seconds() <= instant.seconds(),
+            })
         };
         if facts.session.is_some_and(|session| self.sessions.contains_key(&session)) {
             return deny("session-revoked", "this session was ended; sign in again");
