@@ -59,6 +59,8 @@ pub(crate) fn source(uri: &str) -> Option<String> {
         "http" | "https" => {
             let host = url.host_str()?;
             match url.port() {
+                // The grammar of CSP sources has no IPv6 addresses.
+                _ if host.starts_with('[') => format!("{scheme}:"),
                 Some(port) => format!("{scheme}://{host}:{port}"),
                 None => format!("{scheme}://{host}"),
             }
@@ -114,7 +116,7 @@ mod tests {
         };
         assert_eq!(target("https://app.example.org/cb?x=1"), Some("https://app.example.org".into()));
         assert_eq!(target("http://127.0.0.1:4711/cb"), Some("http://127.0.0.1:4711".into()));
-        assert_eq!(target("http://[::1]:4711/cb"), Some("http://[::1]:4711".into()));
+        assert_eq!(target("http://[::1]:4711/cb"), Some("http:".into()));
         assert_eq!(target("com.example.app:/cb"), Some("com.example.app:".into()));
         assert_eq!(target("javascript:alert(1)"), None);
         assert_eq!(target("https://a;b.org/"), None);

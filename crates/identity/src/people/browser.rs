@@ -90,7 +90,8 @@ impl Identity {
         let live = session.document.state == SessionState::Active
             && session.document.epoch == person.document.epoch
             && person.document.state == PersonState::Active;
-        Ok((live && !over).then_some((session, person)))
+        let cut = session.document.created < self.sessions_cutoff().await?;
+        Ok((live && !over && !cut).then_some((session, person)))
     }
 
     /// Adds a new session to the transaction, with its event.

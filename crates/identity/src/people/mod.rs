@@ -10,6 +10,7 @@
 mod account;
 mod admin;
 mod browser;
+mod cutoff;
 mod enrolment;
 mod factors;
 mod hashing;
@@ -24,6 +25,7 @@ mod sign_up;
 mod soft_lock;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod username;
 
 pub use account::NewPasswordOutcome;

@@ -42,7 +42,7 @@ pub(crate) struct Pending {
     pub(crate) known: bool,
     pub(crate) epoch: u32,
     failures: u8,
-    created: Timestamp,
+    pub(crate) created: Timestamp,
     expires: Timestamp,
 }
 

@@ -41,8 +41,12 @@ impl Identity {
             let Some((pending, person)) = self.pending(&token, Stage::SecondFactor, ctx).await? else {
                 return Ok(SecondFactorOutcome::Expired);
             };
+            let id = person.document.id;
             let (tx, outcome) = self.try_code(pending, person, code, ctx);
             if self.committed(tx).await? {
+                if matches!(outcome, SecondFactorOutcome::SignedIn(_)) {
+                    self.trim_sometimes(id, ctx).await;
+                }
                 return Ok(outcome);
             }
         }
@@ -106,7 +110,8 @@ impl Identity {
         let Some(pending) = self.store.get::<Pending>(*token.as_bytes()).await? else { return Ok(None) };
         let Some(person) = self.store.get::<Person>(pending.document.person).await? else { return Ok(None) };
         let live = pending.document.is_live(&person.document, stage, ctx.now);
-        Ok((live && person.document.state != PersonState::Locked).then_some((pending, person)))
+        let cut = pending.document.created < self.sessions_cutoff().await?;
+        Ok((live && !cut && person.document.state != PersonState::Locked).then_some((pending, person)))
     }
 
     fn try_code(

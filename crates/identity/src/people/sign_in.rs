@@ -86,7 +86,12 @@ impl Identity {
                 None => self.accept(person, version, known, renewed.clone(), ctx),
             };
             match self.store.commit(tx).await {
-                Ok(_) => return Ok(outcome),
+                Ok(_) => {
+                    if matches!(outcome, SignInOutcome::SignedIn(_)) {
+                        self.trim_sometimes(id, ctx).await;
+                    }
+                    return Ok(outcome);
+                }
                 Err(CommitError::Conflict { .. } | CommitError::NotFound) => {}
                 Err(error) => return Err(error.into()),
             }

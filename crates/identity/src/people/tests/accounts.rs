@@ -60,3 +60,24 @@ async fn a_new_password_makes_all_browsers_strangers() {
     house.wait(30);
     assert!(matches!(house.try_password(ADA, NEW).await, SignInOutcome::SignedIn(_)));
 }
+
+#[tokio::test]
+async fn the_oldest_of_too_many_sessions_end() {
+    let house = House::with_ada().await;
+    let first = house.sign_in(ADA, PASSWORD).await;
+    let person = house.identity.person_by_name(ADA).await.unwrap().unwrap();
+    for _ in 0..250 {
+        house.wait(1);
+        let mut tx = testudo_store::Tx::new();
+        house.identity.start_session(&mut tx, &person, vec![crate::Amr::Pwd], &house.ctx());
+        house.identity.store().commit(tx).await.unwrap();
+    }
+    house.wait(1);
+    let last = house.sign_in(ADA, PASSWORD).await;
+    house.identity.trim_sessions(person.id(), &house.ctx()).await.unwrap();
+    assert!(!house.is_signed_in(&first.cookie).await);
+    assert!(house.is_signed_in(&last.cookie).await);
+    assert_eq!(house.identity.own_sessions(&last.who, &house.ctx()).await.unwrap().len(), 200);
+    house.identity.trim_sessions(person.id(), &house.ctx()).await.unwrap();
+    assert_eq!(house.identity.list_sessions(person.id()).await.unwrap().len(), 200, "those that ended are forgotten");
+}

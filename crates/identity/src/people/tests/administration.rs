@@ -229,3 +229,18 @@ async fn people_are_listed_in_pages() {
     let taken = NewPerson { form: form("PERSON1@example.com"), roles: BTreeSet::new(), temporary: false };
     assert!(matches!(house.identity.create_person(taken, &by(), &house.ctx()).await, Err(AdminError::NameTaken)));
 }
+
+#[tokio::test]
+async fn all_sessions_before_an_instant_end_together() {
+    let house = House::with_ada().await;
+    let old = house.sign_in(ADA, PASSWORD).await;
+    house.wait(10);
+    let ctx = house.ctx();
+    house.identity.end_all_sessions_before(ctx.now, "restore", by(), &ctx).await.unwrap();
+    assert!(!house.is_signed_in(&old.cookie).await);
+    let new = house.sign_in(ADA, PASSWORD).await;
+    assert!(house.is_signed_in(&new.cookie).await);
+    house.identity.end_all_sessions_before(testudo_core::Timestamp::EPOCH, "restore", by(), &ctx).await.unwrap();
+    assert!(!house.is_signed_in(&old.cookie).await, "an earlier instant takes nothing back");
+    assert_eq!(house.count(EventKind::AllRevoked).await, 1);
+}
