@@ -10,7 +10,7 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use data_encoding::BASE64;
@@ -111,29 +111,51 @@ fn key_hash(name: &str, public: &[u8; 32]) -> [u8; 4] {
     hasher.finish().first_chunk().copied().unwrap_or_default()
 }
 
-/// Parses a file of checkpoints: notes with an empty line after each. A last note that was cut off while it was
-/// written is left out.
+/// Parses a file of checkpoints: notes with an empty line after each. Notes that were cut off while they were written
+/// are left out.
 pub fn parse_checkpoints(text: &str) -> Result<Vec<Checkpoint>, CheckpointError> {
     let mut checkpoints = Vec::new();
-    let mut rest = text.trim_start_matches('\n');
-    while !rest.is_empty() {
-        let body = rest.find("\n\n").map(|at| at + 2);
-        let end = body.and_then(|body| rest.get(body..)?.find("\n\n").map(|at| body + at));
-        let Some(end) = end else { break };
-        let (note, after) = rest.split_at(end + 1);
-        checkpoints.push(Checkpoint::parse(note)?);
-        rest = after.trim_start_matches('\n');
+    let mut body = "";
+    for part in text.split("\n\n").map(|part| part.trim_matches('\n')) {
+        if part.starts_with('\u{2014}') {
+            if !body.is_empty() && part.lines().any(is_whole) {
+                checkpoints.push(Checkpoint::parse(&format!("{body}\n\n{part}\n"))?);
+            }
+            body = "";
+        } else {
+            body = part;
+        }
     }
     Ok(checkpoints)
+}
+
+/// Whether a signature line has all of its bytes.
+fn is_whole(line: &str) -> bool {
+    let encoded = line.rsplit(' ').next().unwrap_or_default();
+    BASE64.decode(encoded.as_bytes()).is_ok_and(|bytes| bytes.len() == 68)
 }
 
 /// Appends a note to the file outside of the store, durably.
 pub(crate) fn append(path: &Path, note: &str) -> Result<(), UpkeepError> {
     use std::os::unix::fs::OpenOptionsExt;
-    let open = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    let open = std::fs::OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path);
     let mut file = open.map_err(UpkeepError::io("open the checkpoint file", path))?;
-    let written = file.write_all(format!("{note}\n").as_bytes()).and_then(|()| file.sync_data());
-    written.map_err(UpkeepError::io("append to the checkpoint file", path))
+    let failed = || UpkeepError::io("append to the checkpoint file", path);
+    let gap = if ends_between_notes(&mut file).map_err(failed())? { "" } else { "\n\n" };
+    let written = file.write_all(format!("{gap}{note}\n").as_bytes()).and_then(|()| file.sync_data());
+    written.map_err(failed())
+}
+
+/// Whether nothing was cut off at the end of the file.
+fn ends_between_notes(file: &mut std::fs::File) -> std::io::Result<bool> {
+    let length = file.metadata()?.len();
+    if length < 2 {
+        return Ok(length == 0);
+    }
+    let mut end = [0; 2];
+    file.seek(SeekFrom::End(-2))?;
+    file.read_exact(&mut end)?;
+    Ok(end == *b"\n\n")
 }
 
 #[cfg(test)]
@@ -158,6 +180,17 @@ mod tests {
         assert_eq!(forged.verify("testudo/x", &[signer.public()]), Err(CheckpointError::Signature));
         let cut = text.get(..text.len() - 30).unwrap();
         assert_eq!(parse_checkpoints(cut).unwrap().len(), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoints");
+        for cut in 1..made.note.len() {
+            if !made.note.is_char_boundary(cut) {
+                continue;
+            }
+            std::fs::write(&path, text.get(..made.note.len() + 1 + cut).unwrap()).unwrap();
+            append(&path, &made.note).unwrap();
+            let parsed = parse_checkpoints(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(parsed.len() >= 2 && parsed.iter().all(|one| *one == made), "cut at {cut}: {parsed:?}");
+        }
         assert!(Checkpoint::parse("a\n007\nx\n\n").is_err());
     }
 }

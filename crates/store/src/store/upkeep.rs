@@ -230,11 +230,33 @@ fn read_end(path: &Path, most: u64) -> Result<String, UpkeepError> {
     file.seek(SeekFrom::Start(skip)).map_err(failed())?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(failed())?;
-    let text = String::from_utf8(bytes).map_err(|_| UpkeepError::Refused("the checkpoint file is not text".into()))?;
     if skip == 0 {
-        return Ok(text);
+        return String::from_utf8(bytes).map_err(|_| UpkeepError::Refused("the checkpoint file is not text".into()));
     }
+    let text = String::from_utf8_lossy(&bytes);
     // Begin with the first whole note: the one after the first signature.
     let start = text.find("\n\u{2014} ").and_then(|at| text.get(at + 1..)?.find("\n\n").map(|end| at + 1 + end + 2));
     Ok(start.and_then(|start| text.get(start..)).unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_long_checkpoint_file_begins_with_a_whole_note() {
+        let (folder, ring) = (tempfile::tempdir().unwrap(), KeyRing::generate(Timestamp::EPOCH));
+        let path = folder.path().join("checkpoints");
+        for size in 0..20 {
+            let made = Checkpoint::sign("testudo/x", size, [1; 32], Timestamp::EPOCH, &ring.checkpoint_signer());
+            checkpoint::append(&path, &made.note).unwrap();
+        }
+        assert_eq!(parse_checkpoints(&read_end(&path, MOST_CHECKPOINTS).unwrap()).unwrap().len(), 20);
+        for most in 600..1_400 {
+            let sizes: Vec<u64> =
+                parse_checkpoints(&read_end(&path, most).unwrap()).unwrap().iter().map(|one| one.size).collect();
+            assert!(!sizes.is_empty() && sizes.last() == Some(&19) && sizes.is_sorted(), "{most}: {sizes:?}");
+        }
+    }
 }
