@@ -17,7 +17,7 @@ use crate::close::CloseSignal;
 use crate::conn::CoarseClock;
 use crate::counters::{Counters, GatewayCounters};
 use crate::limits::Limits;
-use crate::listen::{Front, bind, probe};
+use crate::listen::{Front, bind, is_free};
 use crate::reaper::Reaper;
 use crate::serve::{Handler, Serving};
 
@@ -171,6 +171,7 @@ fn bind_all(listen: &[SocketAddr], workers: usize) -> Result<(Vec<SocketAddr>, V
     let mut sockets: Vec<WorkerSockets> = (0..workers).map(|_| Vec::new()).collect();
     for wanted in listen {
         let mut address = *wanted;
+        is_free(address).map_err(|source| StartError::Bind { address, source })?;
         for (worker, sockets) in sockets.iter_mut().enumerate() {
             let failed = |source| StartError::Bind { address, source };
             let socket = bind(address).map_err(failed)?;

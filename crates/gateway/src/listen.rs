@@ -21,6 +21,18 @@ use crate::serve::{Handler, Serving, Shed, ShedReason};
 
 const BACKLOG: i32 = 4096;
 
+/// Whether nobody listens there. A shared port would let a second gateway take half of the connections unnoticed.
+pub(crate) fn is_free(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(SocketProtocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(1)
+}
+
+/// A listening socket that shares its port with those of the other workers.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(SocketProtocol::TCP))?;
     socket.set_reuse_address(true)?;
