@@ -199,6 +199,7 @@ impl Testing {
     }
 
     pub(crate) async fn entries(&self) -> Vec<Entry> {
+        self.identity.store().flush().await;
         self.identity.store().read_journal(0, 1000, &JournalFilter::default()).await.unwrap()
     }
 }

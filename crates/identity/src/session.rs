@@ -150,7 +150,10 @@ impl Document for Session {
     }
 
     fn indexes(&self, indexes: &mut Indexes) {
-        indexes.plain("person", self.person.to_bytes());
+        // Ended ones are found by their id only, so that they never crowd out what can still be ended.
+        if self.state == SessionState::Active {
+            indexes.plain("person", self.person.to_bytes());
+        }
         indexes.unique_plain("cookie", self.cookie);
     }
 }

@@ -223,7 +223,10 @@ async fn authenticate(
     };
     let event =
         ctx.event(EventKind::AdminActed).on(needs.operation()).failed(Control::Authentication, reason.code.clone());
-    commit(state, event).await?;
+    // Strangers' refusals go in groups, so that nobody makes us write to the disk for each guess.
+    if state.identity.store().append(event).is_err() {
+        return Err(Problem::new(503, "journal-full", "the journal takes no more entries now; try again later"));
+    }
     let header = challenge(reason, &BTreeSet::<Obligation>::new(), "admin");
     Err(Problem::new(401, reason.code.clone(), reason.text.clone()).challenged(Some(header)))
 }

@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
 use serde_json::{Value, json};
 use testudo_contract::Contract;
 use testudo_core::{Actor, Control, Denial, EventKind, Outcome};
+use testudo_identity::{Acr, Session};
+use testudo_store::Tx;
 
 use super::OPENAPI;
 use super::routes::{BASE, operations};
@@ -86,6 +89,40 @@ async fn a_token_needs_audience_role_and_second_factor() {
     assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
     house.identity.revoke_person(ada, Actor::default(), "test", &house.ctx).await.unwrap();
     assert_eq!(as_bearer(&admin, "GET", "/people").await.1, "token-revoked");
+}
+
+#[tokio::test]
+async fn a_second_factor_opens_and_a_fresh_one_opens_more() {
+    let house = Testing::new().await;
+    let cookie = house.sign_in("ada@example.org").await;
+    let signed_in = house.identity.browser(Some(cookie.expose()), &house.ctx).await.unwrap().unwrap();
+    house.identity.grant_role(signed_in.person, "owner", &Actor::default(), &house.ctx).await.unwrap();
+    let other = house.sign_in("bea@example.org").await;
+    let bea = house.identity.browser(Some(other.expose()), &house.ctx).await.unwrap().unwrap();
+    for (age, fresh) in [(900, false), (60, true)] {
+        let store = house.identity.store();
+        let mut session = store.get::<Session>(signed_in.session).await.unwrap().unwrap();
+        session.document.acr = Acr::SecondFactor;
+        session.document.auth_time = house.ctx.now.minus(Duration::from_secs(age));
+        let mut tx = Tx::new();
+        tx.update(&session.document, session.version);
+        tx.event(house.ctx.event(EventKind::StepUpDone));
+        store.commit(tx).await.unwrap();
+        let token = tokens(&house, cookie.expose(), "testudo-admin").await;
+        let ask = async |method: &str, path: String| {
+            let request = call(method, &format!("{BASE}{path}")).header("authorization", format!("Bearer {token}"));
+            send(&house.admin, request.body(Body::empty()).unwrap()).await.status().as_u16()
+        };
+        assert_eq!(ask("DELETE", format!("/people/{}/sessions", bea.person)).await, 204);
+        let grave = if fresh { 204 } else { 401 };
+        assert_eq!(ask("PUT", format!("/people/{}/roles/auditor", bea.person)).await, grave, "{age}");
+        assert_eq!(ask("PUT", format!("/people/{}/roles/customer", bea.person)).await, 204, "the app's own role");
+        let revealed = ask("GET", "/people?reveal=true".into()).await;
+        assert_eq!(revealed, 200);
+    }
+    let acted = house.entries().await.into_iter().filter(|entry| entry.plain.kind == EventKind::PersonRevoked);
+    let pseudonym = house.identity.store().person_pseudonym(signed_in.person);
+    assert!(acted.into_iter().all(|entry| entry.plain.person == Some(pseudonym)), "who did it is written down");
 }
 
 async fn tokens(house: &Testing, cookie: &str, client: &str) -> String {

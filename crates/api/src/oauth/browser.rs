@@ -33,9 +33,13 @@ pub(super) async fn authorize(State(state): State<OAuthState>, request: Request)
     let query = parts.uri.query().unwrap_or_default();
     match decide(&state, &parts.headers, query, &ctx).await {
         Ok(AuthorizeOutcome::Redirect(url)) => see_other(&url),
-        Ok(AuthorizeOutcome::SignInNeeded { resume, .. }) => page("/sign-in", &format!("/authorize?{resume}")),
-        Ok(AuthorizeOutcome::StepUpNeeded { resume, .. }) => page("/sign-in/factor", &format!("/authorize?{resume}")),
-        Ok(AuthorizeOutcome::ConsentNeeded { .. }) => page("/consent", &format!("/authorize?{query}")),
+        Ok(AuthorizeOutcome::SignInNeeded { resume, .. }) => {
+            page("/sign-in", "return_to", &format!("/authorize?{resume}"))
+        }
+        Ok(AuthorizeOutcome::StepUpNeeded { resume, .. }) => {
+            page("/sign-in/factor", "return_to", &format!("/authorize?{resume}"))
+        }
+        Ok(AuthorizeOutcome::ConsentNeeded { .. }) => page("/consent", "return_to", &format!("/authorize?{query}")),
         Ok(AuthorizeOutcome::ErrorPage { code, text }) => error_page(code, text),
         Err(error) => Problem::from(error).into_response(),
     }
@@ -68,8 +72,8 @@ pub(super) async fn logout(State(state): State<OAuthState>, request: Request) ->
     };
     let mut answer = match outcome {
         Ok(LogoutOutcome::Redirect(url)) => see_other(&url),
-        Ok(LogoutOutcome::SignedOut) => see_other("/sign-in"),
-        Ok(LogoutOutcome::Confirm { .. }) => return page("/sign-out", &format!("/logout?{query}")),
+        Ok(LogoutOutcome::SignedOut) => see_other("/sign-in?after=sign-out"),
+        Ok(LogoutOutcome::Confirm { .. }) => return page("/sign-out", "request", query),
         Ok(LogoutOutcome::ErrorPage { code, text }) => return error_page(code, text),
         Err(error) => return Problem::from(error).into_response(),
     };
@@ -108,10 +112,10 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     found.next().is_none().then_some(first)
 }
 
-/// Sends to a page of ours that comes back to `return_to`.
-fn page(path: &str, return_to: &str) -> Response {
-    let encoded: String = form_urlencoded::byte_serialize(return_to.as_bytes()).collect();
-    see_other(&format!("{path}?return_to={encoded}"))
+/// Sends to a page of ours with what it needs to come back.
+fn page(path: &str, name: &str, value: &str) -> Response {
+    let encoded: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    see_other(&format!("{path}?{name}={encoded}"))
 }
 
 /// 303, so that a form is never sent on (RFC 9700 section 4.12); no referrer, so that a query never leaks.

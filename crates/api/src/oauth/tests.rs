@@ -93,8 +93,9 @@ async fn people_are_sent_to_pages_and_back() {
     let consent = format!("/authorize?{QUERY}&prompt=consent");
     let response = get(&house, &consent, Some(cookie.expose())).await;
     assert!(header(&response, "location").starts_with("/consent?return_to="));
-    let response = get(&house, "/logout", Some(cookie.expose())).await;
-    assert_eq!(header(&response, "location"), "/sign-out?return_to=%2Flogout%3F");
+    let response = get(&house, "/logout?client_id=wallet-app", Some(cookie.expose())).await;
+    assert_eq!(header(&response, "location"), "/sign-out?request=client_id%3Dwallet-app");
+    assert_eq!(header(&response, "set-cookie"), "", "she has not confirmed yet");
     let twice = format!("{0}; __Host-testudo={0}", cookie.expose());
     let response = get(&house, &format!("/authorize?{QUERY}"), Some(&twice)).await;
     assert!(header(&response, "location").starts_with("/sign-in"), "two cookies are none");

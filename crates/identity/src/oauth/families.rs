@@ -24,7 +24,7 @@ impl Identity {
         self.end_family(id, by, reason, None, ctx).await
     }
 
-    /// Families of a person, newest first.
+    /// Living families of a person, newest first.
     pub async fn list_families(&self, person: PersonId) -> Result<Vec<Family>, IdentityError> {
         let found = self.store.find::<Family>("person", &person.to_bytes()).await?;
         let mut families: Vec<_> = found.into_iter().map(|stored| stored.document).collect();

@@ -142,9 +142,11 @@ impl Document for Family {
     }
 
     fn indexes(&self, indexes: &mut Indexes) {
-        indexes.plain("person", self.person.to_bytes());
-        indexes.plain("session", self.session.to_bytes());
-        indexes.plain("client", self.client.as_str());
+        // Dead ones are found by their id only, so that they never crowd out what can still be ended.
+        if self.state == FamilyState::Active {
+            indexes.plain("person", self.person.to_bytes());
+            indexes.plain("session", self.session.to_bytes());
+        }
     }
 }
 

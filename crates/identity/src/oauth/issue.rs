@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use testudo_core::{Actor, Admission, EventKind, FamilyId, Issue, Secret};
+use testudo_core::{Actor, Admission, EventKind, FamilyId, Issue, PersonId, Secret};
 use testudo_crypto::random;
 use testudo_store::{CommitError, Stored, Tx};
 
 use super::claims::{self, AccessClaims, IdClaims};
 use super::client::{Client, GrantType};
 use super::code::Code;
-use super::families::TRIES;
+use super::families::{TRIES, stage_end};
 use super::family::{Family, FamilyState, Standing};
 use super::fault::OAuthError;
 use super::refresh_token::RefreshToken;
@@ -22,6 +22,9 @@ use super::token::{Grant, Pending, code_reused, family_actor, refresh_unknown};
 use crate::people::{Person, PersonState};
 use crate::session::{Session, SessionState};
 use crate::{Context, Identity, IdentityError};
+
+/// The most living families of a person.
+pub(crate) const MOST_FAMILIES: usize = 200;
 
 /// Tokens.
 #[derive(Debug)]
@@ -89,6 +92,7 @@ impl Identity {
             let mut tx = Tx::new();
             tx.update(&used, stored.version);
             tx.insert(&family);
+            self.make_room(&mut tx, code.person, ctx).await?;
             // Written unchanged: whoever ends this session, or changes her roles, meanwhile makes one of us try again.
             tx.update(&session.document, session.version);
             let event = ctx.event(EventKind::TokenIssued).by(family_actor(&family));
@@ -114,6 +118,19 @@ impl Identity {
             }
         }
         Err(IdentityError::Contention.into())
+    }
+
+    /// Stages the end of the families that have gone longest without a refresh, where there are too many: each read and
+    /// transaction over a person's families stays small.
+    async fn make_room(&self, tx: &mut Tx, person: PersonId, ctx: &Context) -> Result<(), IdentityError> {
+        let mut families = self.store.find::<Family>("person", &person.to_bytes()).await?;
+        families.sort_by_key(|family| std::cmp::Reverse(family.document.refreshed));
+        for family in families.split_off(families.len().min(MOST_FAMILIES - 1)) {
+            let event = ctx.event(EventKind::FamilyRevoked).by(family_actor(&family.document));
+            tx.event(event.on(family.document.id.to_string()).detail("reason", "too many families"));
+            stage_end(tx, family);
+        }
+        Ok(())
     }
 
     /// Session and person of a code, if both are still good.

@@ -9,7 +9,7 @@ use crate::session::{Session, SessionState};
 use crate::{Context, Identity, IdentityError, Person};
 
 impl Identity {
-    /// Sessions of a person, newest first.
+    /// Living sessions of a person, newest first.
     pub async fn list_sessions(&self, person: PersonId) -> Result<Vec<Session>, IdentityError> {
         let found = self.store.find::<Session>("person", &person.to_bytes()).await?;
         let mut sessions: Vec<_> = found.into_iter().map(|stored| stored.document).collect();

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use testudo_core::{Actor, ClientId, Control, Decision, EventKind, FamilyId, PersonId, Reason, SessionId, Timestamp};
-use testudo_store::{Stored, Tx};
+use testudo_store::{CommitError, Stored, Tx};
 
 use super::client::{Client, ClientType, GrantType};
 use super::client_auth::Credentials;
@@ -338,8 +338,14 @@ impl Identity {
         }
     }
 
+    /// A refusal of somebody whom we know is written before the answer; those of strangers go in groups, so that nobody
+    /// makes us write to the disk for each guess.
     async fn announce_refusal(&self, error: &OAuthError, actor: Actor, ctx: &Context) -> Result<(), OAuthError> {
+        let stranger = actor.person.is_none();
         let event = ctx.event(EventKind::TokenRefused).by(actor).failed(Control::Authentication, error.reason.clone());
+        if stranger {
+            return self.store.append(event).map_err(|_| IdentityError::from(CommitError::Full).into());
+        }
         let mut tx = Tx::new();
         tx.event(event);
         self.store.commit(tx).await.map_err(IdentityError::from)?;

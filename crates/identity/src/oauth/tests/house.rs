@@ -44,6 +44,10 @@ impl House {
     pub(super) async fn new() -> House {
         let now = Timestamp::from_seconds(1_790_000_000);
         let store = Store::open(&StoreConfig::memory(), &RootKey::generate(), Arc::new(Still(now))).await.unwrap();
+        House::over(store, now).await
+    }
+
+    pub(super) async fn over(store: Store, now: Timestamp) -> House {
         let identity = Identity::new(store, HashPool::new(1, 4), IdentityConfig::new(ISSUER).unwrap());
         let request = testudo_core::RequestId::from_bytes([9; 16]);
         let ctx = Context { request, address: "203.0.113.7".parse().unwrap(), user_agent: None, now };
@@ -116,6 +120,7 @@ impl House {
     }
 
     pub(super) async fn events(&self, kind: EventKind) -> Vec<Event> {
+        self.identity.store.flush().await;
         let filter = JournalFilter { kinds: vec![kind], ..JournalFilter::default() };
         let entries = self.identity.store.read_journal(0, 1000, &filter).await.unwrap();
         let mut events = Vec::new();

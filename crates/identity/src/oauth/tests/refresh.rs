@@ -8,6 +8,7 @@ use testudo_crypto::random;
 use testudo_store::Tx;
 
 use super::house::*;
+use crate::oauth::issue::MOST_FAMILIES;
 use crate::oauth::{Family, OAuthCode};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -170,8 +171,10 @@ async fn ending_a_session_ends_its_families_only() {
     assert_eq!(house.refresh(&mine).await.unwrap_err().reason, "refresh-over");
     house.refresh(&refresh_token(&theirs)).await.unwrap();
     house.identity.revoke_person(other.person, Actor::default(), "test", &house.ctx).await.unwrap();
-    let sessions = house.identity.list_sessions(other.person).await.unwrap();
-    assert!(sessions.iter().all(|session| session.state == crate::SessionState::Revoked));
+    assert!(house.identity.list_sessions(other.person).await.unwrap().is_empty());
+    assert!(house.identity.list_families(other.person).await.unwrap().is_empty());
+    let session = house.identity.find_session(other.session).await.unwrap().unwrap();
+    assert_eq!(session.state, crate::SessionState::Revoked);
 }
 
 #[tokio::test]
@@ -185,4 +188,49 @@ async fn refreshes_need_one_read_and_one_commit() {
     assert_eq!(house.identity.store.status().size - before, 50, "one event each");
     let unknown = FamilyId::new(house.ctx.now, random::array());
     assert!(house.identity.store.get::<Family>(unknown).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_person_has_a_bounded_number_of_families() {
+    let mut house = House::new().await;
+    let first = refresh_token(&house.signed_in_app().await);
+    for _ in 0..MOST_FAMILIES {
+        house.later(Duration::from_millis(1));
+        house.signed_in_app().await;
+    }
+    assert_eq!(house.identity.list_families(house.ada.person).await.unwrap().len(), MOST_FAMILIES);
+    assert_eq!(house.refresh(&first).await.unwrap_err().reason, "refresh-over", "the oldest made room");
+    assert_eq!(house.events(EventKind::FamilyRevoked).await.len(), 1);
+}
+
+/// A phone on a bad network: one answer in ten is lost, one request in twenty arrives twice. Whatever the order, nobody
+/// is logged out, and no second chain begins.
+#[tokio::test]
+async fn a_bad_network_logs_nobody_out() {
+    let mut house = House::new().await;
+    let mut token = refresh_token(&house.signed_in_app().await);
+    let (mut dice, mut lost, mut doubled) = (0x2545_f491_4f6c_dd1d_u64, 0, 0);
+    let mut roll = |sides: u64| {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        dice % sides
+    };
+    for _ in 0..2_000 {
+        house.later(Duration::from_millis(500 + roll(240_000)));
+        let answer = refresh_token(&house.refresh(&token).await.expect("nobody is logged out"));
+        if roll(20) == 0 {
+            doubled += 1;
+            house.later(Duration::from_millis(roll(9_000)));
+            assert_eq!(refresh_token(&house.refresh(&token).await.unwrap()), answer, "one chain");
+        }
+        if roll(10) == 0 {
+            lost += 1;
+            house.later(Duration::from_millis(roll(900)));
+            assert_eq!(refresh_token(&house.refresh(&token).await.unwrap()), answer, "the answer is repeated");
+        }
+        token = answer;
+    }
+    assert!(lost > 150 && doubled > 70, "{lost} lost, {doubled} doubled");
+    assert!(house.events(EventKind::RefreshReused).await.is_empty());
 }
