@@ -112,7 +112,7 @@ fn set_list<'a>(headers: &mut HeaderMap, name: HeaderName, items: impl Iterator<
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn rules() -> CorsRules {
@@ -122,7 +122,7 @@ mod tests {
             headers: vec![http::header::AUTHORIZATION],
             expose: vec![http::header::ETAG],
             credentials: true,
-            max_age: Duration::from_secs(600),
+            max_age: Duration::from_mins(10),
         }
     }
 

@@ -63,8 +63,35 @@ pub fn strip_reserved(headers: &mut HeaderMap) {
     }
 }
 
+/// Besides `testudo-*`, what a CGI-like upstream would read as a forwarded header because it takes `_` for `-`.
 fn is_reserved(name: &str) -> bool {
-    matches!(name.as_bytes(), [b't', b'e', b's', b't', b'u', b'd', b'o', b'-' | b'_', ..])
+    match name.as_bytes() {
+        [b't', b'e', b's', b't', b'u', b'd', b'o', b'-' | b'_', ..] => true,
+        [b'x' | b'f', ..] if name.contains('_') => {
+            let dashed = name.replace('_', "-");
+            dashed.starts_with("x-forwarded-") || dashed == "x-real-ip"
+        }
+        _ => false,
+    }
+}
+
+/// Takes out of a caller's trailers what would change the message that was decided about.
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_reserved(trailers);
+    for name in KEPT.into_iter().chain(["content-encoding", "transfer-encoding", "connection", "te", "trailer"]) {
+        trailers.remove(name);
+    }
+    strip_forwarded(trailers);
+}
+
+fn strip_forwarded(headers: &mut HeaderMap) {
+    let claims = |name: &&HeaderName| name.as_str().starts_with("x-forwarded-");
+    if headers.keys().any(|name| claims(&name)) {
+        let names: Vec<HeaderName> = headers.keys().filter(claims).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
 }
 
 /// What the upstream is told about the way of a request.
@@ -93,6 +120,8 @@ pub fn set_forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>) {
                 list.push_str(", ");
             }
         }
+    } else {
+        strip_forwarded(headers);
     }
     let _ = write!(list, "{}", forwarding.peer.to_canonical());
     match HeaderValue::try_from(list) {
@@ -164,7 +193,7 @@ impl SecurityHeaders {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
@@ -206,6 +235,7 @@ mod tests {
     #[test]
     fn reserved_headers_are_taken_out_however_written() {
         let mut headers = map(&[("Testudo-Person", "x"), ("testudo_scopes", "y"), ("testudos", "z"), ("host", "h")]);
+        headers.insert("x_forwarded_for", HeaderValue::from_static("1.2.3.4"));
         strip_reserved(&mut headers);
         assert_eq!(names(&headers), ["host", "testudos"]);
     }
@@ -215,6 +245,9 @@ mod tests {
         for (trusted, expected) in [(true, "198.51.100.7, 10.0.0.1"), (false, "10.0.0.1")] {
             let mut headers =
                 map(&[("x-forwarded-for", "198.51.100.7"), ("forwarded", "for=1.2.3.4"), ("x-real-ip", "1.2.3.4")]);
+            if !trusted {
+                headers.insert("x-forwarded-prefix", HeaderValue::from_static("/admin"));
+            }
             let host = HeaderValue::from_static("app.example");
             let peer = "::ffff:10.0.0.1".parse().unwrap();
             set_forwarded(&mut headers, &Forwarding { peer, https: true, host: &host, trusted });

@@ -23,6 +23,7 @@ use crate::body::{BodyEnd, InboundBody, Pace, ResponseBody};
 use crate::close::CloseSignal;
 use crate::conn::{ConnFacts, ConnState, Protocol, Ticket, UpgradeAnswer};
 use crate::framing::{Arrived, Framed, MalformedCode, is_host, is_path_and_query};
+use crate::headers::strip_hop_by_hop;
 use crate::http2_watch::{FrameCounter, Watched};
 use crate::limits::Limits;
 use crate::local::LocalExecutor;
@@ -163,13 +164,13 @@ impl<H: Handler> Serving<H> {
             Protocol::Http1 => {
                 let io = TokioIo::new(Framed::new(io, state.clone(), self.limits.head));
                 let connection = self.http1.serve_connection(io, service).with_upgrades();
-                drive(connection, &state, |connection| connection.graceful_shutdown()).await;
+                drive(connection, &state, http1::UpgradeableConnection::graceful_shutdown).await;
             }
             Protocol::Http2 => {
                 let counter = FrameCounter::new(self.limits.resets, self.limits.idle_frames);
                 let io = TokioIo::new(Watched::new(io, state.clone(), counter));
                 let connection = self.http2.serve_connection(io, service);
-                let ended = drive(connection, &state, |connection| connection.graceful_shutdown()).await;
+                let ended = drive(connection, &state, http2::Connection::graceful_shutdown).await;
                 if let (None, Some(error)) = (state.body_fault(), ended)
                     && is_protocol_error(&error)
                 {
@@ -287,6 +288,7 @@ impl<H: Handler> Serving<H> {
             }
         });
         let headers = response.headers_mut();
+        strip_hop_by_hop(headers, false);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         response.map(|_| ResponseBody::empty())
@@ -302,8 +304,11 @@ fn check_http2(parts: &mut request::Parts, max_fields: usize) -> Result<(), Malf
         return Err(MalformedCode::Connect);
     }
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let asterisk = target == "*" && parts.method == Method::OPTIONS;
-    if !asterisk && !(target.starts_with('/') && is_path_and_query(target.as_bytes())) {
+    let valid = match target {
+        "*" => parts.method == Method::OPTIONS,
+        _ => target.starts_with('/') && is_path_and_query(target.as_bytes()),
+    };
+    if !valid {
         return Err(MalformedCode::Target);
     }
     let mut hosts = parts.headers.get_all(HOST).iter();

@@ -72,7 +72,7 @@ fn parse(value: &[u8]) -> Option<([u8; 16], [u8; 8], u8)> {
     let [version] = hex::<1>(value.get(..2)?)?;
     match (version, value.len(), value.get(55)) {
         (0xff, ..) => return None,
-        (0, 55, _) | (1.., 55, _) | (1.., 57..=512, Some(b'-')) => {}
+        (_, 55, _) | (1.., 57..=512, Some(b'-')) => {}
         _ => return None,
     }
     let (trace, span) = (hex::<16>(value.get(3..35)?)?, hex::<8>(value.get(36..52)?)?);
@@ -111,7 +111,7 @@ fn nonzero<const N: usize>() -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn context(value: &str) -> TraceContext {

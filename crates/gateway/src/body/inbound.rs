@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use super::{BodyError, Pace};
 use crate::conn::ConnState;
+use crate::headers;
 
 /// The body of a request.
 #[derive(Debug)]
@@ -132,9 +133,11 @@ impl InboundBody {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(source) = self.source.as_mut() else { return Poll::Ready(None) };
         match Pin::new(source).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 if let Some(data) = frame.data_ref() {
                     self.received.set(self.received.get() + data.len() as u64);
+                } else if let Some(trailers) = frame.trailers_mut() {
+                    headers::strip_trailers(trailers);
                 }
                 if let Some(pace) = self.pace.as_mut() {
                     pace.moved();

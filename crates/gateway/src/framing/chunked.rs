@@ -102,10 +102,12 @@ impl ChunkScan {
                     (b'\r', false, _) => State::SizeFeed { value: self.size },
                     (b'\n', false, _) => return Err(MalformedCode::BareLf),
                     (b'\\', true, false) => State::Extension { quoted: true, escaped: true },
-                    (b'"', true, false) => State::Extension { quoted: false, escaped: false },
-                    (b'"', false, _) => State::Extension { quoted: true, escaped: false },
-                    (b'\t' | 0x20..=0x7e, true, _) => State::Extension { quoted: true, escaped: false },
-                    (b'\t' | b' ' | b';' | b'=', false, _) => State::Extension { quoted: false, escaped: false },
+                    (b'"', false, _) | (b'\t' | b' '..=b'!' | b'#'..=b'~', true, _) | (b'"', true, true) => {
+                        State::Extension { quoted: true, escaped: false }
+                    }
+                    (b'"', true, false) | (b'\t' | b' ' | b';' | b'=', false, _) => {
+                        State::Extension { quoted: false, escaped: false }
+                    }
                     (other, false, _) if grammar::is_token(&[other], 1) => {
                         State::Extension { quoted: false, escaped: false }
                     }
@@ -135,10 +137,7 @@ impl ChunkScan {
             self.line.push(byte);
             return Ok(());
         }
-        let line = match self.line.as_slice() {
-            [line @ .., b'\r'] => line,
-            _ => return Err(MalformedCode::BareLf),
-        };
+        let [line @ .., b'\r'] = self.line.as_slice() else { return Err(MalformedCode::BareLf) };
         if line.is_empty() {
             self.state = State::Done;
             return Ok(());

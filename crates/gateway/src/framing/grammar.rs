@@ -90,6 +90,7 @@ pub(super) enum Blemish {
 
 /// The first byte that a line of a head can't hold. HTAB, SP, visible ASCII and obs-text pass.
 pub(super) fn blemish(line: &[u8]) -> Option<Blemish> {
+    #[expect(clippy::needless_bitwise_bool, reason = "without branches the loop is vectorised")]
     let clean = line.iter().fold(true, |clean, byte| clean & ((*byte >= 0x20 && *byte != 0x7f) | (*byte == b'\t')));
     if clean {
         return None;

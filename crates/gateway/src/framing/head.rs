@@ -42,6 +42,7 @@ pub struct HeadFacts {
 
 /// Scans a head incrementally: each line is looked at once, as soon as it is complete.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact of a head")]
 pub(super) struct HeadScan {
     next_line: usize,
     searched: usize,
@@ -66,9 +67,8 @@ impl HeadScan {
         let visible = buffer.get(..limits.bytes).unwrap_or(buffer);
         while let Some(found) = memchr::memchr(b'\n', visible.get(self.searched..).unwrap_or_default()) {
             let feed = self.searched + found;
-            let line = match visible.get(self.next_line..feed).unwrap_or_default() {
-                [line @ .., b'\r'] => line,
-                _ => return Err(MalformedCode::BareLf),
+            let [line @ .., b'\r'] = visible.get(self.next_line..feed).unwrap_or_default() else {
+                return Err(MalformedCode::BareLf);
             };
             let start = self.next_line;
             self.next_line = feed + 1;
@@ -170,10 +170,8 @@ impl HeadScan {
                 let at = start + colon + 1 + leading;
                 self.host = Some(at..at + value.len());
             }
-            6 if name.eq_ignore_ascii_case(b"expect") => {
-                if !value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(MalformedCode::Expectation);
-                }
+            6 if name.eq_ignore_ascii_case(b"expect") && !value.eq_ignore_ascii_case(b"100-continue") => {
+                return Err(MalformedCode::Expectation);
             }
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
             10 if name.eq_ignore_ascii_case(b"connection") => {

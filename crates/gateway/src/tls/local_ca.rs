@@ -18,7 +18,7 @@ use crate::pem;
 
 const CERTIFICATE: &str = "ca.pem";
 const KEY: &str = "ca-key.pem";
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 const CA_DAYS: u32 = 3650;
 const LEAF_DAYS: u32 = 90;
 
@@ -105,10 +105,10 @@ impl LocalCa {
 /// The authority's own parameters; the name holds a piece of the key, so that two installations are told apart.
 fn authority(key: &KeyPair) -> CertificateParams {
     let digest = testudo_crypto::digest::sha256(&rcgen::PublicKeyData::subject_public_key_info(key));
-    let mark: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let mark = digest.first_chunk().copied().map_or(0, u32::from_be_bytes);
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, format!("Testudo local CA {mark}"));
+    params.distinguished_name.push(DnType::CommonName, format!("Testudo local CA {mark:08x}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.serial_number = Some(serial());
@@ -148,6 +148,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), CertificateError> {
     write().map_err(|error: std::io::Error| failed(path, error))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers hand over errors and literals alike")]
 fn failed(path: &Path, reason: impl ToString) -> CertificateError {
     CertificateError::LocalCa { path: path.to_owned(), reason: reason.to_string() }
 }

@@ -102,8 +102,8 @@ impl Default for UpstreamSettings {
         UpstreamSettings {
             connect_timeout: Duration::from_secs(2),
             head_timeout: Duration::from_secs(30),
-            body_stall: Duration::from_secs(60),
-            stream_stall: Duration::from_secs(600),
+            body_stall: Duration::from_mins(1),
+            stream_stall: Duration::from_mins(10),
             idle_timeout: Duration::from_secs(30),
             max_idle: 256,
             max_in_flight: 1024,

@@ -66,7 +66,8 @@ impl ForwardError {
     pub fn fault(&self) -> Fault {
         match self {
             ForwardError::Caller(error) => error.fault(),
-            ForwardError::QueueFull | ForwardError::QueueTimeout => Fault::Dependency,
+            // Not the server's doing: it must not be avoided for these.
+            ForwardError::QueueFull | ForwardError::QueueTimeout | ForwardError::UpgradeNeedsHttp1 => Fault::Dependency,
             ForwardError::Request(_) => Fault::Bug,
             _ => Fault::Peer,
         }
@@ -96,6 +97,7 @@ impl ForwardError {
     pub fn status(&self) -> u16 {
         match self {
             ForwardError::Unavailable | ForwardError::QueueFull | ForwardError::QueueTimeout => 503,
+            ForwardError::UpgradeNeedsHttp1 => 502,
             ForwardError::ConnectTimeout(_) | ForwardError::HeadTimeout => 504,
             ForwardError::Caller(error) => error.status(),
             other => other.fault().status(),

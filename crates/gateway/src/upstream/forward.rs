@@ -19,7 +19,7 @@ use super::tunnel::{ClientUpgrade, Tunnel};
 use crate::body::{BodyError, InboundBody, Pace};
 use crate::headers;
 
-const STREAM_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+const STREAM_DEADLINE: Duration = Duration::from_hours(24);
 
 /// A request as the upstream will read it: the subject of the gate `Forward`.
 #[derive(Debug)]
@@ -241,16 +241,14 @@ async fn head(
     let mut answer = std::pin::pin!(answer);
     let mut seen = None;
     loop {
-        match tokio::time::timeout(timeout, answer.as_mut()).await {
-            Ok(answered) => return answered.map_err(classify),
-            Err(_) => {
-                let now = retry.progress.as_ref().map(|progress| progress.get());
-                if now.is_none() || now == seen {
-                    return Err(ForwardError::HeadTimeout);
-                }
-                seen = now;
-            }
+        if let Ok(answered) = tokio::time::timeout(timeout, answer.as_mut()).await {
+            return answered.map_err(classify);
         }
+        let now = retry.progress.as_ref().map(|progress| progress.get());
+        if now.is_none() || now == seen {
+            return Err(ForwardError::HeadTimeout);
+        }
+        seen = now;
     }
 }
 

@@ -74,7 +74,7 @@ impl ServerPool {
     /// Waits, within bounds, for a place.
     pub(super) async fn place(self: &Rc<Self>) -> Result<PlaceTaken, ForwardError> {
         let settings = &self.group.0.settings;
-        if self.in_flight.get() < settings.max_in_flight {
+        if self.in_flight.get() < settings.max_in_flight && self.queue.borrow().is_empty() {
             return Ok(self.seat());
         }
         let waiting = {

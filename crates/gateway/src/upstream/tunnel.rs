@@ -94,7 +94,7 @@ async fn silence(moved: &Cell<Instant>, limit: Duration) {
         if quiet >= limit {
             return;
         }
-        tokio::time::sleep(limit - quiet).await;
+        tokio::time::sleep(limit.saturating_sub(quiet)).await;
     }
 }
 

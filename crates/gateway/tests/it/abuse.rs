@@ -84,7 +84,7 @@ async fn a_body_that_is_cut_off_is_the_callers_fault() {
 
 #[tokio::test]
 async fn half_open_handshakes_are_bounded_in_time_and_number() {
-    let (tls, _dir, _) = local(&TlsOptions::default());
+    let (tls, _dir, _) = local(TlsOptions::default());
     let mut setup = Setup { tls: Some(tls), ..Setup::default() };
     setup.limits.handshake_timeout = Duration::from_millis(300);
     setup.limits.handshakes_per_network = 10;

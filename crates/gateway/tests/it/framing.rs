@@ -71,6 +71,24 @@ fn a_head_is_bounded_whatever_the_chunking() {
     }
 }
 
+/// Inputs of `fuzz/fuzz_targets/framing.rs`: the first byte is the size of the pieces.
+#[test]
+fn the_fuzz_corpus_replays() {
+    let mut inputs: Vec<Vec<u8>> = Vec::new();
+    for text in MALFORMED.iter().chain(WELL_FORMED).map(|case| case.1) {
+        inputs.extend([1, 2, 3, 5, 17].map(|size| [&[size], text.as_bytes()].concat()));
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/framing");
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        inputs.push(std::fs::read(entry.path()).unwrap());
+    }
+    for input in inputs {
+        let Some((size, bytes)) = input.split_first() else { continue };
+        let size = usize::from(*size).max(1);
+        assert_eq!(verdict(std::iter::once(bytes)), verdict(bytes.chunks(size)), "{input:?}");
+    }
+}
+
 fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let known = prop::sample::select(vec![
         &b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"[..],

@@ -1,5 +1,6 @@
 //! HTTP/1.1 as clients speak it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use testudo_gateway::EndOutcome;
@@ -12,7 +13,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let fixture = Setup::default().start();
     let mut text = String::new();
     for number in 0..50 {
-        text.push_str(&format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n<{number:02}>"));
+        write!(text, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n<{number:02}>").unwrap();
     }
     let mut stream = fixture.connect().await;
     stream.write_all(text.as_bytes()).await.unwrap();

@@ -35,7 +35,7 @@ fn empty(builder: http::request::Builder) -> Request<Full<Bytes>> {
 }
 
 fn start(setup: Setup) -> (Fixture, tempfile::TempDir, std::path::PathBuf) {
-    let (tls, dir, ca) = local(&TlsOptions::default());
+    let (tls, dir, ca) = local(TlsOptions::default());
     (Setup { tls: Some(tls), ..setup }.start(), dir, ca)
 }
 

@@ -66,6 +66,16 @@ async fn a_connection_ends_after_its_requests_and_its_age() {
     assert!(closes_within(&mut stream, Duration::from_secs(1)).await.is_some());
 }
 
+struct Never;
+impl testudo_gateway::Handler for Never {
+    async fn handle(
+        self: std::rc::Rc<Self>,
+        _: testudo_gateway::Inbound,
+    ) -> http::Response<testudo_gateway::ResponseBody> {
+        http::Response::new(testudo_gateway::ResponseBody::empty())
+    }
+}
+
 #[tokio::test]
 async fn a_taken_address_is_an_error_that_names_it() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -76,15 +86,11 @@ async fn a_taken_address_is_an_error_that_names_it() {
         tls: None,
         limits: testudo_gateway::Limits::default(),
     };
-    struct Never;
-    impl testudo_gateway::Handler for Never {
-        async fn handle(
-            self: std::rc::Rc<Self>,
-            _: testudo_gateway::Inbound,
-        ) -> http::Response<testudo_gateway::ResponseBody> {
-            http::Response::new(testudo_gateway::ResponseBody::empty())
-        }
-    }
-    let error = testudo_gateway::Gateway::start(config, |_| std::rc::Rc::new(Never)).unwrap_err();
+    let error = testudo_gateway::Gateway::start(config.clone(), |_| std::rc::Rc::new(Never)).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+    drop(listener);
+    let first = testudo_gateway::Gateway::start(config.clone(), |_| std::rc::Rc::new(Never)).unwrap();
+    assert!(testudo_gateway::Gateway::start(config.clone(), |_| std::rc::Rc::new(Never)).is_err());
+    assert!(first.drain(Duration::from_secs(1)).await.finished);
+    assert!(testudo_gateway::Gateway::start(config, |_| std::rc::Rc::new(Never)).is_ok());
 }

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use testudo_gateway::{EndOutcome, HealthCheck, UpstreamConfig, UpstreamGroup, UpstreamSettings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use testudo_gateway::tls::TlsOptions;
+
 use crate::harness::{Origin, Setup, eventually, ok, origin, read_all, read_until};
+use crate::tls::local;
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -146,7 +149,7 @@ async fn a_dead_server_is_avoided_and_a_checked_one_comes_back() {
     let mut setup = Setup::upstream(format!("http://{address}"));
     setup.upstreams.push(format!("http://{dead}"));
     setup.settings.failures = 2;
-    setup.settings.ejection = Duration::from_secs(60);
+    setup.settings.ejection = Duration::from_mins(1);
     let fixture = setup.start();
     let mut failed = 0;
     for _ in 0..60 {
@@ -221,4 +224,60 @@ async fn large_bodies_stream_both_ways() {
     let ((), received) =
         tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(send, receive) }).await.unwrap();
     assert!(received == body);
+}
+
+#[tokio::test]
+async fn upstreams_over_tls_are_verified() {
+    let (tls, _dir, ca) = local(TlsOptions::default());
+    let (_, _other_dir, other_ca) = local(TlsOptions::default());
+    let behind = Setup { tls: Some(tls), ..Setup::default() }.start();
+    let port = behind.address.port();
+    for scheme in ["https", "h2"] {
+        for (host, file, expected) in
+            [("localhost", &ca, "reached"), ("127.0.0.1", &ca, "reached"), ("localhost", &other_ca, "upstream-tls")]
+        {
+            let mut setup = Setup::upstream(format!("{scheme}://{host}:{port}"));
+            setup.settings.ca_file = Some(file.clone());
+            let front = setup.start();
+            let answer = front.talk(b"GET /behind HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+            let reached = answer.contains("no upstream");
+            assert_eq!(reached, expected != "upstream-tls", "{scheme}://{host}: {answer}");
+            assert_eq!(answer.starts_with("HTTP/1.1 502 ") && answer.ends_with("upstream-tls"), !reached, "{answer}");
+        }
+    }
+    let heads = behind.seen.heads.lock();
+    assert_eq!(heads.len(), 2);
+    assert!(String::from_utf8_lossy(&heads[0]).contains(&format!("host: localhost:{port}\r\n")));
+}
+
+#[tokio::test]
+async fn a_caller_can_not_smuggle_identity_in_trailers() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let trailers = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let seen = trailers.clone();
+    tokio::spawn(async move {
+        use http_body_util::BodyExt as _;
+        while let Ok((stream, _)) = listener.accept().await {
+            let seen = seen.clone();
+            let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                let seen = seen.clone();
+                async move {
+                    let body = request.into_body().collect().await.unwrap();
+                    seen.lock().extend(body.trailers().into_iter().flat_map(|map| map.keys().cloned()));
+                    Ok::<_, std::io::Error>(http::Response::new(String::from("fine")))
+                }
+            });
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+                    .serve_connection(hyper_util::rt::TokioIo::new(stream), service),
+            );
+        }
+    });
+    let fixture = Setup::upstream(format!("h2c://{address}")).start();
+    let answer = fixture
+        .talk(b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\ntestudo-person: p\r\nx-forwarded-for: 1.2.3.4\r\n\r\n")
+        .await;
+    assert!(answer.contains("fine"), "{answer}");
+    assert_eq!(trailers.lock().as_slice(), ["x-sum"]);
 }
