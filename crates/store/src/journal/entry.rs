@@ -90,6 +90,14 @@ pub struct Plain {
     pub details: BTreeMap<Cow<'static, str>, String>,
 }
 
+impl Plain {
+    /// The session in which it was done, and the one to which it was done.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        let target = self.target.as_deref().and_then(|target| target.parse().ok());
+        self.session.into_iter().chain(target)
+    }
+}
+
 const fn one() -> u32 {
     1
 }

@@ -17,7 +17,7 @@ pub struct JournalFilter {
     pub address: Option<Pseudonym>,
     /// From this network.
     pub network: Option<Pseudonym>,
-    /// In this session.
+    /// In this session, or done to it.
     pub session: Option<SessionId>,
     /// By this client.
     pub client: Option<ClientId>,
@@ -43,7 +43,7 @@ impl JournalFilter {
             && (self.request.is_none() || self.request == plain.request)
             && (self.address.is_none() || self.address == plain.address)
             && (self.network.is_none() || self.network == plain.network)
-            && (self.session.is_none() || self.session == plain.session)
+            && self.session.is_none_or(|session| plain.sessions().any(|own| own == session))
             && (self.client.is_none() || self.client == plain.client)
             && (self.device.is_none() || self.device == plain.device)
             && self.outcome.is_none_or(|outcome| outcome == plain.outcome)

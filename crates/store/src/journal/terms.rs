@@ -47,7 +47,7 @@ pub(crate) fn terms(plain: &Plain) -> Vec<u64> {
     terms.extend(plain.request.map(|id| term(Field::Request, &id.to_bytes())));
     terms.extend(plain.address.map(|address| term(Field::Address, &address.0)));
     terms.extend(plain.network.map(|network| term(Field::Network, &network.0)));
-    terms.extend(plain.session.map(|id| term(Field::Session, &id.to_bytes())));
+    terms.extend(plain.sessions().map(|id| term(Field::Session, &id.to_bytes())));
     terms.extend(plain.client.as_ref().map(|id| term(Field::Client, id.as_str().as_bytes())));
     terms.extend(plain.device.map(|device| term(Field::Device, &device.0)));
     terms.sort_unstable();

@@ -1,0 +1,222 @@
+//! The real binary on real sockets, for system tests.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_testudo");
+
+/// A running server with a data folder of its own.
+pub struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+    pub gateway: SocketAddr,
+    pub admin: SocketAddr,
+    pub greeting: Vec<String>,
+    arguments: Vec<String>,
+}
+
+/// An address on loopback that nobody listens on now.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+}
+
+impl Server {
+    /// Starts `testudo up` with these arguments and waits until it is ready.
+    pub fn start(arguments: &[&str]) -> Server {
+        Server::start_in(tempfile::tempdir().unwrap(), arguments)
+    }
+
+    /// The same over a folder that holds `data` and perhaps `testudo.toml`.
+    pub fn start_in(folder: tempfile::TempDir, arguments: &[&str]) -> Server {
+        let (gateway, admin) = (free_address(), free_address());
+        let mut all = vec!["--listen".to_owned(), gateway.to_string(), "--admin".to_owned(), admin.to_string()];
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let (child, greeting) = spawn(folder.path(), &all);
+        Server { child, folder, gateway, admin, greeting, arguments: all }
+    }
+
+    /// Kills it without warning and starts it again on the same data.
+    pub fn crash_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let (child, greeting) = spawn(self.folder.path(), &self.arguments);
+        self.child = child;
+        self.greeting = greeting;
+    }
+
+    /// The folder that it runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The certificate of its local CA.
+    pub fn ca(&self) -> PathBuf {
+        self.data().join("ca/ca.pem")
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The origin of the gateway.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.gateway.port())
+    }
+
+    /// The origin of the admin address.
+    pub fn admin_url(&self) -> String {
+        format!("https://localhost:{}", self.admin.port())
+    }
+
+    /// Runs a command of the binary on the same data.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        self.command_with_input(arguments, "")
+    }
+
+    /// The same with standard input.
+    pub fn command_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = base(self.folder.path())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// Runs a command that must succeed, and gives its standard output.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        succeeded(arguments, &self.command(arguments))
+    }
+
+    /// Makes an account.
+    pub fn create_person(&self, username: &str, password: &str) -> String {
+        let arguments = ["user", "create", username, "--keep-password"];
+        let text = succeeded(&arguments, &self.command_with_input(&arguments, &format!("{password}\n")));
+        text.split_whitespace().last().unwrap().to_owned()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Stops it in order, and says whether it ended well.
+    pub fn stop(mut self) -> bool {
+        self.signal("TERM");
+        self.child.wait().unwrap().success()
+    }
+
+    /// The resident memory in KiB.
+    pub fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// One request with curl, which trusts the local CA: status and body.
+    pub fn curl(&self, arguments: &[&str]) -> (u16, String) {
+        let output = Command::new("curl")
+            .args(["-sS", "--max-time", "20", "-w", "\n%{http_code}", "--cacert"])
+            .arg(self.ca())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = text.rsplit_once('\n').unwrap_or_default();
+        (status.parse().unwrap_or(0), body.to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn base(folder: &Path) -> Command {
+    let mut command = Command::new(BINARY);
+    command.current_dir(folder).arg("--data").arg("data");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TESTUDO_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Starts `up` in a folder and waits until it has said everything, which it does when it is ready.
+fn spawn(folder: &Path, arguments: &[String]) -> (Child, Vec<String>) {
+    let mut child = base(folder)
+        .arg("up")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut greeting = Vec::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    loop {
+        let mut line = String::new();
+        if output.read_line(&mut line).unwrap() == 0 {
+            let mut errors = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("`testudo up` ended before it was ready:\n{errors}");
+        }
+        let last = line.contains("Reload with SIGHUP");
+        greeting.push(line);
+        if last {
+            break;
+        }
+    }
+    // Keep the pipes from filling up.
+    std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    let mut errors = child.stderr.take().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+    (child, greeting)
+}
+
+/// What a command printed, which must have succeeded.
+pub fn succeeded(arguments: &[&str], output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`testudo {}` failed: {errors}", arguments.join(" "));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether tests that need this may be skipped here; `.ci/run` sets the variable so that they may not.
+pub fn skip(variable: &str, what: &str) {
+    assert!(std::env::var_os(variable).is_none(), "{variable} is set, and {what}");
+    eprintln!("SKIPPED: {what}");
+}
+
+/// Waits until something holds.
+pub fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < within, "{what} did not happen within {within:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether somebody listens.
+pub fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+}
