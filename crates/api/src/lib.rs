@@ -1,7 +1,7 @@
 //! JSON over HTTP: the OAuth endpoints and the admin API. Routers that parse, call and map; no server, no policy.
 //!
 //! The pipeline of `testudo` sets [`CallFacts`] on each request and serves what [`oauth_router`] and [`admin_router`]
-//! give it. What only the top floor can join comes in through the traits of [`mod@join`].
+//! give it. What only the top floor can join comes in through the traits of `join.rs`.
 //!
 //! To add an admin endpoint: add a line to `admin/routes.rs` with its permission, its handler beside its neighbours,
 //! and its operation to `admin-openapi.yaml`; a test proves that the two agree.
