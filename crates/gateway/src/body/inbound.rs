@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use super::{BodyError, Pace};
 use crate::conn::ConnState;
+use crate::framing::MalformedCode;
 use crate::headers;
 
 /// The body of a request.
@@ -25,6 +26,16 @@ pub struct InboundBody {
     pace: Option<Box<Pace>>,
     trailers: Option<http::HeaderMap>,
     broken: bool,
+    fault: Rc<Cell<Option<CallerFault>>>,
+}
+
+/// Why a caller's body broke off, for whoever sent it on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CallerFault {
+    Malformed(MalformedCode),
+    TooSlow,
+    Deadline,
+    Gone,
 }
 
 /// What [`InboundBody::read_up_to`] found.
@@ -53,6 +64,7 @@ impl InboundBody {
             pace: None,
             trailers: None,
             broken: false,
+            fault: Rc::default(),
         }
     }
 
@@ -69,6 +81,7 @@ impl InboundBody {
             pace: Some(Box::new(pace())),
             trailers: None,
             broken: false,
+            fault: Rc::default(),
         }
     }
 
@@ -98,6 +111,16 @@ impl InboundBody {
     /// The counter behind [`InboundBody::received`], readable after the body was forwarded.
     pub fn received_counter(&self) -> Rc<Cell<u64>> {
         self.received.clone()
+    }
+
+    /// Set once the caller's body broke off, readable after the body was forwarded.
+    pub(crate) fn caller_fault(&self) -> Rc<Cell<Option<CallerFault>>> {
+        self.fault.clone()
+    }
+
+    fn broke(&mut self, fault: CallerFault) {
+        self.broken = true;
+        self.fault.set(Some(fault));
     }
 
     /// Whether nothing is left.
@@ -145,8 +168,8 @@ impl InboundBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                self.broken = true;
                 let malformed = self.conn.as_ref().and_then(|conn| conn.body_fault());
+                self.broke(malformed.map_or(CallerFault::Gone, CallerFault::Malformed));
                 Poll::Ready(Some(Err(malformed.map_or(BodyError::CallerGone(error), BodyError::Malformed))))
             }
             Poll::Ready(None) => {
@@ -155,7 +178,8 @@ impl InboundBody {
             }
             Poll::Pending => match self.pace.as_mut().map(|pace| pace.poll_wait(cx, self.received.get())) {
                 Some(Poll::Ready(error)) => {
-                    self.broken = true;
+                    let deadline = matches!(error, BodyError::Deadline);
+                    self.broke(if deadline { CallerFault::Deadline } else { CallerFault::TooSlow });
                     Poll::Ready(Some(Err(error)))
                 }
                 _ => Poll::Pending,

@@ -6,6 +6,7 @@ mod pace;
 mod response;
 
 pub use error::BodyError;
+pub(crate) use inbound::CallerFault;
 pub use inbound::{Collected, InboundBody};
 pub(crate) use pace::Pace;
 pub use response::{BodyEnd, EndOutcome, ResponseBody};

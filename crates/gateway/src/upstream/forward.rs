@@ -1,5 +1,6 @@
 //! The one way to an upstream: it takes its request only out of an admission.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::error::ForwardError;
 use super::group::UpstreamGroup;
 use super::pool::{PlaceTaken, ServerPool};
 use super::tunnel::{ClientUpgrade, Tunnel};
-use crate::body::{BodyError, InboundBody, Pace};
+use crate::body::{BodyError, CallerFault, InboundBody, Pace};
 use crate::headers;
 
 const STREAM_DEADLINE: Duration = Duration::from_hours(24);
@@ -205,18 +206,20 @@ async fn send_http2(
 /// What a second attempt needs, and how far the caller's body is.
 struct Retry {
     request: Option<Request<InboundBody>>,
-    progress: Option<Rc<std::cell::Cell<u64>>>,
+    progress: Option<Rc<Cell<u64>>>,
+    fault: Option<Rc<Cell<Option<CallerFault>>>>,
 }
 
 impl Retry {
     fn none() -> Retry {
-        Retry { request: None, progress: None }
+        Retry { request: None, progress: None, fault: None }
     }
 }
 
 fn copy_for_retry(request: &Request<InboundBody>) -> Retry {
     if !request.body().is_empty() {
-        return Retry { request: None, progress: Some(request.body().received_counter()) };
+        let body = request.body();
+        return Retry { request: None, progress: Some(body.received_counter()), fault: Some(body.caller_fault()) };
     }
     let idempotent =
         matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
@@ -228,7 +231,7 @@ fn copy_for_retry(request: &Request<InboundBody>) -> Retry {
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    Retry { request: Some(copy), progress: None }
+    Retry { request: Some(copy), progress: None, fault: None }
 }
 
 /// Waits for the head of the answer. While the caller's body still moves, the time does not run out: that body has a
@@ -242,7 +245,8 @@ async fn head(
     let mut seen = None;
     loop {
         if let Ok(answered) = tokio::time::timeout(timeout, answer.as_mut()).await {
-            return answered.map_err(classify);
+            let fault = || retry.fault.as_ref().and_then(|fault| fault.get());
+            return answered.map_err(|error| classify(error, fault()));
         }
         let now = retry.progress.as_ref().map(|progress| progress.get());
         if now.is_none() || now == seen {
@@ -252,41 +256,16 @@ async fn head(
     }
 }
 
-fn classify(error: hyper::Error) -> ForwardError {
-    if error.is_parse() {
-        return ForwardError::Malformed(error);
-    }
-    match own_cause(&error) {
-        Some(MarkedCause::Slow) => ForwardError::Caller(BodyError::TooSlow),
-        Some(MarkedCause::Deadline) => ForwardError::Caller(BodyError::Deadline),
-        Some(MarkedCause::Malformed(code)) => ForwardError::Caller(BodyError::Malformed(code)),
-        Some(MarkedCause::Gone) => ForwardError::Caller(BodyError::CallerGone(error)),
+/// A broken upload shows up as many errors; the body itself knows whether the caller is behind them.
+fn classify(error: hyper::Error, caller: Option<CallerFault>) -> ForwardError {
+    match caller {
+        Some(CallerFault::Malformed(code)) => ForwardError::Caller(BodyError::Malformed(code)),
+        Some(CallerFault::TooSlow) => ForwardError::Caller(BodyError::TooSlow),
+        Some(CallerFault::Deadline) => ForwardError::Caller(BodyError::Deadline),
+        Some(CallerFault::Gone) => ForwardError::Caller(BodyError::CallerGone(error)),
+        None if error.is_parse() => ForwardError::Malformed(error),
         None => ForwardError::Closed(error),
     }
-}
-
-enum MarkedCause {
-    Slow,
-    Deadline,
-    Malformed(crate::framing::MalformedCode),
-    Gone,
-}
-
-/// Whether the caller's own body is behind the error.
-fn own_cause(error: &hyper::Error) -> Option<MarkedCause> {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(body) = cause.downcast_ref::<BodyError>() {
-            return Some(match body {
-                BodyError::TooSlow => MarkedCause::Slow,
-                BodyError::Deadline => MarkedCause::Deadline,
-                BodyError::Malformed(code) => MarkedCause::Malformed(*code),
-                _ => MarkedCause::Gone,
-            });
-        }
-        source = cause.source();
-    }
-    None
 }
 
 /// Takes out what belongs to the caller's connection; `TE: trailers` stays for gRPC.

@@ -281,3 +281,47 @@ async fn a_caller_can_not_smuggle_identity_in_trailers() {
     assert!(answer.contains("fine"), "{answer}");
     assert_eq!(trailers.lock().as_slice(), ["x-sum"]);
 }
+
+/// An HTTP/2 origin that reads each body to its end and answers then.
+async fn http2_origin() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                crate::harness::body_of(request.into_body()).await?;
+                Ok::<_, hyper::Error>(http::Response::new(String::from("fine")))
+            });
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+                    .serve_connection(hyper_util::rt::TokioIo::new(stream), service),
+            );
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_broken_upload_is_the_callers_fault_and_the_upstream_stays() {
+    let (address, ..) = origin(Origin::Silent).await;
+    for upstream in [format!("http://{address}"), format!("h2c://{}", http2_origin().await)] {
+        let mut setup = Setup::upstream(upstream.clone());
+        setup.limits.body_grace = Duration::from_millis(100);
+        setup.limits.body_rate = 1_000_000;
+        setup.settings.failures = 1;
+        let fixture = setup.start();
+        for (status, code, upload) in [
+            ("408", "body-too-slow", "Content-Length: 9\r\n\r\nhalf"),
+            ("400", "chunk-end", "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX"),
+        ] {
+            let mut stream = fixture.connect().await;
+            stream.write_all(format!("POST /x HTTP/1.1\r\nHost: h\r\n{upload}").as_bytes()).await.unwrap();
+            let answer = read_until(&mut stream, "\r\n\r\n").await;
+            let answer = answer + &read_all(&mut stream).await;
+            let expected = answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.ends_with(code);
+            assert!(expected, "{upstream} {code}: {answer}");
+            assert!(fixture.group.as_ref().unwrap().status()[0].healthy);
+        }
+        eventually("nothing is in flight", || fixture.group.as_ref().unwrap().status()[0].in_flight == 0).await;
+    }
+}
