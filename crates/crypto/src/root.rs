@@ -86,6 +86,12 @@ impl RootKey {
         RootKey(random::secret())
     }
 
+    /// The same key for another holder, who must open rings that are rotated later; zeroized on its own.
+    #[must_use]
+    pub fn share(&self) -> RootKey {
+        RootKey(self.0.clone())
+    }
+
     /// The key in a file that only its owner may read (mode 0600 or 0400).
     pub fn from_file(path: &Path) -> Result<RootKey, RootKeyError> {
         RootKey::from_env_value(&file::read(path)?)

@@ -74,8 +74,8 @@ pub(crate) enum Op {
     Checkpoint(CheckpointRow),
     /// Removes the bodies of entries that were exported, and replaces their codes.
     Prune(Vec<Pruned>),
-    /// Replaces the key ring.
-    Ring(Vec<u8>),
+    /// Replaces the key ring where it still is the old one.
+    Ring { old: Vec<u8>, new: Vec<u8> },
     /// Replaces the wrapped form of person keys where it still is the old one.
     Rewrap(Vec<Rewrap>),
     /// Deletes documents that expired before an instant, at most so many.
@@ -210,6 +210,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// The number of visible entries.
     fn head(&self) -> watch::Receiver<u64>;
+    /// Whether this node does what only one of all nodes must do, such as making checkpoints every so often.
+    fn leads(&self) -> bool {
+        true
+    }
     /// Adds to a counter and returns the total in the running window.
     fn add(&self, counter: String, key: Vec<u8>, window: Duration, now: i64, n: u64) -> Reply<'_, u64>;
     /// Copies data and keys into the two folders, which exist and are empty.

@@ -38,7 +38,7 @@ impl Default for Counters {
 impl Counters {
     /// Adds `n` and returns the total in the window that ends `now` (microseconds).
     pub fn add(&self, counter: &str, key: &[u8], window: Duration, now: i64, n: u64) -> u64 {
-        let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX).max(1);
+        let window = length(window);
         let number = now.div_euclid(window);
         let name = self.hasher.hash_one((counter, key, window));
         let index = usize::try_from(name % SHARDS as u64).unwrap_or_default();
@@ -59,10 +59,20 @@ impl Counters {
             _ => (count.previous, count.current, count.number) = (0, 0, number),
         }
         count.current = count.current.saturating_add(n);
-        let left = u128::from((window - now.rem_euclid(window)).unsigned_abs());
-        let carried = u128::from(count.previous) * left / u128::from(window.unsigned_abs());
-        count.current.saturating_add(u64::try_from(carried).unwrap_or(u64::MAX))
+        total(count.current, count.previous, window, now)
     }
+}
+
+/// The length of a window in microseconds.
+pub(crate) fn length(window: Duration) -> i64 {
+    i64::try_from(window.as_micros()).unwrap_or(i64::MAX).max(1)
+}
+
+/// The total in the window that ends `now`, of what the current and the previous fixed window hold.
+pub(crate) fn total(current: u64, previous: u64, window: i64, now: i64) -> u64 {
+    let left = u128::from((window - now.rem_euclid(window)).unsigned_abs());
+    let carried = u128::from(previous) * left / u128::from(window.unsigned_abs());
+    current.saturating_add(u64::try_from(carried).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

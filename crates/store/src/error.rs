@@ -83,6 +83,10 @@ pub enum CommitError {
     /// The store cannot write now: no space, a lock, a lost connection.
     #[error("the store cannot write now: {0}; nothing was changed, try again later")]
     Unavailable(String),
+    /// The connection to the database broke while the transaction was committed, and what became of it could not be
+    /// asked in time.
+    #[error("the connection to the store broke and it is not known whether this was done; look before you try again")]
+    Uncertain,
     /// The transaction itself is not acceptable.
     #[error("the transaction is not acceptable: {0}")]
     Invalid(String),
@@ -96,7 +100,7 @@ impl CommitError {
             | CommitError::Duplicate { .. }
             | CommitError::NotFound
             | CommitError::ErasedPerson => Fault::Client,
-            CommitError::Full | CommitError::Unavailable(_) => Fault::Dependency,
+            CommitError::Full | CommitError::Unavailable(_) | CommitError::Uncertain => Fault::Dependency,
             CommitError::Invalid(_) => Fault::Bug,
         }
     }

@@ -20,6 +20,7 @@ mod journal;
 mod key;
 pub mod merkle;
 mod persons;
+mod postgres;
 mod prepare;
 mod sqlite;
 mod store;

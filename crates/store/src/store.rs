@@ -41,7 +41,7 @@ struct Inner {
 pub(crate) struct Core {
     pub backend: Arc<dyn Backend>,
     pub clock: Arc<dyn Clock>,
-    pub persons: PersonKeys,
+    pub persons: Arc<PersonKeys>,
     /// The name of the log in checkpoints.
     pub origin: String,
     ring: SharedRing,

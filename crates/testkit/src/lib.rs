@@ -1,1 +1,3 @@
 //! What tests need: a clock, temporary stores and servers, fixtures.
+
+pub mod postgres;

@@ -10,15 +10,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use futures_util::{StreamExt, stream};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault;
@@ -41,18 +39,6 @@ pub(super) struct Link {
     tls: Option<MakeRustlsConnect>,
 }
 
-/// A connection of its own, with the task that drives it.
-pub(super) struct Session {
-    pub client: Client,
-    driver: JoinHandle<()>,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
 impl Link {
     /// Reads the settings; connects to nothing.
     pub fn new(settings: &PostgresConfig) -> Result<Link, OpenError> {
@@ -69,7 +55,9 @@ impl Link {
         }
         let near = hosts.iter().all(near) && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
         let tls = match &settings.ca_file {
-            Some(_) if unix != 0 => return refused("TLS is not possible over a Unix socket; leave out the CA file".into()),
+            Some(_) if unix != 0 => {
+                return refused("TLS is not possible over a Unix socket; leave out the CA file".into());
+            }
             Some(path) => {
                 config.ssl_mode(SslMode::Require);
                 Some(tls(path)?)
@@ -116,16 +104,16 @@ impl Link {
     }
 
     /// A connection of its own. Each notification goes to `woken` with its payload.
-    pub async fn session(&self, woken: impl Fn(&str) + Send + 'static) -> Result<Session, String> {
+    pub async fn session(&self, woken: impl Fn(&str) + Send + 'static) -> Result<ClientWrapper, String> {
         let connected = tokio::time::timeout(CONNECT, async {
             match &self.tls {
                 Some(tls) => {
                     let (client, connection) = self.config.connect(tls.clone()).await?;
-                    Ok(Session { client, driver: tokio::spawn(drive(connection, woken)) })
+                    Ok(ClientWrapper::new(client, tokio::spawn(drive(connection, woken))))
                 }
                 None => {
                     let (client, connection) = self.config.connect(NoTls).await?;
-                    Ok(Session { client, driver: tokio::spawn(drive(connection, woken)) })
+                    Ok(ClientWrapper::new(client, tokio::spawn(drive(connection, woken))))
                 }
             }
         });
@@ -192,11 +180,6 @@ fn tls(path: &Path) -> Result<MakeRustlsConnect, OpenError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
-}
-
-/// Wakes who waits on it, whatever the payload.
-pub(super) fn waking(notify: Arc<Notify>) -> impl Fn(&str) + Send + 'static {
-    move |_| notify.notify_one()
 }
 
 #[cfg(test)]

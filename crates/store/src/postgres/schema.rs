@@ -2,7 +2,7 @@
 //!
 //! Data and keys have a schema each (`testudo`, `testudo_keys`), so that they can be backed up apart.
 
-use tokio_postgres::Client;
+use deadpool_postgres::ClientWrapper;
 
 use super::fault;
 use crate::OpenError;
@@ -101,7 +101,7 @@ CREATE TABLE testudo_keys.person_key (
 "];
 
 /// Brings the database to the newest format. The caller holds the lock of the openers.
-pub(super) async fn migrate(client: &mut Client) -> Result<(), OpenError> {
+pub(super) async fn migrate(client: &mut ClientWrapper) -> Result<(), OpenError> {
     let failed = |error: tokio_postgres::Error| OpenError::Database(fault::cause(&error));
     let version = client.query_one("SELECT current_setting('server_version_num')::int", &[]).await.map_err(failed)?;
     let version: i32 = version.try_get(0).map_err(failed)?;

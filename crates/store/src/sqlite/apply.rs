@@ -82,7 +82,8 @@ pub(super) fn apply(data: &Connection, op: Op, changes: &mut KeyChanges) -> Resu
             }
             Ok(())
         }
-        Op::Ring(blob) => {
+        // One process holds the files, and rotates one key at a time.
+        Op::Ring { new: blob, .. } => {
             changes.ring = Some(blob);
             Ok(())
         }

@@ -12,7 +12,7 @@ use super::{Core, Inner, Store};
 use crate::backend::{Backend, SharedRing};
 use crate::journal::lane::Lane;
 use crate::persons::PersonKeys;
-use crate::{OpenError, Place, StoreConfig, sqlite};
+use crate::{OpenError, Place, PostgresConfig, StoreConfig, postgres, sqlite};
 
 /// The place of the sealed name of the log, by which keys and data recognise each other.
 const WITNESS: Sealed<'static> = Sealed { table: "meta", column: "value", row: b"witness" };
@@ -77,16 +77,15 @@ impl Store {
     ///
     /// The key ring is made only where there are neither keys nor data; a lost or wrong root key is an error.
     pub async fn open(config: &StoreConfig, root: &RootKey, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+        let persons = Arc::new(PersonKeys::new(config.open_keys));
         let opened = match &config.place {
             Place::Sqlite { .. } | Place::Memory => open_sqlite(config, root, clock.now())?,
-            Place::Postgres(_) => {
-                return Err(OpenError::Config("PostgreSQL is not part of this build yet; use a data folder".into()));
-            }
+            Place::Postgres(settings) => open_postgres(settings, config, root, clock.now(), persons.clone()).await?,
         };
         let core = Arc::new(Core {
             backend: opened.backend,
             clock,
-            persons: PersonKeys::new(config.open_keys),
+            persons,
             origin: opened.origin,
             ring: opened.ring,
             day: Mutex::new(None),
@@ -128,11 +127,34 @@ fn open_sqlite(config: &StoreConfig, root: &RootKey, now: Timestamp) -> Result<O
     Ok(OpenedBackend { backend, ring, origin: settled.origin })
 }
 
+async fn open_postgres(
+    settings: &PostgresConfig,
+    config: &StoreConfig,
+    root: &RootKey,
+    now: Timestamp,
+    persons: Arc<PersonKeys>,
+) -> Result<OpenedBackend, OpenError> {
+    let mut opening = postgres::open(settings).await?;
+    let (log, witness) = (opening.meta("log").await?, opening.meta("witness").await?);
+    let kept = Kept { ring: opening.ring.as_deref(), log, witness: witness.as_deref(), has_people: opening.has_people };
+    let settled = settle(kept, root, now)?;
+    if let Some((wrapped, meta)) = &settled.new {
+        opening.found(wrapped, meta).await?;
+    }
+    let ring: SharedRing = Arc::new(RwLock::new(settled.ring));
+    let shared = postgres::Shared { root: root.share(), ring: ring.clone(), persons };
+    let backend = Arc::new(opening.start(config, shared).await?);
+    Ok(OpenedBackend { backend, ring, origin: settled.origin })
+}
+
 /// Makes a checkpoint every so often, while the store is in use.
 async fn checkpoints(core: Weak<Core>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
         let Some(core) = core.upgrade() else { break };
+        if !core.backend.leads() {
+            continue;
+        }
         if let Err(error) = core.checkpoint(false).await {
             tracing::error!(%error, "no checkpoint could be made; it is tried again");
         }

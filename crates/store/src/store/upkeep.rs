@@ -35,7 +35,9 @@ impl Core {
             return Ok(None);
         }
         let stored = self.backend.checkpoints(size, 2).await?;
-        if stored.iter().any(|row| row.size > size) {
+        // Another node may have gone on meanwhile; a backend that hears of it shows that in its head.
+        let reached = *self.backend.head().borrow();
+        if stored.iter().any(|row| row.size > reached) {
             let cause = "the journal is shorter than its last checkpoint says; run `testudo audit verify`";
             return Err(UpkeepError::Refused(cause.into()));
         }
@@ -103,8 +105,13 @@ impl Store {
                 )
             }
         };
+        self.verify_against(external.as_deref()).await
+    }
+
+    /// [`Store::verify`] against checkpoints that were read already.
+    pub async fn verify_against(&self, external: Option<&[Checkpoint]>) -> Result<AuditReport, UpkeepError> {
         let (core, ring) = (self.core(), self.core().ring());
-        Ok(audit::verify(core.backend.as_ref(), &ring, &core.origin, external.as_deref()).await?)
+        Ok(audit::verify(core.backend.as_ref(), &ring, &core.origin, external).await?)
     }
 
     /// Exports and prunes old entries. Entries that an observer has not dealt with stay.
@@ -133,16 +140,22 @@ impl Store {
         let core = self.core();
         let _one = core.rotations.lock().await;
         let now = core.clock.now();
-        let ring = core.ring();
         // Only who holds the root key may change the ring, and the new one must open with the same key.
         let stored = core.backend.wrapped_ring().await?;
         let stored = stored.ok_or_else(|| RotateError::RootKey("the key ring is missing".into()))?;
-        KeyRing::unwrap(root, &stored).map_err(|error| RotateError::RootKey(error.to_string()))?;
+        let ring = KeyRing::unwrap(root, &stored).map_err(|error| RotateError::RootKey(error.to_string()))?;
         let rotated = ring.rotate(purpose, now).map_err(|_| RotateError::Fixed)?;
         let event = Event::new(EventKind::KeyRotated, now).on(format!("{purpose:?}"));
         let drafts = prepare::events(core, vec![event]).await?;
-        core.backend.commit(Prepared { ops: vec![Op::Ring(rotated.wrap(root))], drafts }).await?;
-        *core.ring.write() = rotated;
+        let ops = vec![Op::Ring { old: stored, new: rotated.wrap(root) }];
+        core.backend.commit(Prepared { ops, drafts }).await?;
+        let newest = |ring: &KeyRing| ring.history(purpose).last().map(|(version, _)| *version);
+        let mut held = core.ring.write();
+        // Unless this node heard meanwhile that another one rotated it once more.
+        if newest(&held) < newest(&rotated) {
+            *held = rotated;
+        }
+        drop(held);
         *core.day.lock() = None;
         if purpose == Purpose::PersonKeys {
             self.resume_rotation();
