@@ -2,7 +2,7 @@
 //!
 //! Each case is counted exactly once: run (our verdict was the expected one), refused by policy (the case is valid, and
 //! we refuse it on purpose, for a named reason), or unsupported (the parameters do not exist here, by name). The three
-//! must add up to `numberOfTests`. `docs/conformance-crypto.md` holds the table that this prints.
+//! must add up to `numberOfTests`. `docs/conformance.md` holds the table that this prints.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
