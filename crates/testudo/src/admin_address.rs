@@ -48,6 +48,7 @@ impl AdminAddress {
         Rc::new(AdminWorker(self.clone()))
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
     fn metrics(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
         metrics::render(&mut text, &self.node.metrics);
@@ -93,7 +94,7 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Resp
 
 impl Handler for AdminWorker {
     async fn handle(self: Rc<Self>, mut inbound: Inbound) -> Response<ResponseBody> {
-        let AdminAddress { node, api, pages, .. } = &self.0;
+        let AdminAddress { node, api: admin_api, pages, .. } = &self.0;
         let plain = "text/plain; charset=utf-8";
         match (&inbound.parts.method, inbound.parts.uri.path()) {
             (&Method::GET | &Method::HEAD, "/livez") => return text(StatusCode::OK, plain, "alive\n"),
@@ -112,11 +113,11 @@ impl Handler for AdminWorker {
         let now_ns = u64::try_from(node.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
         let peer = PeerFacts { address, now_ns };
         let limiter = &node.snapshot().limiter;
-        let mut limited = limiter.admit_peer(&peer).decision;
+        let mut verdict = limiter.admit_peer(&peer).decision;
         if inbound.parts.method == Method::POST {
-            limited = limited.and(limiter.admit_door(Door::SignIn, &peer).decision);
+            verdict = verdict.and(limiter.admit_door(Door::SignIn, &peer).decision);
         }
-        if limited.is_denied() {
+        if verdict.is_denied() {
             return text(StatusCode::TOO_MANY_REQUESTS, plain, "too many requests; try again later\n");
         }
         let body = match inbound.body.read_up_to(MAX_BODY).await {
@@ -132,7 +133,7 @@ impl Handler for AdminWorker {
         request.extensions_mut().insert(CallFacts { request: request_id, address, peer: address });
         request.extensions_mut().insert(Context { request: request_id, address, user_agent, now });
         let unsafe_method = !request.method().is_safe();
-        let router = if request.uri().path().starts_with("/admin/") { api } else { pages };
+        let router = if request.uri().path().starts_with("/admin/") { admin_api } else { pages };
         let Ok(mut response) = router.clone().oneshot(request).await;
         if unsafe_method {
             node.settled().await;

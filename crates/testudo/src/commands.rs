@@ -80,21 +80,32 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let setting = Setting::of(&cli);
     match cli.command {
         Command::Up(arguments) => up::run(&setting, &arguments),
-        Command::Init { file } => init::run(&file),
+        Command::Init { file } => init::run(setting.format, &file),
         Command::Check(arguments) => check::run(&setting, &arguments),
         Command::Doctor => doctor::run(&setting),
-        Command::User(command) => block_on(user::run(&setting, command)),
-        Command::Client(command) => block_on(client::run(&setting, command)),
-        Command::Session(command) => block_on(session::run(&setting, command)),
-        Command::Keys(command) => block_on(keys::run(&setting, command)),
-        Command::Audit(command) => block_on(audit::run(&setting, command)),
-        Command::Backup { folder } => block_on(backup::backup(&setting, &folder)),
+        Command::User(command) => block_on(over(&setting, async |client| user::run(&setting, client, command).await)),
+        Command::Client(command) => block_on(over(&setting, async |client| client::run(&setting, client, command).await)),
+        Command::Session(command) => block_on(over(&setting, async |client| session::run(&setting, client, command).await)),
+        Command::Keys(command) => block_on(over(&setting, async |client| keys::run(&setting, client, command).await)),
+        Command::Audit(command) => block_on(over(&setting, async |client| audit::run(&setting, client, command).await)),
+        Command::Backup { folder } => block_on(over(&setting, async |client| backup::backup(&setting, client, &folder).await)),
         Command::Restore { folder, erased } => block_on(backup::restore(&setting, &folder, erased.as_deref())),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "testudo", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Runs a command over the admin API, which is closed in order whatever came of it.
+async fn over(
+    setting: &Setting,
+    command: impl AsyncFnOnce(&mut Client) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut client = setting.client().await?;
+    let outcome = command(&mut client).await;
+    client.close().await;
+    outcome
 }
 
 fn block_on(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {

@@ -171,9 +171,9 @@ impl Default for IdentitySection {
         IdentitySection {
             issuer: None,
             sign_up: true,
-            access_token_lifetime: Duration::from_secs(300),
-            refresh_idle: Duration::from_secs(30 * 86_400),
-            refresh_absolute: Duration::from_secs(90 * 86_400),
+            access_token_lifetime: Duration::from_mins(5),
+            refresh_idle: Duration::from_hours(30 * 24),
+            refresh_absolute: Duration::from_hours(90 * 24),
             hash_threads: 0,
             hash_queue: 256,
             hash_target: Duration::from_millis(100),
@@ -199,6 +199,7 @@ impl Default for PoliciesConfig {
 }
 
 /// `[store]`
+#[expect(clippy::struct_field_names, reason = "each key names a file, and says so")]
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StoreSection {
@@ -227,7 +228,7 @@ pub struct RetentionConfig {
 
 impl Default for RetentionConfig {
     fn default() -> RetentionConfig {
-        RetentionConfig { default: Duration::from_secs(400 * 86_400), kinds: BTreeMap::new() }
+        RetentionConfig { default: Duration::from_hours(400 * 24), kinds: BTreeMap::new() }
     }
 }
 

@@ -61,7 +61,7 @@ impl DataFolder {
         let failed = |source| DataError::Io { path: path.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
-        if mode & 0o077 != 0 {
+        if mode.trailing_zeros() < 6 {
             return Err(DataError::Open(path.to_owned()));
         }
         Ok(DataFolder(path.canonicalize().map_err(failed)?))

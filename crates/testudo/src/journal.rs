@@ -22,7 +22,7 @@ const PAGE: usize = 1_000;
 /// The tail looks at least this often, so that standing stays fresh.
 const TICK: Duration = Duration::from_millis(500);
 /// The snapshot of standing is saved this often when it changed.
-const SAVE_EVERY: Duration = Duration::from_secs(60);
+const SAVE_EVERY: Duration = Duration::from_mins(1);
 
 /// Places for events that will be written.
 #[derive(Debug, Default)]
@@ -116,7 +116,7 @@ pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
         }
         let monotonic = node.clock.monotonic();
         if monotonic.saturating_sub(saved.1) >= SAVE_EVERY {
-            node.standing.forget(node.clock.now(), node.longest_token());
+            node.standing.forget(node.clock.now(), Node::longest_token());
             if node.standing.cursor() != saved.0 {
                 node.save_standing().await;
             }

@@ -83,6 +83,7 @@ pub fn metric(text: &mut String, name: &str, kind: &str, help: &str, values: &[(
 }
 
 /// Writes the counters of all workers.
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
 pub fn render(text: &mut String, workers: &[std::sync::Arc<WorkerMetrics>]) {
     let sum = |pick: &dyn Fn(&WorkerMetrics) -> u64| workers.iter().map(|worker| pick(worker)).sum::<u64>() as f64;
     let load = |counter: Option<&AtomicU64>| counter.map_or(0, |counter| counter.load(Ordering::Relaxed));

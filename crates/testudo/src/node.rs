@@ -155,21 +155,15 @@ impl Node {
         self.snapshot.store(Some(Arc::new(snapshot)));
     }
 
-    /// The limits under a snapshot.
-    #[expect(clippy::unused_self, reason = "limits are asked through the node, wherever they are kept")]
-    pub fn limiter<'a>(&self, snapshot: &'a Snapshot) -> &'a Limiter {
-        &snapshot.limiter
-    }
-
     /// A context for what the node does by itself.
     pub fn context(&self) -> Context {
         context(&*self.clock)
     }
 
     /// The longest that an access token of this node may live: after that a revocation can be forgotten.
-    pub fn longest_token(&self) -> Duration {
+    pub const fn longest_token() -> Duration {
         // Clients may have their own lifetime, up to an hour; a minute more for clocks.
-        Duration::from_secs(3_660)
+        Duration::from_mins(61)
     }
 
     /// Takes in new signing keys.

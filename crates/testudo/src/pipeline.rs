@@ -66,11 +66,12 @@ impl Worker {
     }
 
     /// The trip of a request to the upstream.
+    #[expect(clippy::too_many_lines, reason = "the trip is one straight function, to be read from top to bottom")]
     async fn forward(self: Rc<Self>, snapshot: Arc<Snapshot>, facts: Facts, inbound: Inbound) -> Response<ResponseBody> {
         let node = &*self.node;
 
         // Who knocks: limits by address and subnet, blocked peers.
-        let peer = node.limiter(&snapshot).admit_peer(&PeerFacts { address: facts.address, now_ns: facts.now_ns });
+        let peer = snapshot.limiter.admit_peer(&PeerFacts { address: facts.address, now_ns: facts.now_ns });
         let mut decision = Decision::allow(Control::Transport)
             .and(peer.decision)
             .and(node.standing.check_peer(facts.address, facts.now));
@@ -83,7 +84,7 @@ impl Worker {
         let (method, path) = (&inbound.parts.method, inbound.parts.uri.path());
         if let Some(matched) = contract.preflight(method, &inbound.parts.headers, path) {
             let known = testudo_contract::decide_route(&matched);
-            return self.preflight(&snapshot, facts, decision.and(known), &inbound);
+            return self.preflight(&snapshot, &facts, &decision.and(known), &inbound);
         }
         let (matched, known) = contract.check_head(&Head {
             method,
@@ -92,10 +93,7 @@ impl Worker {
             headers: &inbound.parts.headers,
         });
         decision = decision.and(known);
-        let found = match &matched {
-            RouteMatch::Found(found) => Some(found),
-            _ => None,
-        };
+        let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
         decision = decision.and(body_size(&snapshot, found, inbound.body.declared()));
 
         // Who calls: the token, unless the route is public.
@@ -105,18 +103,18 @@ impl Worker {
             decision = decision.and(authenticated);
             caller = who;
         }
-        let known = match caller.as_deref().map(|caller| self.known.borrow_mut().of(&node.store, caller)).transpose() {
-            Ok(known) => known,
-            Err(_) => {
-                decision = decision.and(Decision::fault(Control::Authorization, Fault::Bug));
-                None
-            }
-        };
+        let known = caller.as_deref().map(|caller| self.known.borrow_mut().of(&node.store, caller)).transpose();
+        let known = known.unwrap_or_else(|_| {
+            // Standing and policies can't be asked about somebody who has no form for them.
+            caller = None;
+            decision = std::mem::take(&mut decision).and(Decision::fault(Control::Authentication, Fault::Bug));
+            None
+        });
 
         // How much lately: person, client, device, route.
         let mut flight = None;
         if proceed(&decision, &snapshot) {
-            let answer = node.limiter(&snapshot).admit_caller(&CallerFacts {
+            let answer = snapshot.limiter.admit_caller(&CallerFacts {
                 address: facts.address,
                 person: caller.as_deref().and_then(|caller| caller.person),
                 client: caller.as_deref().map(|caller| &caller.client),
@@ -130,7 +128,7 @@ impl Worker {
                 (Some(peer), Some(caller)) => Some(peer.tighter(caller)),
                 (peer, caller) => peer.or(caller),
             };
-            match node.limiter(&snapshot).enter(facts.address, caller.as_deref().and_then(|caller| caller.person)) {
+            match snapshot.limiter.enter(facts.address, caller.as_deref().and_then(|caller| caller.person)) {
                 Ok(place) => flight = Some(place),
                 Err(answer) => decision = decision.and(answer.decision),
             }
@@ -186,13 +184,18 @@ impl Worker {
         if settled.is_denied() {
             ledger.denied(&settled);
         }
-        outbound::finish(&snapshot, &facts, caller.as_deref(), client_origin, rate, response.headers_mut());
+        outbound::finish(&snapshot, &facts, caller.as_deref(), client_origin.as_ref(), rate, response.headers_mut());
 
         // Streams end with the session or the token.
         let signal = match (&known, &caller) {
             (Some(known), Some(caller)) if outbound::is_stream(&response) => {
                 let signal = CloseSignal::new();
                 ledger.stream(node.standing.streams().open(known.standing.clone(), signal.clone()));
+                // The session may have ended while the upstream thought; from here on the signal tells.
+                let standing = node.standing.check(&known.standing, node.clock.monotonic());
+                if standing.is_denied() && !snapshot.config.server.observe {
+                    signal.close("session-ended");
+                }
                 let left = caller.expires.since(facts.now);
                 let expired = signal.clone();
                 ledger.timer(tokio::task::spawn_local(async move {

@@ -144,8 +144,9 @@ fn refused(error: ActionError) -> ActError {
         ActionError::Unsupported(text) => ActError::Refused(text.into()),
         ActionError::Admin(AdminError::NoSuchPerson) => ActError::NotFound("person"),
         ActionError::Identity(IdentityError::NotFound(what)) => ActError::NotFound(what),
-        ActionError::Identity(error) => unavailable(error.fault(), &error),
-        ActionError::Admin(AdminError::Identity(error)) => unavailable(error.fault(), &error),
+        ActionError::Identity(error) | ActionError::Admin(AdminError::Identity(error)) => {
+            unavailable(error.fault(), &error)
+        }
         ActionError::Admin(error) => ActError::Refused(error.to_string()),
         ActionError::Commit(error) => unavailable(error.fault(), &error),
     }

@@ -19,7 +19,7 @@ use crate::pipeline::Worker;
 use crate::snapshot::{self, Snapshot};
 
 /// Keys are looked after, old entries pruned and certificates renewed this often.
-const UPKEEP_EVERY: Duration = Duration::from_secs(600);
+const UPKEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// A running server.
 pub struct Server {
@@ -177,8 +177,8 @@ impl Server {
         announce(&self.node, Event::new(EventKind::NodeStopped, self.node.clock.now())).await;
         self.stop.close("server-stops");
         let _ = self.tail.await;
-        if let Err(error) = self.node.store.checkpoint().await {
-            tracing::warn!(%error, "no last checkpoint could be made");
+        if let Err(error) = self.node.store.close().await {
+            tracing::warn!(%error, "the store was not closed in order");
         }
         gateway.finished && admin.finished
     }

@@ -164,7 +164,7 @@ fn upstreams(config: &Config, servers: &[String]) -> Result<UpstreamGroup, Snaps
         head_timeout: section.head_timeout,
         max_in_flight: section.max_in_flight,
         ca_file: section.ca_file.clone(),
-        health: section.health_path.as_ref().map(|path| HealthCheck::new(path)),
+        health: section.health_path.as_ref().map(HealthCheck::new),
         ..UpstreamSettings::default()
     };
     UpstreamGroup::new(&servers, settings)

@@ -10,7 +10,7 @@ use testudo_store::{PruneRequest, Tx};
 
 use crate::node::Node;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Rotates what is due and prunes what is old.
 pub async fn once(node: &Node) {
@@ -19,6 +19,11 @@ pub async fn once(node: &Node) {
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "the signing keys could not be looked after"),
     }
+    if let Err(error) = node.store.sweep().await {
+        tracing::warn!(%error, "expired records could not be removed");
+    }
+    let now = u64::try_from(node.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
+    node.limits.sweep(now);
     prune(node).await;
 }
 

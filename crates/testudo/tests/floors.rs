@@ -26,7 +26,7 @@ fn rooms(metadata: &Metadata) -> BTreeMap<&str, &Package> {
 }
 
 fn floor(package: &Package) -> u64 {
-    let floor = &package.metadata["testudo"]["floor"];
+    let floor = package.metadata.pointer("/testudo/floor").unwrap_or(&serde_json::Value::Null);
     floor.as_u64().unwrap_or_else(|| panic!("{} has no `[package.metadata.testudo] floor = N`", package.name))
 }
 

@@ -1,6 +1,6 @@
 //! A request's whole trip: real clients, unmodified, against the real binary over real sockets.
 //!
-//! npm `openid-client` and PyPI `authlib` each sign a person in with code + PKCE through the pages, call the sample
+//! npm `openid-client` and the Python `authlib` each sign a person in with code + PKCE through the pages, call the sample
 //! backend through the gateway, refresh, and are refused at the very next request after the session is revoked. Then the
 //! log that tells this story is proven, and changed, and found to be changed.
 
@@ -59,7 +59,7 @@ fn travel(server: &Server, mut client: Command, username: &str) -> Trip {
         if waiting {
             let list: Value =
                 serde_json::from_str(&server.run(&["--format", "json", "session", "list", username])).unwrap();
-            session = list["items"][0]["id"].as_str().unwrap().to_owned();
+            list["items"][0]["id"].as_str().unwrap().clone_into(&mut session);
             server.run(&["session", "revoke", &session]);
             input.write_all(b"revoked\n").unwrap();
         }

@@ -3,20 +3,23 @@
 use std::net::IpAddr;
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_access::Permission;
 use testudo_core::{ClientId, EventKind, Outcome, PersonId, RequestId, SessionId, Timestamp};
-use testudo_store::JournalFilter;
+use testudo_store::{JournalFilter, parse_checkpoints};
 
 use super::AdminState;
 use super::guard::Admin;
-use super::input::Query;
+use super::input::{Body, Query};
 use super::verification::hex;
 use crate::Problem;
+
+/// The longest list of checkpoints that is taken, in bytes of JSON.
+const LONGEST_KEPT: usize = 1024 * 1024;
 
 /// Which entries. Times are microseconds since 1970.
 #[derive(Deserialize)]
@@ -146,11 +149,22 @@ pub(super) async fn consistency(
     Ok(Json(json!({ "old": old, "new": new, "old_root": hex(&first), "new_root": hex(&second), "hashes": hashes })))
 }
 
+/// Checkpoints that the caller kept: signed notes with an empty line after each.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    checkpoints: Option<String>,
+}
+
 pub(super) async fn verify(
     State(state): State<AdminState>,
     Extension(admin): Extension<Admin>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let id = state.verifications.start(&state).ok_or_else(|| {
+    let Body(Kept { checkpoints }) = Body::optional(request, LONGEST_KEPT).await?;
+    let given = checkpoints.as_deref().map(parse_checkpoints).transpose();
+    let given = given.map_err(|error| Problem::malformed(format!("`checkpoints` can't be read: {error}")))?;
+    let id = state.verifications.start(&state, given).ok_or_else(|| {
         Problem::new(409, "busy", "a verification is running already; wait for it and read its report")
     })?;
     admin.announce(&state, "audit-verify", id.to_string()).await?;

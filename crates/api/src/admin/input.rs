@@ -33,23 +33,36 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Body<T>, Problem> {
-        let (parts, body) = request.into_parts();
-        let media = parts.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
-        let media = media.split(';').next().unwrap_or_default().trim();
-        if !media.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(415, "unsupported-media-type", "send `application/json`"));
-        }
-        let bytes = Limited::new(body, LONGEST)
-            .collect()
-            .await
-            .map_err(|_| Problem::new(413, "too-large", "the body is longer than 64 KiB, or broke off"))?
-            .to_bytes();
-        let value = testudo_crypto::jose::json::parse_strict(&bytes)
-            .map_err(|error| Problem::malformed(format!("the body is not strict JSON: {error}")))?;
-        serde_json::from_value(value)
-            .map(Body)
-            .map_err(|error| Problem::malformed(format!("the body does not fit: {error}")))
+        read(request, LONGEST).await?.ok_or_else(|| Problem::malformed("the body is empty; send JSON")).map(Body)
     }
+}
+
+impl<T: DeserializeOwned + Default> Body<T> {
+    /// A body that may be left out.
+    pub(super) async fn optional(request: Request, longest: usize) -> Result<Body<T>, Problem> {
+        Ok(Body(read(request, longest).await?.unwrap_or_default()))
+    }
+}
+
+/// Reads strict JSON; nothing when there is no body at all.
+async fn read<T: DeserializeOwned>(request: Request, longest: usize) -> Result<Option<T>, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = Limited::new(body, longest)
+        .collect()
+        .await
+        .map_err(|_| Problem::new(413, "too-large", format!("the body is longer than {longest} bytes, or broke off")))?
+        .to_bytes();
+    let media = parts.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    if bytes.is_empty() && media.is_none() {
+        return Ok(None);
+    }
+    let media = media.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(415, "unsupported-media-type", "send `application/json`"));
+    }
+    let value = testudo_crypto::jose::json::parse_strict(&bytes)
+        .map_err(|error| Problem::malformed(format!("the body is not strict JSON: {error}")))?;
+    serde_json::from_value(value).map(Some).map_err(|error| Problem::malformed(format!("the body does not fit: {error}")))
 }
 
 /// The query's parameters; none twice, none unknown.

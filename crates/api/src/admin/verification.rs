@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use testudo_core::Timestamp;
-use testudo_store::AuditReport;
+use testudo_store::{AuditReport, Checkpoint};
 
 use super::AdminState;
 
@@ -28,8 +28,8 @@ enum Job {
 }
 
 impl Verifications {
-    /// Starts one, unless one is running.
-    pub(super) fn start(&self, state: &AdminState) -> Option<u64> {
+    /// Starts one, unless one is running. Without checkpoints of the caller's it takes the file that is appended to.
+    pub(super) fn start(&self, state: &AdminState, given: Option<Vec<Checkpoint>>) -> Option<u64> {
         let id = {
             let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if inner.jobs.iter().any(|(_, _, job)| matches!(job, Job::Running)) {
@@ -47,9 +47,15 @@ impl Verifications {
         tokio::spawn(async move {
             // Should the task end early, the job is not left running.
             let mut end = End { jobs, id, report: json!({ "state": "failed", "error": "it was broken off" }) };
+            let store = state.identity.store();
             let file = state.house.checkpoint_file().filter(|file| file.exists());
-            end.report = match state.identity.store().verify(file.as_deref()).await {
-                Ok(report) => view(&report, file.is_some()),
+            let external = given.is_some() || file.is_some();
+            let verified = match &given {
+                Some(checkpoints) => store.verify_against(Some(checkpoints)).await,
+                None => store.verify(file.as_deref()).await,
+            };
+            end.report = match verified {
+                Ok(report) => view(&report, external),
                 Err(error) => json!({ "state": "failed", "error": error.to_string() }),
             };
         });

@@ -71,6 +71,15 @@ impl Client {
         Some(Client::Running(sender))
     }
 
+    /// Ends it: a store that was opened for a command is closed in order.
+    pub async fn close(self) {
+        if let Client::Offline { node, .. } = self
+            && let Err(error) = node.store.close().await
+        {
+            tracing::warn!(%error, "the store was not closed in order");
+        }
+    }
+
     /// Asks, and takes what was refused as an error.
     pub async fn call<T: DeserializeOwned>(
         &mut self,

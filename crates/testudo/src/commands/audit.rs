@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{Failure, Setting, output, user};
 use crate::admin::Client;
 
+/// Checkpoints that are sent for verification.
+const MOST_CHECKPOINTS: usize = 3_000;
+
 /// What to do with the journal.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
@@ -58,12 +61,11 @@ pub struct Filter {
     reveal: bool,
 }
 
-pub async fn run(setting: &Setting, command: AuditCommand) -> Result<ExitCode, Failure> {
-    let mut client = setting.client().await?;
+pub async fn run(setting: &Setting, client: &mut Client, command: AuditCommand) -> Result<ExitCode, Failure> {
     match command {
-        AuditCommand::Verify { checkpoint } => return verify(setting, &mut client, checkpoint.as_deref()).await,
+        AuditCommand::Verify { checkpoint } => return verify(setting, client, checkpoint.as_deref()).await,
         AuditCommand::List(filter) => {
-            let path = query(&mut client, &filter).await?;
+            let path = query(client, &filter).await?;
             let page: Value = client.call(Method::GET, &path, None).await?;
             output::value(setting.format, &page, list);
         }
@@ -91,7 +93,7 @@ async fn verify(setting: &Setting, client: &mut Client, checkpoint: Option<&Path
         Some(file) => {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| Failure::usage(format!("can't read `{}`: {error}", file.display())))?;
-            Some(json!({ "checkpoints": text }))
+            Some(json!({ "checkpoints": spread(&text) }))
         }
     };
     let started: Value = client.call(Method::POST, "/admin/v1/audit/verifications", body).await?;
@@ -113,6 +115,16 @@ async fn verify(setting: &Setting, client: &mut Client, checkpoint: Option<&Path
         (Some("done"), _) => Ok(ExitCode::from(1)),
         _ => Err(Failure::dependency(format!("the journal could not be verified: {}", output::cell(&report, "error")))),
     }
+}
+
+/// A file may hold years of checkpoints: the newest are sent, and of the older ones as many as spread evenly.
+fn spread(text: &str) -> String {
+    let parts: Vec<&str> = text.split("\n\n").collect();
+    let notes: Vec<&[&str]> = parts.chunks(2).collect();
+    let older = notes.len().saturating_sub(MOST_CHECKPOINTS / 2);
+    let step = older.div_ceil(MOST_CHECKPOINTS / 2).max(1);
+    let kept = notes.iter().take(older).step_by(step).chain(notes.iter().skip(older));
+    kept.map(|note| note.join("\n\n") + "\n\n").collect()
 }
 
 fn show(report: &Value) {

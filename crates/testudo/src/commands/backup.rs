@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use testudo_store::{Store, erased_from_lines};
 
 use super::{Failure, Setting, output, root_key_from_environment};
+use crate::admin::Client;
 use crate::clock::SystemClock;
 use crate::config::Overrides;
 use crate::data::DataFolder;
 
 /// Makes a backup and moves it to where it was asked for.
-pub async fn backup(setting: &Setting, folder: &Path) -> Result<ExitCode, Failure> {
+pub async fn backup(setting: &Setting, client: &mut Client, folder: &Path) -> Result<ExitCode, Failure> {
     if folder.exists() {
         return Err(Failure::usage(format!("`{}` exists; name a folder that does not", folder.display())));
     }
-    let mut client = setting.client().await?;
     let made: Value = client.call(Method::POST, "/admin/v1/backups", None).await?;
     let from = made.get("folder").and_then(Value::as_str).ok_or_else(|| Failure::dependency("no folder was named"))?;
     if std::fs::rename(from, folder).is_err() {
@@ -86,7 +86,9 @@ pub async fn restore(setting: &Setting, folder: &Path, erased: Option<&Path>) ->
         "erased_again": report.erased,
         "revoked_before": report.revoked_before.to_string(),
     });
-    drop(store);
+    if let Err(error) = store.close().await {
+        tracing::warn!(%error, "the store was not closed in order");
+    }
     output::value(setting.format, &answer, |_| {
         output::line(format!("restored the backup of {}", report.manifest.made));
         output::line(format!("{} people were erased again", report.erased));

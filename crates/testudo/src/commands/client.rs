@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{Failure, Setting, confirm, output};
+use crate::admin::Client;
 
 /// What to do with clients.
 #[derive(Debug, Subcommand)]
@@ -105,8 +106,7 @@ impl NewClient {
 
 const CELLS: &[&str] = &["id", "name", "type", "state", "grant_types", "redirect_uris"];
 
-pub async fn run(setting: &Setting, command: ClientCommand) -> Result<ExitCode, Failure> {
-    let mut client = setting.client().await?;
+pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand) -> Result<ExitCode, Failure> {
     let row = |item: &Value| -> Vec<String> {
         let form = item.get("client").unwrap_or(item);
         let cell = |name: &&str| if item.get(name).is_some() { output::cell(item, name) } else { output::cell(form, name) };
@@ -138,16 +138,16 @@ pub async fn run(setting: &Setting, command: ClientCommand) -> Result<ExitCode, 
         }
         ClientCommand::Disable { id } => {
             client.call::<Value>(Method::POST, &format!("/admin/v1/clients/{id}/disable"), None).await?;
-            output::line(format!("{id}: disabled"));
+            output::done(setting.format, &id, "disabled");
         }
         ClientCommand::Enable { id } => {
             client.call::<Value>(Method::POST, &format!("/admin/v1/clients/{id}/enable"), None).await?;
-            output::line(format!("{id}: enabled"));
+            output::done(setting.format, &id, "enabled");
         }
         ClientCommand::Remove { id, yes } => {
             confirm::destructive(yes, &format!("remove the client `{id}`"))?;
             client.call::<Value>(Method::DELETE, &format!("/admin/v1/clients/{id}"), None).await?;
-            output::line(format!("{id}: removed"));
+            output::done(setting.format, &id, "removed");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -128,7 +128,7 @@ fn port(address: std::net::SocketAddr, running: bool) -> Finding {
 fn private_file(name: &'static str, file: &std::path::Path) -> Finding {
     use std::os::unix::fs::PermissionsExt as _;
     let outcome = match std::fs::metadata(file) {
-        Ok(data) if data.permissions().mode() & 0o077 == 0 => Ok(format!("`{}` is yours alone", file.display())),
+        Ok(data) if data.permissions().mode().trailing_zeros() >= 6 => Ok(format!("`{}` is yours alone", file.display())),
         Ok(_) => Err(format!("others can read `{}`; run `chmod 600` on it", file.display())),
         Err(error) => Err(format!("can't read `{}`: {error}", file.display())),
     };

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Failure, output};
+use crate::cli::Format;
 
 /// The file: every key with its default, commented out.
 pub const TEMPLATE: &str = include_str!("init/testudo.toml");
 
-pub fn run(file: &Path) -> Result<ExitCode, Failure> {
+pub fn run(format: Format, file: &Path) -> Result<ExitCode, Failure> {
     let mut target = OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             Failure::usage(format!("`{}` exists and is never overwritten; name another file", file.display()))
@@ -19,7 +20,9 @@ pub fn run(file: &Path) -> Result<ExitCode, Failure> {
         }
     })?;
     target.write_all(TEMPLATE.as_bytes()).map_err(Failure::dependency)?;
-    output::line(format!("wrote {}; check it with `testudo check`, then run `testudo up`", file.display()));
+    output::value(format, &serde_json::json!({ "file": file }), |_| {
+        output::line(format!("wrote {}; check it with `testudo check`, then run `testudo up`", file.display()));
+    });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::{Failure, Setting, output};
+use crate::admin::Client;
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -27,8 +28,7 @@ pub enum KeysCommand {
     Reload,
 }
 
-pub async fn run(setting: &Setting, command: KeysCommand) -> Result<ExitCode, Failure> {
-    let mut client = setting.client().await?;
+pub async fn run(setting: &Setting, client: &mut Client, command: KeysCommand) -> Result<ExitCode, Failure> {
     match command {
         KeysCommand::List => {
             let keys: Value = client.call(Method::GET, "/admin/v1/keys", None).await?;
@@ -45,13 +45,13 @@ pub async fn run(setting: &Setting, command: KeysCommand) -> Result<ExitCode, Fa
             output::value(setting.format, &versions, |_| output::line(format!("{purpose}: rotated")));
         }
         KeysCommand::Rotate { ring: None, compromised } => {
-            let body = serde_json::json!({ "rotation": if compromised { "compromised" } else { "routine" } });
+            let body = serde_json::json!({ "rotation": if compromised { "compromised" } else { "graceful" } });
             client.call::<Value>(Method::POST, "/admin/v1/keys/signing/rotate", Some(body)).await?;
-            output::line("the signing key is rotated");
+            output::done(setting.format, "signing", "rotated");
         }
         KeysCommand::Reload => {
             client.call::<Value>(Method::POST, "/admin/v1/config/reload", None).await?;
-            output::line("the new configuration is in force");
+            output::done(setting.format, "configuration", "the new one is in force");
         }
     }
     Ok(ExitCode::SUCCESS)

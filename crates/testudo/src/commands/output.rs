@@ -36,6 +36,11 @@ pub fn value(format: Format, value: &Value, human: impl FnOnce(&Value)) {
     }
 }
 
+/// Says what was done: as a line, or as `{"done": …}` with what it was done to.
+pub fn done(format: Format, what: &str, said: &str) {
+    value(format, &serde_json::json!({ "id": what, "done": said }), |_| line(format!("{what}: {said}")));
+}
+
 /// Prints a table with a head, its columns as wide as they need.
 pub fn table(head: &[&str], rows: &[Vec<String>]) {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();

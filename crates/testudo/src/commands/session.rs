@@ -8,6 +8,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::{Failure, Setting, output, user};
+use crate::admin::Client;
 
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
@@ -24,11 +25,10 @@ pub enum SessionCommand {
     },
 }
 
-pub async fn run(setting: &Setting, command: SessionCommand) -> Result<ExitCode, Failure> {
-    let mut client = setting.client().await?;
+pub async fn run(setting: &Setting, client: &mut Client, command: SessionCommand) -> Result<ExitCode, Failure> {
     match command {
         SessionCommand::List { who } => {
-            let id = user::find(&mut client, &who).await?;
+            let id = user::find(client, &who).await?;
             let page: Value = client.call(Method::GET, &format!("/admin/v1/people/{id}/sessions"), None).await?;
             output::value(setting.format, &page, |page| {
                 let cells = ["id", "state", "acr", "created", "seen", "ends"];
@@ -42,10 +42,10 @@ pub async fn run(setting: &Setting, command: SessionCommand) -> Result<ExitCode,
             let path = match what.split_once('_') {
                 Some(("ses", _)) => format!("/admin/v1/sessions/{what}"),
                 Some(("fam", _)) => format!("/admin/v1/families/{what}"),
-                _ => format!("/admin/v1/people/{}/sessions", user::find(&mut client, &what).await?),
+                _ => format!("/admin/v1/people/{}/sessions", user::find(client, &what).await?),
             };
             client.call::<Value>(Method::DELETE, &path, None).await?;
-            output::line(format!("{what}: revoked; the next request is refused"));
+            output::done(setting.format, &what, "revoked; the next request is refused");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -90,8 +90,8 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     let token = node.identity().enrolment_token(&node.context()).await.map_err(Failure::dependency)?;
     if let Some(token) = token {
         output::line("");
-        output::line("  No administrator yet. Whoever opens this within 24 hours becomes the owner:");
-        output::line(format!("    https://localhost:{}/enrol?token={}", admin.port(), token.expose()));
+        output::line(format!("  No administrator yet. Open https://localhost:{}/enrol within 24 hours, with this token:", admin.port()));
+        output::line(format!("    {}", token.expose()));
     }
     let off = node.snapshot().off();
     if !off.is_empty() {

@@ -92,17 +92,16 @@ pub enum UserCommand {
 
 const HEAD: &[&str] = &["ID", "USERNAME", "NAME", "STATE", "2FA", "ROLES", "CREATED"];
 
-pub async fn run(setting: &Setting, command: UserCommand) -> Result<ExitCode, Failure> {
-    let mut client = setting.client().await?;
+pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -> Result<ExitCode, Failure> {
     match command {
         UserCommand::List { reveal } => {
-            let people = all(&mut client, reveal).await?;
+            let people = all(client, reveal).await?;
             output::value(setting.format, &json!(people), |_| {
                 output::table(HEAD, &people.iter().map(row).collect::<Vec<_>>());
             });
         }
         UserCommand::Show { who, reveal } => {
-            let id = find(&mut client, &who).await?;
+            let id = find(client, &who).await?;
             let path = format!("/admin/v1/people/{id}?reveal={reveal}");
             let person: Value = client.call(Method::GET, &path, None).await?;
             output::value(setting.format, &person, |person| output::table(HEAD, &[row(person)]));
@@ -117,27 +116,27 @@ pub async fn run(setting: &Setting, command: UserCommand) -> Result<ExitCode, Fa
             output::value(setting.format, &made, |made| output::line(format!("created {}", output::cell(made, "id"))));
         }
         UserCommand::Lock { who, reason } => {
-            done(&mut client, Method::POST, &who, "/lock", Some(json!({ "reason": reason })), "locked").await?;
+            done(setting, client, Method::POST, &who, "/lock", Some(json!({ "reason": reason })), "locked").await?;
         }
-        UserCommand::Unlock { who } => done(&mut client, Method::POST, &who, "/unlock", None, "unlocked").await?,
+        UserCommand::Unlock { who } => done(setting, client, Method::POST, &who, "/unlock", None, "unlocked").await?,
         UserCommand::Password { who } => {
             let password = confirm::password()?;
             let body = json!({ "password": password.expose() });
-            done(&mut client, Method::PUT, &who, "/password", Some(body), "the password is set").await?;
+            done(setting, client, Method::PUT, &who, "/password", Some(body), "the password is set").await?;
         }
         UserCommand::RemoveFactors { who, yes } => {
             confirm::destructive(yes, &format!("remove the second factors of `{who}`"))?;
-            done(&mut client, Method::DELETE, &who, "/factors", None, "her second factors are removed").await?;
+            done(setting, client, Method::DELETE, &who, "/factors", None, "her second factors are removed").await?;
         }
         UserCommand::Grant { who, role } => {
-            done(&mut client, Method::PUT, &who, &format!("/roles/{role}"), None, "granted").await?;
+            done(setting, client, Method::PUT, &who, &format!("/roles/{role}"), None, "granted").await?;
         }
         UserCommand::Revoke { who, role } => {
-            done(&mut client, Method::DELETE, &who, &format!("/roles/{role}"), None, "revoked").await?;
+            done(setting, client, Method::DELETE, &who, &format!("/roles/{role}"), None, "revoked").await?;
         }
         UserCommand::Erase { who, yes } => {
             confirm::destructive(yes, &format!("erase `{who}` for ever"))?;
-            done(&mut client, Method::DELETE, &who, "", None, "erased").await?;
+            done(setting, client, Method::DELETE, &who, "", None, "erased").await?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -176,6 +175,7 @@ pub(super) async fn find(client: &mut Client, who: &str) -> Result<String, Failu
 }
 
 async fn done(
+    setting: &Setting,
     client: &mut Client,
     method: Method,
     who: &str,
@@ -185,6 +185,6 @@ async fn done(
 ) -> Result<(), Failure> {
     let id = find(client, who).await?;
     client.call::<Value>(method, &format!("/admin/v1/people/{id}{path}"), body).await?;
-    output::line(format!("{id}: {said}"));
+    output::done(setting.format, &id, said);
     Ok(())
 }

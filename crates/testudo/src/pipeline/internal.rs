@@ -143,16 +143,15 @@ impl Worker {
         }
         if !response.headers().contains_key(header::CONTENT_TYPE) && response.status() == StatusCode::NOT_FOUND {
             let response = refuse::problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing here", facts.request);
-            return self.deliver(&snapshot, &facts, ledger, rate, response);
+            return Worker::deliver(&snapshot, &facts, ledger, rate, response);
         }
         if response.status().is_client_error() {
             ledger.failed_internally(response.status());
         }
-        self.deliver(&snapshot, &facts, ledger, rate, response.map(ResponseBody::boxed))
+        Worker::deliver(&snapshot, &facts, ledger, rate, response.map(ResponseBody::boxed))
     }
 
     fn deliver(
-        &self,
         snapshot: &Snapshot,
         facts: &Facts,
         mut ledger: Ledger,
@@ -168,21 +167,21 @@ impl Worker {
     pub(super) fn preflight(
         self: Rc<Self>,
         snapshot: &Snapshot,
-        facts: Facts,
-        decision: Decision,
+        facts: &Facts,
+        decision: &Decision,
         inbound: &Inbound,
     ) -> Response<ResponseBody> {
-        let mut ledger = Ledger::open(&self, &facts, inbound, None, &Arc::from("-"), None);
+        let mut ledger = Ledger::open(&self, facts, inbound, None, &Arc::from("-"), None);
         let rules = snapshot.cors(None);
         let mut response = match testudo_gateway::cors::preflight(&rules, &inbound.parts) {
             Some(response) if !decision.is_denied() => response.map(|()| ResponseBody::empty()),
             _ => {
-                ledger.denied(&decision);
+                ledger.denied(decision);
                 let text = "this origin or method is not allowed; add the origin to the client with `testudo client`";
                 refuse::problem(StatusCode::FORBIDDEN, "cors-refused", text, facts.request)
             }
         };
-        outbound::finish(snapshot, &facts, None, None, None, response.headers_mut());
+        outbound::finish(snapshot, facts, None, None, None, response.headers_mut());
         ledger.answered(response.status(), None);
         response.map(|body| body.on_end(move |end| ledger.close(&end)))
     }

@@ -80,7 +80,7 @@ pub fn finish(
     snapshot: &Snapshot,
     facts: &Facts,
     caller: Option<&Caller>,
-    origin: Option<HeaderValue>,
+    origin: Option<&HeaderValue>,
     rate: Option<RateState>,
     to: &mut HeaderMap,
 ) {
@@ -88,7 +88,7 @@ pub fn finish(
     snapshot.security_headers.apply(to, facts.https);
     if origin.is_some() {
         let rules = snapshot.cors(caller.map(|caller| &caller.client));
-        cors::apply(&rules, origin.as_ref(), to);
+        cors::apply(&rules, origin, to);
     }
     if let Some(rate) = rate {
         set_display(to, RATE_LIMIT, rate.rate_limit());

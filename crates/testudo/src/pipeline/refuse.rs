@@ -45,7 +45,7 @@ impl Worker {
         self.metrics.refused(refusal.reason().control);
         ledger.refused(&refusal);
         let mut response = answer(&refusal, facts.request);
-        outbound::finish(snapshot, facts, None, origin, rate, response.headers_mut());
+        outbound::finish(snapshot, facts, None, origin.as_ref(), rate, response.headers_mut());
         ledger.answered(response.status(), None);
         if let Err(unwritten) = ledger.commit().await {
             tracing::error!(error = %unwritten, "a refusal could not be written to the journal");
