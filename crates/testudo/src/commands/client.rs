@@ -95,7 +95,7 @@ impl NewClient {
                 "name": self.name.as_ref().unwrap_or(&self.id),
                 "type": if self.confidential || self.service { "confidential" } else { "public" },
                 "redirect_uris": self.redirect,
-                "scopes": scopes.join(" "),
+                "scopes": scopes,
                 "grant_types": grants,
                 "cors_origins": self.cors,
                 "first_party": self.first_party,
