@@ -198,7 +198,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn segment(&self, segment: u64) -> Reply<'_, Vec<Chunk>>;
     /// The first segment whose index is not stored yet, and the offsets in it of the visible entries that may have one
     /// of each inner list of terms.
-    fn tail(&self, wanted: Vec<Vec<u64>>) -> Reply<'_, (u64, Vec<u16>)>;
+    fn tail(&self, wanted: Vec<Vec<u64>>, from: u64) -> Reply<'_, (u64, Vec<u16>)>;
     /// Stored hashes of a level (0: leaves) for the indexes `from..to`.
     fn nodes(&self, level: u32, from: u64, to: u64) -> Reply<'_, Vec<Hash>>;
     /// Stored checkpoints of at least this size, ascending, at most `limit`.

@@ -73,7 +73,7 @@ impl Scan<'_> {
         if range.is_empty() {
             return Ok(());
         }
-        let (tail, in_tail) = self.backend.tail(wanted.to_vec()).await?;
+        let (tail, in_tail) = self.backend.tail(wanted.to_vec(), range.start).await?;
         let segments = range.start / SEGMENT..(range.end - 1) / SEGMENT + 1;
         let newest = self.filter.newest_below.is_some();
         let count = segments.end - segments.start;

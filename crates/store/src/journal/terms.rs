@@ -124,10 +124,14 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// The offsets within the segment of the entries that may pass the filter, in order.
-    pub fn search(&self, wanted: &[Vec<u64>]) -> Vec<u16> {
+    /// The offsets within the segment of the entries from the place `from` on that may pass the filter, in order. Who
+    /// follows the end of the journal asks at each commit, so that only what is new is looked at.
+    pub fn search(&self, wanted: &[Vec<u64>], from: u64) -> Vec<u16> {
+        let first = from.saturating_sub(self.segment * SEGMENT);
+        let known = self.pairs.partition_point(|(_, offset)| u64::from(*offset) < first);
+        let new = self.pairs.get(known..).unwrap_or_default();
         intersect(wanted.iter().map(|terms| {
-            self.pairs.iter().filter(|(term, _)| terms.contains(term)).map(|(_, offset)| *offset).collect()
+            new.iter().filter(|(term, _)| terms.contains(term)).map(|(_, offset)| *offset).collect()
         }))
     }
 }
@@ -162,8 +166,10 @@ mod tests {
     #[test]
     fn the_tail_intersects_fields_and_joins_values() {
         let tail = Tail { segment: 0, pairs: vec![(1, 0), (9, 0), (1, 1), (2, 2), (9, 2)] };
-        assert_eq!(tail.search(&[vec![1, 2]]), [0, 1, 2]);
-        assert_eq!(tail.search(&[vec![1, 2], vec![9]]), [0, 2]);
-        assert_eq!(tail.search(&[vec![7]]), [] as [u16; 0]);
+        assert_eq!(tail.search(&[vec![1, 2]], 0), [0, 1, 2]);
+        assert_eq!(tail.search(&[vec![1, 2], vec![9]], 0), [0, 2]);
+        assert_eq!(tail.search(&[vec![1, 2]], 1), [1, 2]);
+        assert_eq!(tail.search(&[vec![1, 2]], SEGMENT), [] as [u16; 0]);
+        assert_eq!(tail.search(&[vec![7]], 0), [] as [u16; 0]);
     }
 }

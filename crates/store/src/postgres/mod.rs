@@ -173,8 +173,8 @@ impl Backend for PostgresBackend {
         self.read(move |on| read::segment(on, segment).boxed())
     }
 
-    fn tail(&self, wanted: Vec<Vec<u64>>) -> Reply<'_, (u64, Vec<u16>)> {
-        self.home(|driver| tail(driver, wanted))
+    fn tail(&self, wanted: Vec<Vec<u64>>, from: u64) -> Reply<'_, (u64, Vec<u16>)> {
+        self.home(|driver| tail(driver, wanted, from))
     }
 
     fn nodes(&self, level: u32, from: u64, to: u64) -> Reply<'_, Vec<Hash>> {
@@ -253,7 +253,7 @@ impl Backend for PostgresBackend {
 }
 
 /// Searches the index of the entries after the last full segment; what was read before is not read again.
-async fn tail(driver: Arc<Driver>, wanted: Vec<Vec<u64>>) -> Result<(u64, Vec<u16>), ReadError> {
+async fn tail(driver: Arc<Driver>, wanted: Vec<Vec<u64>>, wanted_from: u64) -> Result<(u64, Vec<u16>), ReadError> {
     let mut known = driver.tail.lock().await;
     let size = *driver.head.borrow();
     let segment = size / SEGMENT;
@@ -268,5 +268,5 @@ async fn tail(driver: Arc<Driver>, wanted: Vec<Vec<u64>>) -> Result<(u64, Vec<u1
         known.tail.pairs.extend(tail_of(segment, &rows).pairs);
         known.to = size;
     }
-    Ok((segment, known.tail.search(&wanted)))
+    Ok((segment, known.tail.search(&wanted, wanted_from)))
 }

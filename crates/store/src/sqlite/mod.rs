@@ -323,9 +323,9 @@ impl Backend for SqliteBackend {
         self.read(move |on| read::segment(&on.data, segment))
     }
 
-    fn tail(&self, wanted: Vec<Vec<u64>>) -> Reply<'_, (u64, Vec<u16>)> {
+    fn tail(&self, wanted: Vec<Vec<u64>>, from: u64) -> Reply<'_, (u64, Vec<u16>)> {
         let tail = self.tail.lock();
-        let found = (tail.segment, tail.search(&wanted));
+        let found = (tail.segment, tail.search(&wanted, from));
         async move { Ok(found) }.boxed()
     }
 
