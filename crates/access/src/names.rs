@@ -19,6 +19,7 @@ macro_rules! kinds {
 
 kinds! {
     PERSON = "Person";
+    SERVICE = "Service";
     STRANGER = "Stranger";
     ROLE = "Role";
     CLIENT = "Client";
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_name_is_a_type() {
-        for kind in [PERSON, STRANGER, ROLE, CLIENT, APP, ROUTE, PATH, OPERATION, TAG, ACCESS, ACTION, ADMIN, SYSTEM] {
+        for kind in [PERSON, SERVICE, STRANGER, ROLE, CLIENT, APP, ROUTE, PATH, OPERATION, TAG, ACCESS, ACTION, ADMIN, SYSTEM] {
             assert!(!kind.to_string().is_empty());
         }
     }

@@ -48,15 +48,22 @@ impl PreparedPrincipal {
         let id = facts.person.to_string();
         let uid = names::uid(names::PERSON, &id);
         let roles: HashSet<EntityUid> = facts.roles.iter().map(|role| names::uid(names::ROLE, role)).collect();
-        let scopes = facts.scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone()));
-        let attributes = HashMap::from([
-            ("id".to_owned(), RestrictedExpression::new_string(id)),
-            (
-                "client".to_owned(),
-                RestrictedExpression::new_entity_uid(names::uid(names::CLIENT, facts.client.as_str())),
-            ),
-            ("scopes".to_owned(), RestrictedExpression::new_set(scopes)),
-        ]);
+        let mut attributes = token(facts.client, facts.scopes);
+        attributes.insert("id".to_owned(), RestrictedExpression::new_string(id));
+        PreparedPrincipal::with_token(uid, attributes, roles)
+    }
+
+    /// A client with a token of its own, which acts for no person.
+    pub fn service(client: &ClientId, scopes: &[String]) -> Result<PreparedPrincipal, PrincipalError> {
+        let uid = names::uid(names::SERVICE, client.as_str());
+        PreparedPrincipal::with_token(uid, token(client, scopes), HashSet::new())
+    }
+
+    fn with_token(
+        uid: EntityUid,
+        attributes: HashMap<String, RestrictedExpression>,
+        roles: HashSet<EntityUid>,
+    ) -> Result<PreparedPrincipal, PrincipalError> {
         let entity =
             Entity::new(uid.clone(), attributes, roles.clone()).map_err(|error| PrincipalError(error.to_string()))?;
         let entities =
@@ -98,4 +105,14 @@ impl PreparedPrincipal {
             PrincipalConstraint::IsIn(kind, uid) => kind == self.uid.type_name() && within(uid),
         }
     }
+}
+
+/// What every token says.
+fn token(client: &ClientId, scopes: &[String]) -> HashMap<String, RestrictedExpression> {
+    let client = names::uid(names::CLIENT, client.as_str());
+    let scopes = scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone()));
+    HashMap::from([
+        ("client".to_owned(), RestrictedExpression::new_entity_uid(client)),
+        ("scopes".to_owned(), RestrictedExpression::new_set(scopes)),
+    ])
 }

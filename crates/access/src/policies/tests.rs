@@ -282,10 +282,19 @@ fn head_is_asked_as_get() {
 }
 
 #[test]
+fn a_service_has_a_form_of_its_own() {
+    let job = PreparedPrincipal::service(&"job".parse().unwrap(), &["read".into()]).unwrap();
+    let open = load("forbid (principal is Person, action, resource);", Defaults::Keep).unwrap();
+    assert_eq!(both(&open, &job, &facts(1)).verdict(), Verdict::Allow);
+    let shut = load("forbid (principal is Service, action, resource) unless { principal.scopes.contains(\"write\") };", Defaults::Keep);
+    assert_eq!(both(&shut.unwrap(), &job, &facts(1)).verdict(), Verdict::Deny);
+}
+
+#[test]
 fn policies_without_ids_are_named_by_file_and_order() {
     let policies = load("forbid (principal, action, resource) when { context.risk > 5 };", Defaults::Keep).unwrap();
-    assert_eq!(policies.ids().collect::<Vec<_>>(), ["app.cedar#1", "default-people", "default-public"]);
-    assert_eq!(policies.len(), 3);
+    assert_eq!(policies.ids().collect::<Vec<_>>(), ["app.cedar#1", "default-people", "default-services", "default-public"]);
+    assert_eq!(policies.len(), 4);
 }
 
 #[test]
@@ -297,7 +306,7 @@ fn the_examples_of_the_document_load_and_hold() {
     assert_eq!(words(blocks.next().unwrap()), words(include_str!("../default.cedar")));
     let examples = blocks.next().unwrap().replace("/people/{person}", "/people/{person}/cards/{card}");
     let policies = load(&examples, Defaults::Keep).unwrap();
-    assert_eq!(policies.len(), 5);
+    assert_eq!(policies.len(), 6);
     let (ann, intern) = (principal(1, &[], &[]), principal(2, &["intern"], &[]));
     assert_eq!(both(&policies, &ann, &facts(2)).verdict(), Verdict::Challenge);
     assert_eq!(both(&policies, &intern, &facts(2)).verdict(), Verdict::Deny);
@@ -383,6 +392,7 @@ proptest! {
         for (who, roles, scopes, route, (acr, risk, bound, named, local, second), any_method) in asked {
             let principal = match who {
                 0 => PreparedPrincipal::stranger(),
+                1 => PreparedPrincipal::service(&"job".parse().unwrap(), &[]).unwrap(),
                 number => principal(number, &roles, &scopes),
             };
             let facts = AccessFacts {

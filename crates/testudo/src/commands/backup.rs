@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 use serde_json::{Value, json};
+use testudo_core::Actor;
 use testudo_store::{Store, erased_from_lines};
 
 use super::{Failure, Setting, output, root_key_from_environment};
@@ -13,6 +14,7 @@ use crate::admin::Client;
 use crate::clock::SystemClock;
 use crate::config::Overrides;
 use crate::data::DataFolder;
+use crate::node::Node;
 
 /// Makes a backup and moves it to where it was asked for.
 pub async fn backup(setting: &Setting, client: &mut Client, folder: &Path) -> Result<ExitCode, Failure> {
@@ -86,9 +88,15 @@ pub async fn restore(setting: &Setting, folder: &Path, erased: Option<&Path>) ->
         "erased_again": report.erased,
         "revoked_before": report.revoked_before.to_string(),
     });
-    if let Err(error) = store.close().await {
-        tracing::warn!(%error, "the store was not closed in order");
-    }
+    store.close().await.map_err(Failure::dependency)?;
+    // Standing refuses the tokens of old sessions; their browsers and refresh families are ended too.
+    let node = Node::open(config, data, root_key_from_environment()).await?;
+    let ended = node
+        .identity()
+        .end_all_sessions_before(report.revoked_before, "restore", Actor::default(), &node.context())
+        .await;
+    ended.map_err(Failure::dependency)?;
+    node.store.close().await.map_err(Failure::dependency)?;
     output::value(setting.format, &answer, |_| {
         output::line(format!("restored the backup of {}", report.manifest.made));
         output::line(format!("{} people were erased again", report.erased));

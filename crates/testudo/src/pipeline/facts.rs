@@ -109,8 +109,8 @@ impl KnownTokens {
 }
 
 fn principal(caller: &Caller) -> Result<PreparedPrincipal, PrincipalError> {
-    let Some(person) = caller.person else { return Ok(PreparedPrincipal::stranger()) };
     let scopes: Vec<String> = caller.scopes.iter().map(str::to_owned).collect();
+    let Some(person) = caller.person else { return PreparedPrincipal::service(&caller.client, &scopes) };
     let roles: Vec<String> = caller.roles.iter().cloned().collect();
     PreparedPrincipal::person(&PrincipalFacts { person, client: &caller.client, scopes: &scopes, roles: &roles })
 }
