@@ -27,7 +27,8 @@ pub struct PostgresConfig {
     /// The certificate authorities to trust (PEM); without it the connection is not encrypted and only loopback and
     /// Unix sockets are accepted.
     pub ca_file: Option<PathBuf>,
-    /// Most connections.
+    /// Most connections for reads and commits; each node has two more, for the log. A pooler in between must not share
+    /// connections between transactions.
     pub pool: usize,
 }
 

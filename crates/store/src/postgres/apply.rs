@@ -1,10 +1,11 @@
 //! Applies prepared operations within a transaction.
 //!
 //! Transactions run at READ COMMITTED: what a decision rests on is locked before (`FOR UPDATE` on the document, `FOR
-//! KEY SHARE` on the person's key), and unique values meet in their index. Two transactions that lock in opposite orders
-//! end in a deadlock error, after which the loser starts again.
+//! KEY SHARE` on the person's key), and unique values meet in their index. Documents that are there are locked in one
+//! order for all, because the database finds out about a deadlock only after a second; what meets all the same ends in a
+//! deadlock error, after which the loser starts again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use deadpool_postgres::Transaction;
 use testudo_crypto::digest::Sha256;
@@ -20,6 +21,10 @@ use crate::{CommitError, Key};
 const ROUNDS: usize = 8;
 /// The class of the advisory locks by which making and erasing a person exclude each other.
 const PERSON_LOCKS: i32 = 0x7465_7001;
+/// The class of the advisory locks at which those meet who put several documents that are not there yet.
+const DOCUMENT_LOCKS: i32 = 0x7465_7002;
+/// How many there are: a large transaction must not use up the locks of the server.
+const GATES: u8 = 64;
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -35,6 +40,7 @@ pub(super) struct Aftermath {
 /// Applies operations in order.
 pub(super) async fn apply(tx: &Transaction<'_>, ops: &[Op]) -> Result<Aftermath, Failed> {
     let mut steps = Steps { tx, locked: HashSet::new(), after: Aftermath::default() };
+    steps.hold(ops).await?;
     for op in ops {
         steps.step(op).await?;
     }
@@ -52,6 +58,36 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// Locks the documents that several operations are about, in the order of their keys. What is put and not there yet
+    /// has no row to lock; who puts such documents meets at a few advisory locks, also in one order.
+    async fn hold(&self, ops: &[Op]) -> Result<(), Failed> {
+        let about = |op: &Op| match op {
+            Op::Write(write) if write.mode != WriteMode::Insert => Some((write.kind, write.key.as_bytes().to_vec())),
+            Op::Delete { kind, key, .. } => Some((*kind, key.as_bytes().to_vec())),
+            _ => None,
+        };
+        let wanted: BTreeSet<(&str, Vec<u8>)> = ops.iter().filter_map(about).collect();
+        if wanted.len() < 2 || self.hold_rows(&wanted).await? == wanted.len() {
+            return Ok(());
+        }
+        let gates: BTreeSet<i32> = wanted.iter().map(|(kind, key)| gate(kind, key)).collect();
+        let gates: Vec<i32> = gates.into_iter().collect();
+        let sql = "SELECT pg_advisory_xact_lock($1, gate) FROM UNNEST($2::int[]) AS o (gate)";
+        let statement = self.tx.prepare_cached(sql).await?;
+        self.tx.query(&statement, &[&DOCUMENT_LOCKS, &gates]).await?;
+        self.hold_rows(&wanted).await?;
+        Ok(())
+    }
+
+    /// Locks the documents that are there; how many.
+    async fn hold_rows(&self, wanted: &BTreeSet<(&str, Vec<u8>)>) -> Result<usize, Failed> {
+        let (kinds, keys): (Vec<&str>, Vec<&[u8]>) = wanted.iter().map(|(kind, key)| (*kind, key.as_slice())).unzip();
+        let sql = "SELECT 1 FROM document d JOIN UNNEST($1::text[], $2::bytea[]) AS o (kind, key) \
+                       ON d.kind = o.kind AND d.key = o.key ORDER BY d.kind, d.key FOR UPDATE OF d";
+        let statement = self.tx.prepare_cached(sql).await?;
+        Ok(self.tx.query(&statement, &[&kinds, &keys]).await?.len())
+    }
+
     async fn step(&mut self, op: &Op) -> Result<(), Failed> {
         match op {
             Op::Write(write) => {
@@ -274,6 +310,16 @@ impl Steps<'_> {
                    AS r (person, old, new) WHERE person_key.person = r.person AND person_key.wrapped = r.old";
         self.run(sql, &[&people, &old, &new]).await.map(drop)
     }
+}
+
+/// The advisory lock of a document.
+fn gate(kind: &str, key: &[u8]) -> i32 {
+    let mut digest = Sha256::new();
+    digest.update(kind.as_bytes());
+    digest.update(&[0]);
+    digest.update(key);
+    let [first, ..] = digest.finish();
+    i32::from(first % GATES)
 }
 
 /// What changes when the terms of a document do.

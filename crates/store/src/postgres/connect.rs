@@ -106,15 +106,12 @@ impl Link {
     /// A connection of its own. Each notification goes to `woken` with its payload.
     pub async fn session(&self, woken: impl Fn(&str) + Send + 'static) -> Result<ClientWrapper, String> {
         let connected = tokio::time::timeout(CONNECT, async {
-            match &self.tls {
-                Some(tls) => {
-                    let (client, connection) = self.config.connect(tls.clone()).await?;
-                    Ok(ClientWrapper::new(client, tokio::spawn(drive(connection, woken))))
-                }
-                None => {
-                    let (client, connection) = self.config.connect(NoTls).await?;
-                    Ok(ClientWrapper::new(client, tokio::spawn(drive(connection, woken))))
-                }
+            if let Some(tls) = &self.tls {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                Ok(ClientWrapper::new(client, tokio::spawn(drive(connection, woken))))
+            } else {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                Ok(ClientWrapper::new(client, tokio::spawn(drive(connection, woken))))
             }
         });
         match connected.await {

@@ -188,10 +188,9 @@ impl Driver {
 
     /// A connection, or why there is none.
     pub async fn connection(&self) -> Result<Client, NoConnection> {
-        if self.pool.status().size == 0 {
-            if let Some(cause) = self.breaker.lock().refuses(Instant::now()) {
-                return Err(NoConnection::Down(cause));
-            }
+        let refusal = self.breaker.lock().refuses(Instant::now());
+        if let Some(cause) = refusal.filter(|_| self.pool.status().size == 0) {
+            return Err(NoConnection::Down(cause));
         }
         match self.pool.get().await {
             Ok(client) => {

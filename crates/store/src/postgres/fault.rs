@@ -51,7 +51,7 @@ pub(super) fn passing(error: &Error) -> bool {
 
 /// Whether the connection is gone, so that nothing is known of what was under way.
 pub(super) fn broken(error: &Error) -> bool {
-    let io = || error.source().is_some_and(|source| source.is::<std::io::Error>());
+    let io = || error.source().and_then(|source| source.downcast_ref::<std::io::Error>()).is_some();
     error.is_closed() || (error.as_db_error().is_none() && io()) || error.code().is_some_and(ends)
 }
 

@@ -60,18 +60,9 @@ pub(super) async fn sync(driver: &Driver, on: &ClientWrapper) -> Result<(), Erro
     let statement = on.prepare_cached(sql).await?;
     let row = on.query_one(&statement, &[]).await?;
     let (size, ring, erasures): (i64, Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if !renew(driver, on, ring.unwrap_or_default()).await? {
+    if !keys(driver, on, ring.unwrap_or_default(), erasures.unwrap_or_default()).await? {
         // What was made with unknown keys is not shown: it could not be checked.
         return Ok(());
-    }
-    let known = driver.erasures.load(Ordering::Acquire);
-    if erasures.unwrap_or_default() > known {
-        let sql = "SELECT person, number FROM erased WHERE number > $1 ORDER BY number";
-        let statement = on.prepare_cached(sql).await?;
-        for row in on.query(&statement, &[&known]).await? {
-            driver.forget(read::id(row.try_get(0)?), row.try_get(1)?);
-        }
-        driver.erasures.fetch_max(erasures.unwrap_or_default(), Ordering::AcqRel);
     }
     let size = size.cast_unsigned();
     driver.publish(size);
@@ -90,13 +81,23 @@ pub(super) async fn sync(driver: &Driver, on: &ClientWrapper) -> Result<(), Erro
     Ok(())
 }
 
-/// Makes sure that this node has the key ring of this version or a newer one; whether it has.
-pub(super) async fn renew(driver: &Driver, on: &ClientWrapper, version: i64) -> Result<bool, Error> {
-    if version <= driver.ring_version.load(Ordering::Acquire) {
-        return Ok(true);
+/// Takes over what other nodes did to the keys, up to this version of the ring and this number of erasures; whether the
+/// ring opened. To be called before what was made with these keys is shown.
+pub(super) async fn keys(driver: &Driver, on: &ClientWrapper, ring: i64, erasures: i64) -> Result<bool, Error> {
+    if ring > driver.ring_version.load(Ordering::Acquire) {
+        match read::ring(on).await? {
+            Some((version, blob)) if driver.adopt(version, &blob) => {}
+            Some(_) | None => return Ok(false),
+        }
     }
-    Ok(match read::ring(on).await? {
-        Some((version, blob)) => driver.adopt(version, &blob),
-        None => false,
-    })
+    let known = driver.erasures.load(Ordering::Acquire);
+    if erasures > known {
+        let sql = "SELECT person, number FROM erased WHERE number > $1 ORDER BY number";
+        let statement = on.prepare_cached(sql).await?;
+        for row in on.query(&statement, &[&known]).await? {
+            driver.forget(read::id(row.try_get(0)?), row.try_get(1)?);
+        }
+        driver.erasures.fetch_max(erasures, Ordering::AcqRel);
+    }
+    Ok(true)
 }

@@ -17,7 +17,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Statement};
 
 use super::driver::{Driver, longer};
-use super::{fault, read};
+use super::{fault, follow, read};
 use crate::backend::EventDraft;
 use crate::journal::appender::{Appended, Appender};
 use crate::journal::terms::signed;
@@ -65,8 +65,7 @@ async fn lead(driver: &Driver) -> Result<Infallible, String> {
     tracing::debug!("this node integrates entries now");
     let mut tidied = None::<Instant>;
     loop {
-        let moved = timeout(SLOW, integrator.step(&mut session)).await.map_err(|_| slow())?;
-        let moved = moved.map_err(|error| fault::cause(&error))?;
+        let moved = timeout(SLOW, integrator.step(&mut session)).await.map_err(|_| slow())??;
         if tidied.is_none_or(|at| at.elapsed() > TIDY) {
             tidied = Some(Instant::now());
             integrator.tidy(&session).await.map_err(|error| fault::cause(&error))?;
@@ -106,10 +105,14 @@ struct Moved {
 impl Integrator<'_> {
     /// Moves what is in the inbox, at most a batch; whether there was something. After an error the state in memory is
     /// not to be used any more.
-    async fn step(&mut self, session: &mut ClientWrapper) -> Result<bool, Error> {
-        let rows = take(session).await?;
+    async fn step(&mut self, session: &mut ClientWrapper) -> Result<bool, String> {
+        let failed = |error: Error| fault::cause(&error);
+        let Taken { rows, ring, erasures } = take(session).await.map_err(failed)?;
         if rows.is_empty() {
             return Ok(false);
+        }
+        if !follow::keys(self.driver, session, ring, erasures).await.map_err(failed)? {
+            return Err("the key ring of the database does not open here".to_owned());
         }
         let ring = self.driver.ring();
         let (mut moved, mut appended) = (Vec::with_capacity(rows.len()), Vec::new());
@@ -118,7 +121,7 @@ impl Integrator<'_> {
             appended.extend(drafts.iter().map(|draft| self.appender.append(draft, &ring)));
             moved.push(Moved { place, first, last: self.appender.size().saturating_sub(1) });
         }
-        store(session, &moved, &appended).await?;
+        store(session, &moved, &appended).await.map_err(failed)?;
         self.driver.publish(self.appender.size());
         for one in moved {
             self.driver.waiters.placed(one.place, one.first, one.last);
@@ -135,9 +138,17 @@ impl Integrator<'_> {
     }
 }
 
+/// Rows of the inbox, and the state of the keys when they were read.
+#[derive(Default)]
+struct Taken {
+    rows: Vec<(i64, Vec<EventDraft>)>,
+    ring: i64,
+    erasures: i64,
+}
+
 /// The next rows of the inbox. Only who holds the lock removes rows, so they are still there when they are moved.
-async fn take(session: &ClientWrapper) -> Result<Vec<(i64, Vec<EventDraft>)>, Error> {
-    let sql = "SELECT place, bodies, terms FROM (SELECT place, bodies, terms, size, SUM(size) OVER (ORDER BY place) \
+async fn take(session: &ClientWrapper) -> Result<Taken, Error> {
+    let sql = "SELECT place, bodies, terms, (SELECT version FROM ring), (SELECT number FROM erasures) FROM (SELECT place, bodies, terms, size, SUM(size) OVER (ORDER BY place) \
                AS total FROM inbox ORDER BY place LIMIT $1) AS next WHERE total - size < $2 ORDER BY place";
     let statement = session.prepare_cached(sql).await?;
     let rows = session.query(&statement, &[&BATCH.0, &BATCH.1]).await?;
@@ -145,10 +156,12 @@ async fn take(session: &ClientWrapper) -> Result<Vec<(i64, Vec<EventDraft>)>, Er
         let terms = terms.chunks_exact(8).filter_map(|term| term.first_chunk::<8>());
         EventDraft { body, terms: terms.map(|term| u64::from_be_bytes(*term)).collect() }
     };
-    let mut taken = Vec::with_capacity(rows.len());
+    let mut taken = Taken::default();
     for row in rows {
         let (bodies, terms): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (row.try_get(1)?, row.try_get(2)?);
-        taken.push((row.try_get(0)?, bodies.into_iter().zip(terms).map(draft).collect()));
+        taken.rows.push((row.try_get(0)?, bodies.into_iter().zip(terms).map(draft).collect()));
+        taken.ring = row.try_get::<_, Option<i64>>(3)?.unwrap_or_default();
+        taken.erasures = row.try_get::<_, Option<i64>>(4)?.unwrap_or_default();
     }
     Ok(taken)
 }
@@ -194,14 +207,14 @@ async fn store(session: &mut ClientWrapper, moved: &[Moved], appended: &[Appende
         if needed { tx.execute(statement, params).await } else { Ok(0) }
     };
     // Polled together, the statements go out together: one trip instead of five.
-    let (journal, placed): (Params<'_>, Params<'_>) = (&[&seqs, &leaves, &macs, &entries], &[&places, &from, &to]);
+    let (journal, inbox): (Params<'_>, Params<'_>) = (&[&seqs, &leaves, &macs, &entries], &[&places, &from, &to]);
     let (node, chunk): (Params<'_>, Params<'_>) =
         (&[&levels, &indexes, &hashes], &[&segments, &firsts, &numbers, &data]);
     try_join!(
         run(&to_journal, journal, true),
         run(&to_node, node, !levels.is_empty()),
         run(&to_chunk, chunk, !segments.is_empty()),
-        run(&to_placed, placed, true),
+        run(&to_placed, inbox, true),
         run(&to_tell, &[], true),
     )?;
     tx.commit().await

@@ -222,9 +222,9 @@ impl Backend for PostgresBackend {
         let number = now.div_euclid(window);
         let count = read::Count { number, n, ends: number.saturating_add(2).saturating_mul(window) };
         self.driver.counted.fetch_max(now, Ordering::AcqRel);
-        let counted = self.read(move |on| read::add(on, name, count).boxed());
+        let adding = self.read(move |on| read::add(on, name, count).boxed());
         async move {
-            let (current, previous) = counted.await?;
+            let (current, previous) = adding.await?;
             Ok(counters::total(current, previous, window, now))
         }
         .boxed()

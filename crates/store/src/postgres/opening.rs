@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub persons: Arc<PersonKeys>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(error: Error) -> OpenError {
     OpenError::Database(fault::cause(&error))
 }
@@ -71,7 +72,7 @@ impl Opening {
     /// Stores a fresh key ring and the values of the store itself, before anything else is.
     pub async fn found(&mut self, ring: &[u8], meta: &[(&'static str, Vec<u8>)]) -> Result<(), OpenError> {
         let tx = self.session.transaction().await.map_err(failed)?;
-        let sql = "INSERT INTO ring (version, blob) VALUES (1, $1) ON CONFLICT (only) DO UPDATE SET blob = $1";
+        let sql = "INSERT INTO ring (version, blob) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET blob = $1";
         tx.execute(sql, &[&ring]).await.map_err(failed)?;
         for (name, value) in meta {
             tx.execute("INSERT INTO meta (name, value) VALUES ($1, $2)", &[name, value]).await.map_err(failed)?;

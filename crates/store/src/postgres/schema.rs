@@ -78,7 +78,7 @@ CREATE TABLE testudo.chunk (
 CREATE TABLE testudo.checkpoint (size bigint PRIMARY KEY, note text NOT NULL);
 CREATE TABLE testudo.observer (name text COLLATE \"C\" PRIMARY KEY, seq bigint NOT NULL);
 CREATE TABLE testudo.erased (person bytea PRIMARY KEY, at bigint NOT NULL, number bigint NOT NULL UNIQUE);
-CREATE TABLE testudo.erasures (only boolean PRIMARY KEY DEFAULT true CHECK (only), number bigint NOT NULL);
+CREATE TABLE testudo.erasures (one boolean PRIMARY KEY DEFAULT true CHECK (one), number bigint NOT NULL);
 INSERT INTO testudo.erasures (number) VALUES (0);
 CREATE TABLE testudo.meta (name text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL);
 CREATE UNLOGGED TABLE testudo.counter (
@@ -89,7 +89,7 @@ CREATE UNLOGGED TABLE testudo.counter (
     ends bigint NOT NULL
 ) WITH (fillfactor = 50);
 CREATE TABLE testudo_keys.ring (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     version bigint NOT NULL,
     blob bytea NOT NULL
 );

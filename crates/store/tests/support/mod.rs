@@ -1,6 +1,8 @@
 //! A clock and documents for the tests of the store.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod conformance;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
