@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::{Extension, Router};
+use http::StatusCode;
 use serde_json::{Value, json};
-use testudo_api::{ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Gates, House, LocalOwner, OAuthState, Reply};
+use testudo_api::{ActError, Acts, AdminRequest, AdminState, Block, CallFacts, ErrorPage, Gates, House, LocalOwner, OAuthState, Reply};
 use testudo_core::{
     Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Execute, Fault, Issue, Refusal, Timestamp,
 };
@@ -18,6 +21,9 @@ use crate::actions::ActionError;
 use crate::node::Node;
 use crate::standing::StandingFacts;
 
+/// The list of the erased in a backup.
+const ERASED: &str = "erased.jsonl";
+
 /// The rooms of a node. Weak, since the node holds the routers that hold this.
 pub struct Rooms(Weak<Node>);
 
@@ -25,7 +31,15 @@ pub struct Rooms(Weak<Node>);
 pub fn public_router(node: &Arc<Node>, identity: &Identity) -> Router {
     let rooms = Arc::new(Rooms(Arc::downgrade(node)));
     let oauth = OAuthState { identity: identity.clone(), gates: rooms, clock: Arc::clone(&node.clock) };
-    testudo_api::oauth_router(oauth).merge(testudo_web::router(Web::new(identity.clone(), [])))
+    let web = Web::new(identity.clone(), []);
+    let pages = web.clone();
+    let told = move |response: Response| {
+        // What an endpoint tells a person, she reads as a page.
+        let page = response.extensions().get::<ErrorPage>().cloned();
+        let response = page.map_or(response, |page| testudo_web::error_page(&pages, StatusCode::BAD_REQUEST, &page.text));
+        std::future::ready(response)
+    };
+    testudo_api::oauth_router(oauth).layer(map_response(told)).merge(testudo_web::router(web))
 }
 
 /// The admin API.
@@ -194,6 +208,11 @@ impl House for Rooms {
             let name = node.clock.now().to_string().replace([':', '.'], "-");
             let folder = node.data.path().join("backups").join(name);
             let manifest = node.store.backup(&folder).await.map_err(|error| ActError::Unavailable(error.to_string()))?;
+            // Whom a restore of an older backup must erase again.
+            let unavailable = |error: &dyn std::fmt::Display| ActError::Unavailable(error.to_string());
+            let erased = node.store.erased().await.map_err(|error| unavailable(&error))?;
+            let list = folder.join(ERASED);
+            tokio::fs::write(&list, testudo_store::erased_to_lines(&erased)).await.map_err(|error| unavailable(&error))?;
             let mut answer = serde_json::to_value(&manifest).unwrap_or_default();
             if let Some(answer) = answer.as_object_mut() {
                 answer.insert("folder".into(), json!(folder));

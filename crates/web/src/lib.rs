@@ -32,6 +32,8 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use testudo_identity::Identity;
 
@@ -63,6 +65,11 @@ pub fn router(web: Web) -> Router {
 /// The pages of the admin address: all of [`router`], and the enrolment of the first administrator.
 pub fn admin_router(web: Web) -> Router {
     everybody().route("/enrol", get(enrol::show).post(enrol::submit)).fallback(problem::no_such_page).with_state(web)
+}
+
+/// A page for what an OAuth endpoint tells a person instead of a client: what is wrong and what to do.
+pub fn error_page(web: &Web, status: StatusCode, text: &str) -> Response {
+    problem::Problem::new(web, status, "This sign-in can't go on", text, None).into_response()
 }
 
 /// The paths of [`router`], for the pipeline's table of public routes. The asset's path ends with its hash.
