@@ -192,6 +192,11 @@ impl Store {
         self.0.lane.append(event)
     }
 
+    /// The same, but gives an event back that is not taken, so that it can be offered again.
+    pub fn offer(&self, event: Box<Event>) -> Result<(), Box<Event>> {
+        self.0.lane.offer(event)
+    }
+
     /// Returns when all events that [`Store::append`] took before are durable.
     pub async fn flush(&self) {
         self.0.lane.flush().await;

@@ -4,11 +4,13 @@
 //! The tail wakes on each commit. What it reads goes to [`crate::standing::Standing`] and to the watchers of clients and
 //! keys; then its place is known, and whoever waits for a revocation to hold goes on.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use testudo_core::EventKind;
+use parking_lot::Mutex;
+use testudo_core::{Event, EventKind};
 use testudo_gateway::CloseSignal;
 use testudo_store::{Entry, JournalFilter, Opened, ReadError, Store};
 
@@ -28,6 +30,8 @@ const SAVE_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub struct JournalGate {
     open: Arc<AtomicUsize>,
+    /// What had a place when the journal could not be written; each keeps its place until it is.
+    late: Mutex<VecDeque<(Box<Event>, Reserved)>>,
     lost: AtomicU64,
 }
 
@@ -48,7 +52,34 @@ impl JournalGate {
         Some(Reserved(Arc::clone(&self.open)))
     }
 
-    /// An event could not be written although it had a place: says so, loudly.
+    /// Writes the event of a request. With a place it is kept while the journal can't be written.
+    pub fn write(&self, store: &Store, event: Event, place: Option<Reserved>) {
+        match (store.offer(Box::new(event)), place) {
+            (Ok(()), _) => {}
+            (Err(event), Some(place)) => self.late.lock().push_back((event, place)),
+            (Err(_), None) => self.lost(),
+        }
+    }
+
+    /// Writes what was kept, as far as the journal takes it.
+    pub fn retry(&self, store: &Store) {
+        let mut late = self.late.lock();
+        while let Some((event, place)) = late.pop_front() {
+            if let Err(event) = store.offer(event) {
+                late.push_front((event, place));
+                return;
+            }
+        }
+    }
+
+    /// Gives up on what was kept: the node stops.
+    fn give_up(&self) {
+        for _ in self.late.lock().drain(..) {
+            self.lost();
+        }
+    }
+
+    /// An event could not be written: says so, loudly.
     pub fn lost(&self) {
         if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::error!("the journal takes no more events; requests are refused until it does");
@@ -114,9 +145,10 @@ pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
         if let Err(error) = catch_up(&node).await {
             tracing::warn!(%error, "the journal can't be read; standing grows stale");
         }
+        node.journal.retry(&node.store);
         let monotonic = node.clock.monotonic();
         if monotonic.saturating_sub(saved.1) >= SAVE_EVERY {
-            node.standing.forget(node.clock.now(), Node::longest_token());
+            node.standing.forget(node.clock.now(), monotonic, Node::longest_token());
             if node.standing.cursor() != saved.0 {
                 node.save_standing().await;
             }
@@ -128,5 +160,7 @@ pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
             () = tokio::time::sleep(TICK) => {}
         }
     }
+    node.journal.retry(&node.store);
+    node.journal.give_up();
     node.save_standing().await;
 }

@@ -12,6 +12,7 @@ mod state;
 mod streams;
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Standing {
     /// Monotonic microseconds of the last word from the tail; 0 before the first.
     heard: AtomicU64,
     cursor: watch::Sender<u64>,
+    /// Both clocks when something was first forgotten.
+    began: OnceLock<(Duration, Timestamp)>,
 }
 
 impl Standing {
@@ -67,6 +70,7 @@ impl Standing {
             streams: Streams::default(),
             heard: AtomicU64::new(0),
             cursor,
+            began: OnceLock::new(),
         }
     }
 
@@ -133,9 +137,12 @@ impl Standing {
         self.cursor.send_replace(cursor);
     }
 
-    /// Forgets what can no longer matter.
-    pub fn forget(&self, now: Timestamp, longest_token: Duration) {
-        self.state.write().forget(now, longest_token);
+    /// Forgets what can no longer matter. When the wall clock steps forth, the monotonic clock says that the time has not
+    /// passed: after a step back, a token that was revoked would be valid again.
+    pub fn forget(&self, now: Timestamp, monotonic: Duration, longest_token: Duration) {
+        let (began, at) = *self.began.get_or_init(|| (monotonic, now));
+        let steady = at.plus(monotonic.saturating_sub(began));
+        self.state.write().forget(now.min(steady), longest_token);
     }
 
     /// Waits until everything below and at `seq` is taken in.
@@ -166,6 +173,9 @@ impl Standing {
         self.state.read().blocks()
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 impl std::fmt::Debug for Standing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

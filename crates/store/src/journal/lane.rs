@@ -52,10 +52,21 @@ impl Lane {
 
     /// Takes an event in, or refuses at once.
     pub fn append(&self, event: Event) -> Result<(), Full> {
-        if self.stalled.load(Ordering::Acquire) {
-            return Err(Full);
+        self.offer(Box::new(event)).map_err(|_| Full)
+    }
+
+    /// Takes an event in, or gives it back at once.
+    pub fn offer(&self, event: Box<Event>) -> Result<(), Box<Event>> {
+        if self.stalled() {
+            return Err(event);
         }
-        self.queue.try_send(Message::Event(Box::new(event))).map_err(|_| Full)
+        match self.queue.try_reserve() {
+            Ok(place) => {
+                place.send(Message::Event(event));
+                Ok(())
+            }
+            Err(_) => Err(event),
+        }
     }
 
     /// Returns when all events that were taken in before are durable.

@@ -177,11 +177,9 @@ impl Ledger {
         if let Some(event) = self.take() {
             self.worker.count(&event);
             // The place was reserved before the request was forwarded.
-            if self.worker.node.store.append(event).is_err() {
-                self.worker.node.journal.lost();
-            }
+            let node = &self.worker.node;
+            node.journal.write(&node.store, event, self.place.take());
         }
-        self.place = None;
         if let Some(timer) = self.timer.take() {
             timer.abort();
         }

@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use testudo_core::{Denial, Obligation, Refusal, RequestId};
 use testudo_gateway::ResponseBody;
 use testudo_limits::RateState;
+use testudo_store::CommitError;
 
 use super::facts::Facts;
 use super::ledger::Ledger;
@@ -48,7 +49,12 @@ impl Worker {
         outbound::finish(snapshot, facts, None, origin.as_ref(), rate, response.headers_mut());
         ledger.answered(response.status(), None);
         if let Err(unwritten) = ledger.commit().await {
-            tracing::error!(error = %unwritten, "a refusal could not be written to the journal");
+            if matches!(unwritten, CommitError::Full | CommitError::Unavailable(_)) {
+                // Said once, and counted: a line for each would fill what is left of a disk.
+                self.node.journal.lost();
+            } else {
+                tracing::error!(error = %unwritten, "a refusal could not be written to the journal");
+            }
             let text = "the journal can't be written; try again later";
             response = problem(StatusCode::SERVICE_UNAVAILABLE, "journal-unavailable", text, facts.request);
             outbound::finish(snapshot, facts, None, None, None, response.headers_mut());
