@@ -98,8 +98,7 @@ impl<H: Handler> Front<H> {
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = self.tls.clone() else {
             let facts = self.facts(peer, local, None, Protocol::Http1);
-            tokio::task::spawn_local(self.clone().run(stream, facts, seat));
-            return;
+            return self.run(stream, facts, seat);
         };
         let handshake_seat = match self.handshakes.take(network) {
             Ok(seat) => seat,
@@ -115,7 +114,8 @@ impl<H: Handler> Front<H> {
                     self.counters.handshakes.fetch_add(1, Relaxed);
                     let (tls, protocol) = agreed(&stream);
                     let facts = self.facts(peer, local, Some(tls), protocol);
-                    self.run(stream, facts, seat).await;
+                    // A task of its own, so that what the handshake needed is given back.
+                    self.run(stream, facts, seat);
                 }
                 Ok(Err(error)) => {
                     self.counters.handshakes_failed.fetch_add(1, Relaxed);
@@ -133,7 +133,7 @@ impl<H: Handler> Front<H> {
         ConnFacts { peer, local, tls, protocol, worker: self.worker, opened: Instant::now() }
     }
 
-    async fn run<T>(self: Rc<Self>, stream: T, facts: ConnFacts, seat: Seat)
+    fn run<T>(&self, stream: T, facts: ConnFacts, seat: Seat)
     where
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
@@ -143,7 +143,7 @@ impl<H: Handler> Front<H> {
         if self.serving.drain.is_closed() {
             state.end_gracefully();
         }
-        self.serving.clone().serve(stream, state).await;
+        tokio::task::spawn_local(self.serving.clone().serve(stream, state));
     }
 
     fn shed(&self, peer: SocketAddr, why: ShedReason) {

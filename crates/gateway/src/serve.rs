@@ -159,18 +159,19 @@ impl<H: Handler> Serving<H> {
     {
         let serving = self.clone();
         let conn = state.clone();
-        let service = service_fn(move |request| serving.clone().answer(conn.clone(), request));
+        // hyper keeps room for one answer's future in each connection: boxed, an idle one costs a pointer.
+        let service = service_fn(move |request| Box::pin(serving.clone().answer(conn.clone(), request)));
         match state.facts.protocol {
             Protocol::Http1 => {
                 let io = TokioIo::new(Framed::new(io, state.clone(), self.limits.head));
                 let connection = self.http1.serve_connection(io, service).with_upgrades();
-                drive(connection, &state, http1::UpgradeableConnection::graceful_shutdown).await;
+                Box::pin(drive(connection, &state, http1::UpgradeableConnection::graceful_shutdown)).await;
             }
             Protocol::Http2 => {
                 let counter = FrameCounter::new(self.limits.resets, self.limits.idle_frames);
                 let io = TokioIo::new(Watched::new(io, state.clone(), counter));
                 let connection = self.http2.serve_connection(io, service);
-                let ended = drive(connection, &state, http2::Connection::graceful_shutdown).await;
+                let ended = Box::pin(drive(connection, &state, http2::Connection::graceful_shutdown)).await;
                 if let (None, Some(error)) = (state.body_fault(), ended)
                     && is_protocol_error(&error)
                 {
