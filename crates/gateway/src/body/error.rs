@@ -10,6 +10,9 @@ pub enum BodyError {
     /// The caller's chunks or trailers are malformed.
     #[error("the body is malformed: {}", .0.text())]
     Malformed(MalformedCode),
+    /// The caller sends more than the handler takes.
+    #[error("the body is larger than this route takes")]
+    TooLarge,
     /// The caller sends slower than the minimum rate.
     #[error("the body arrives too slowly; send it faster")]
     TooSlow,
@@ -37,9 +40,11 @@ impl BodyError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            BodyError::Malformed(_) | BodyError::TooSlow | BodyError::Deadline | BodyError::CallerGone(_) => {
-                Fault::Client
-            }
+            BodyError::Malformed(_)
+            | BodyError::TooLarge
+            | BodyError::TooSlow
+            | BodyError::Deadline
+            | BodyError::CallerGone(_) => Fault::Client,
             BodyError::UpstreamBroken(_) | BodyError::UpstreamStalled => Fault::Peer,
             BodyError::Closed(_) => Fault::Dependency,
             BodyError::Source(_) => Fault::Bug,
@@ -50,6 +55,7 @@ impl BodyError {
     pub fn code(&self) -> &'static str {
         match self {
             BodyError::Malformed(code) => code.as_str(),
+            BodyError::TooLarge => "body-too-large",
             BodyError::TooSlow => "body-too-slow",
             BodyError::Deadline => "body-deadline",
             BodyError::CallerGone(_) => "caller-gone",
@@ -64,6 +70,7 @@ impl BodyError {
     pub fn status(&self) -> u16 {
         match self {
             BodyError::Malformed(code) => code.status(),
+            BodyError::TooLarge => 413,
             BodyError::TooSlow | BodyError::Deadline => 408,
             BodyError::CallerGone(_) => 400,
             BodyError::UpstreamStalled => 504,

@@ -23,6 +23,7 @@ pub struct InboundBody {
     conn: Option<Arc<ConnState>>,
     declared: Option<u64>,
     received: Rc<Cell<u64>>,
+    most: u64,
     pace: Option<Box<Pace>>,
     trailers: Option<http::HeaderMap>,
     broken: bool,
@@ -33,6 +34,7 @@ pub struct InboundBody {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum CallerFault {
     Malformed(MalformedCode),
+    TooLarge,
     TooSlow,
     Deadline,
     Gone,
@@ -61,6 +63,7 @@ impl InboundBody {
             source: None,
             conn: None,
             received: Rc::default(),
+            most: u64::MAX,
             pace: None,
             trailers: None,
             broken: false,
@@ -78,6 +81,7 @@ impl InboundBody {
             source: Some(body),
             conn: Some(conn),
             received: Rc::default(),
+            most: u64::MAX,
             pace: Some(Box::new(pace())),
             trailers: None,
             broken: false,
@@ -101,6 +105,11 @@ impl InboundBody {
     /// The length that the caller announced, or that is known.
     pub fn declared(&self) -> Option<u64> {
         self.declared
+    }
+
+    /// Breaks the body off when more than so many bytes come: what is sent in chunks announces no length.
+    pub fn limit(&mut self, most: u64) {
+        self.most = most;
     }
 
     /// Body bytes read from the caller so far.
@@ -159,6 +168,10 @@ impl InboundBody {
             Poll::Ready(Some(Ok(mut frame))) => {
                 if let Some(data) = frame.data_ref() {
                     self.received.set(self.received.get() + data.len() as u64);
+                    if self.received.get() > self.most {
+                        self.broke(CallerFault::TooLarge);
+                        return Poll::Ready(Some(Err(BodyError::TooLarge)));
+                    }
                 } else if let Some(trailers) = frame.trailers_mut() {
                     headers::strip_trailers(trailers);
                 }

@@ -260,6 +260,7 @@ async fn head(
 fn classify(error: hyper::Error, caller: Option<CallerFault>) -> ForwardError {
     match caller {
         Some(CallerFault::Malformed(code)) => ForwardError::Caller(BodyError::Malformed(code)),
+        Some(CallerFault::TooLarge) => ForwardError::Caller(BodyError::TooLarge),
         Some(CallerFault::TooSlow) => ForwardError::Caller(BodyError::TooSlow),
         Some(CallerFault::Deadline) => ForwardError::Caller(BodyError::Deadline),
         Some(CallerFault::Gone) => ForwardError::Caller(BodyError::CallerGone(error)),
