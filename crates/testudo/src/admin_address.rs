@@ -1,6 +1,5 @@
 //! The admin address: health, metrics, the admin API and the enrolment page. Its own listener, never the gateway's.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -69,7 +68,9 @@ impl AdminAddress {
         let held: Vec<_> =
             self.node.standing.counts().into_iter().map(|(what, n)| (format!("{{what=\"{what}\"}}"), n as f64)).collect();
         metric(&mut text, "testudo_standing_held", "gauge", "What standing holds.", &held);
-        let _ = writeln!(text, "testudo_observe {}", u8::from(self.node.config().server.observe));
+        let observe = f64::from(u8::from(self.node.config().server.observe));
+        let meaning = "1 when refusals are reported and not made.";
+        metric(&mut text, "testudo_observe", "gauge", meaning, &[(String::new(), observe)]);
         text
     }
 

@@ -77,7 +77,7 @@ pub enum Command {
     Restore {
         /// The folder of the backup.
         folder: PathBuf,
-        /// A newer list of erased people, as in a later backup: what was erased stays erased.
+        /// A newer list of erased people, `erased.jsonl` of a later backup: what was erased stays erased.
         #[arg(long, value_name = "FILE")]
         erased: Option<PathBuf>,
     },

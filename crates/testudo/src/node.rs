@@ -195,7 +195,7 @@ impl Node {
             let page = identity.list_clients(after, 200).await?;
             for stored in page.items {
                 let client = stored.document;
-                let rules = CorsRules { origins: client.cors_origins.iter().cloned().collect(), ..CorsRules::default() };
+                let rules = crate::snapshot::cors_rules(client.cors_origins.iter().cloned().collect());
                 origins.insert(client.id, Arc::new(rules));
             }
             match page.next {

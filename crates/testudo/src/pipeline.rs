@@ -67,7 +67,7 @@ impl Worker {
 
     /// The trip of a request to the upstream.
     #[expect(clippy::too_many_lines, reason = "the trip is one straight function, to be read from top to bottom")]
-    async fn forward(self: Rc<Self>, snapshot: Arc<Snapshot>, facts: Facts, inbound: Inbound) -> Response<ResponseBody> {
+    async fn forward(self: Rc<Self>, snapshot: Arc<Snapshot>, facts: Facts, mut inbound: Inbound) -> Response<ResponseBody> {
         let node = &*self.node;
 
         // Who knocks: limits by address and subnet, blocked peers.
@@ -156,6 +156,10 @@ impl Worker {
             None => None,
         };
 
+        // A body that announced no length is held to the same limit while it flows.
+        if !snapshot.config.server.observe {
+            inbound.body.limit(snapshot.max_body(found));
+        }
         let route = found.map_or_else(|| "-".into(), |found| Arc::clone(&found.route.template));
         let websocket = found.is_some_and(|found| found.route.rules.websocket || contract.is_open());
         let mut ledger = Ledger::open(&self, &facts, &inbound, caller.as_deref(), &route, place);
@@ -347,6 +351,7 @@ fn failed(
     let text = match status {
         StatusCode::GATEWAY_TIMEOUT => "the backend did not answer in time; try again later",
         StatusCode::SERVICE_UNAVAILABLE => "the backend is busy or down; try again later",
+        StatusCode::PAYLOAD_TOO_LARGE => "the request body is larger than this route takes",
         _ if status.is_client_error() => "the request body was cut off or came too slowly",
         _ => "the backend gave no usable answer; try again later",
     };

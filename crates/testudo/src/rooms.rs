@@ -59,18 +59,24 @@ impl Node {
     /// The admin API for who owns the data folder: commands, over the socket or in process.
     pub fn owner_router(self: &Arc<Node>) -> Router {
         let node = Arc::downgrade(self);
-        admin_router(self).layer(Extension(LocalOwner)).layer(axum::middleware::map_request(
-            move |mut request: axum::extract::Request| {
-                let node = node.clone();
+        admin_router(self).layer(Extension(LocalOwner)).layer(axum::middleware::from_fn(
+            move |mut request: axum::extract::Request, next: axum::middleware::Next| {
+                let node = node.upgrade();
                 async move {
-                    if let Some(node) = node.upgrade() {
+                    let changes = !request.method().is_safe();
+                    if let Some(node) = &node {
                         let context = node.context();
                         let facts =
                             CallFacts { request: context.request, address: context.address, peer: context.address };
                         request.extensions_mut().insert(facts);
                         request.extensions_mut().insert(context);
                     }
-                    request
+                    let response = next.run(request).await;
+                    if let Some(node) = node.filter(|_| changes) {
+                        // What was ended by this is ended before the answer says so.
+                        node.settled().await;
+                    }
+                    response
                 }
             },
         ))

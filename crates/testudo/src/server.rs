@@ -45,6 +45,8 @@ impl Server {
         let servers = if sample { vec![start_wallet(&stop)?] } else { Vec::new() };
         // What can be refused is refused before anything is made.
         let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))?;
+        let identity_config = identity_config(&config)?;
+        config.limits.validate()?;
         let (certificates, ca) = certificates(&config, &data)?;
         let options = TlsOptions { allow_tls12: config.tls.allow_tls12, ..TlsOptions::default() };
         let tls = tls::server_config(Arc::clone(&certificates), &options).map_err(|e| listen(&e))?;
@@ -53,7 +55,6 @@ impl Server {
         if sample {
             node.identity().ensure_client("wallet-app", ClientForm::wallet_app(), &node.context()).await?;
         }
-        let identity_config = identity_config(&config)?;
         let admin_client = ClientForm::testudo_admin(&identity_config.admin_audience);
         node.identity().ensure_client("testudo-admin", admin_client, &node.context()).await?;
         install(&node, config.clone(), parts, 1).await?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
+use http::header::{self, HeaderName};
 use testudo_access::{Policies, PolicyErrors};
 use testudo_contract::{Contract, ContractErrors, Found, PathPattern, RouteId};
 use testudo_core::ClientId;
@@ -183,6 +184,20 @@ fn read(key: &'static str, path: &Path) -> Result<String, SnapshotError> {
     Ok(text)
 }
 
+/// What pages of these origins may do, and what of an answer they may read.
+pub(crate) fn cors_rules(origins: Vec<String>) -> CorsRules {
+    let expose = [
+        header::WWW_AUTHENTICATE,
+        header::RETRY_AFTER,
+        header::LOCATION,
+        header::ETAG,
+        HeaderName::from_static("ratelimit"),
+        HeaderName::from_static("ratelimit-policy"),
+        HeaderName::from_static("testudo-request"),
+    ];
+    CorsRules { origins, expose: expose.into(), ..CorsRules::default() }
+}
+
 impl Snapshot {
     /// The class of limits of a route.
     pub fn class_of(&self, route: RouteId) -> RouteClass {
@@ -210,6 +225,6 @@ impl Snapshot {
             return origins.get(client).cloned().unwrap_or_default();
         }
         let all = origins.values().flat_map(|rules| rules.origins.iter().cloned()).collect();
-        Arc::new(CorsRules { origins: all, ..CorsRules::default() })
+        Arc::new(cors_rules(all))
     }
 }

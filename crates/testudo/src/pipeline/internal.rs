@@ -172,7 +172,7 @@ impl Worker {
         inbound: &Inbound,
     ) -> Response<ResponseBody> {
         let mut ledger = Ledger::open(&self, facts, inbound, None, &Arc::from("-"), None);
-        let rules = snapshot.cors(None);
+        let rules = outbound::preflight_rules(snapshot, &inbound.parts.headers);
         let mut response = match testudo_gateway::cors::preflight(&rules, &inbound.parts) {
             Some(response) if !decision.is_denied() => response.map(|()| ResponseBody::empty()),
             _ => {

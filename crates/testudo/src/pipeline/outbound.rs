@@ -1,9 +1,10 @@
 //! What goes to the upstream and what comes back: headers in both directions.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use testudo_gateway::{Inbound, Outbound, ResponseBody, cors, headers};
 use testudo_identity::Caller;
 use testudo_limits::RateState;
@@ -21,6 +22,10 @@ const OBSERVE: HeaderName = HeaderName::from_static("testudo-observe");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// How long a browser may remember a preflight.
+const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
+/// Headers that one preflight may ask for.
+const MOST_HEADERS: usize = 64;
 /// A response of unknown length, or one longer than this, may stay open for long.
 const LONG: u64 = 256 * 1024;
 
@@ -98,6 +103,18 @@ pub fn finish(
     if snapshot.config.server.observe {
         to.insert(OBSERVE, HeaderValue::from_static("on"));
     }
+}
+
+/// What a preflight may be told: an origin that a client names may use the method that the contract has for the path, and
+/// headers of its own. What is ours is taken off anyway.
+pub fn preflight_rules(snapshot: &Snapshot, asked: &HeaderMap) -> cors::CorsRules {
+    let mut rules = (*snapshot.cors(None)).clone();
+    let text = |name: HeaderName| asked.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    rules.methods.extend(text(header::ACCESS_CONTROL_REQUEST_METHOD).parse::<Method>());
+    let names = text(header::ACCESS_CONTROL_REQUEST_HEADERS).split(',').take(MOST_HEADERS);
+    rules.headers.extend(names.filter_map(|name| name.trim().parse::<HeaderName>().ok()));
+    rules.max_age = PREFLIGHT_AGE;
+    rules
 }
 
 /// Whether a response may stay open for long, so that it must end with its session.
