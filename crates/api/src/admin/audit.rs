@@ -164,6 +164,9 @@ pub(super) async fn verify(
     let Body(Kept { checkpoints }) = Body::optional(request, LONGEST_KEPT).await?;
     let given = checkpoints.as_deref().map(parse_checkpoints).transpose();
     let given = given.map_err(|error| Problem::malformed(format!("`checkpoints` can't be read: {error}")))?;
+    if given.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::malformed("`checkpoints` holds none: against nothing, everything would seem proven"));
+    }
     let id = state.verifications.start(&state, given).ok_or_else(|| {
         Problem::new(409, "busy", "a verification is running already; wait for it and read its report")
     })?;

@@ -93,7 +93,11 @@ async fn verify(setting: &Setting, client: &mut Client, checkpoint: Option<&Path
         Some(file) => {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| Failure::usage(format!("can't read `{}`: {error}", file.display())))?;
-            Some(json!({ "checkpoints": spread(&text) }))
+            match testudo_store::parse_checkpoints(&text) {
+                Ok(known) if !known.is_empty() => Some(json!({ "checkpoints": spread(&text) })),
+                Ok(_) => return Err(Failure::usage(format!("`{}` holds no checkpoint", file.display()))),
+                Err(error) => return Err(Failure::usage(format!("`{}` can't be read: {error}", file.display()))),
+            }
         }
     };
     let started: Value = client.call(Method::POST, "/admin/v1/audit/verifications", body).await?;
