@@ -27,6 +27,8 @@ const MOST_FOLDED: usize = 8_192;
 const TICK: Duration = Duration::from_millis(200);
 /// After which a folded event is written whatever the wall clock says.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How long a batch waits for company.
+const LINGER: Duration = Duration::from_millis(5);
 /// Between two tries to write.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -103,6 +105,7 @@ async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<
             }
         };
         open = received != 0;
+        linger(&mut events, &mut buffer).await;
         let (mut batch, mut waiting) = (Vec::with_capacity(buffer.len()), Vec::new());
         for message in buffer.drain(..) {
             match message {
@@ -125,6 +128,21 @@ async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<
         }
         for done in waiting {
             let _ = done.send(());
+        }
+    }
+}
+
+/// A commit costs much more than an entry: what comes in the next moment shares it, unless somebody waits.
+async fn linger(events: &mut mpsc::Receiver<Message>, buffer: &mut Vec<Message>) {
+    let waited_for = |message: &Message| matches!(message, Message::Flush(_));
+    if buffer.is_empty() || buffer.len() >= BATCH || buffer.iter().any(waited_for) {
+        return;
+    }
+    tokio::time::sleep(LINGER).await;
+    while buffer.len() < BATCH {
+        match events.try_recv() {
+            Ok(message) => buffer.push(message),
+            Err(_) => break,
         }
     }
 }
