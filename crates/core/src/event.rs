@@ -101,8 +101,6 @@ kinds! {
     RequestDecided = "request.decided", Batched, HttpActivity / 99, Informational;
     /// Bytes that are not a request came in.
     RequestMalformed = "request.malformed", Batched, HttpActivity / 99, Low;
-    /// An open stream was ended because its session, token or server ended.
-    StreamClosed = "stream.closed", Batched, HttpActivity / 99, Informational;
     /// Somebody signed up.
     SignedUp = "person.signed-up", Must, AccountChange / 1, Informational;
     /// An administrator made an account.

@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::body::{BodyEnd, InboundBody, Pace, ResponseBody};
 use crate::close::CloseSignal;
 use crate::conn::{ConnFacts, ConnState, Protocol, Ticket, UpgradeAnswer};
-use crate::framing::{Arrived, Framed, MalformedCode, is_host, is_path_and_query};
+use crate::framing::{Arrived, Framed, MalformedCode, Shared, is_host, is_path_and_query};
 use crate::headers::strip_hop_by_hop;
 use crate::http2_watch::{FrameCounter, Watched};
 use crate::limits::Limits;
@@ -157,22 +157,31 @@ impl<H: Handler> Serving<H> {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let serving = self.clone();
-        let conn = state.clone();
-        // hyper keeps room for one answer's future in each connection: boxed, an idle one costs a pointer.
-        let service = service_fn(move |request| Box::pin(serving.clone().answer(conn.clone(), request)));
+        let service = || {
+            let (serving, conn) = (self.clone(), state.clone());
+            // hyper keeps room for one answer's future in each connection: boxed, an idle one costs a pointer.
+            service_fn(move |request| Box::pin(serving.clone().answer(conn.clone(), request)))
+        };
         match state.facts.protocol {
             Protocol::Http1 => {
-                let io = TokioIo::new(Framed::new(io, state.clone(), self.limits.head));
-                let connection = self.http1.serve_connection(io, service).with_upgrades();
-                Box::pin(drive(connection, &state, http1::UpgradeableConnection::graceful_shutdown)).await;
+                let io = Shared::new(Framed::new(io, state.clone(), self.limits.head));
+                // Between requests a connection is parked: only its byte stream is kept.
+                while io.arrival(&state).await {
+                    let connection = self.http1.serve_connection(TokioIo::new(io.clone()), service()).with_upgrades();
+                    let graceful = http1::UpgradeableConnection::graceful_shutdown;
+                    let ended = Box::pin(drive(connection, &state, graceful, || io.is_quiet())).await;
+                    if !matches!(ended, Ended::Parked) {
+                        break;
+                    }
+                }
             }
             Protocol::Http2 => {
                 let counter = FrameCounter::new(self.limits.resets, self.limits.idle_frames);
                 let io = TokioIo::new(Watched::new(io, state.clone(), counter));
-                let connection = self.http2.serve_connection(io, service);
-                let ended = Box::pin(drive(connection, &state, http2::Connection::graceful_shutdown)).await;
-                if let (None, Some(error)) = (state.body_fault(), ended)
+                let connection = self.http2.serve_connection(io, service());
+                let graceful = http2::Connection::graceful_shutdown;
+                let ended = Box::pin(drive(connection, &state, graceful, || false)).await;
+                if let (None, Ended::Over(Some(error))) = (state.body_fault(), ended)
                     && is_protocol_error(&error)
                 {
                     self.report(&state, MalformedCode::Protocol, Bytes::new());
@@ -349,7 +358,7 @@ fn refusal(code: MalformedCode, close: bool) -> Response<ResponseBody> {
     let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let title = status.canonical_reason().unwrap_or("Bad Request");
     let body = format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"code\":\"{code}\",\"detail\":\"{}\"}}\n",
+        "{{\"type\":\"urn:testudo:problem:{code}\",\"title\":\"{title}\",\"status\":{},\"code\":\"{code}\",\"detail\":\"{}\"}}\n",
         status.as_u16(),
         code.text(),
     );
@@ -364,8 +373,19 @@ fn refusal(code: MalformedCode, close: bool) -> Response<ResponseBody> {
     response
 }
 
-/// Polls a connection until it ends or the reaper ends it.
-async fn drive<C>(connection: C, state: &ConnState, graceful: impl Fn(Pin<&mut C>)) -> Option<hyper::Error>
+/// How the driving of a connection ended.
+enum Ended {
+    Over(Option<hyper::Error>),
+    Parked,
+}
+
+/// Polls a connection until it ends, the reaper ends it, or it is idle and may be dropped.
+async fn drive<C>(
+    connection: C,
+    state: &ConnState,
+    graceful: impl Fn(Pin<&mut C>),
+    is_quiet: impl Fn() -> bool,
+) -> Ended
 where
     C: Future<Output = hyper::Result<()>>,
 {
@@ -374,13 +394,16 @@ where
     std::future::poll_fn(|cx| {
         state.register_task(cx.waker());
         if state.is_killed() {
-            return Poll::Ready(None);
+            return Poll::Ready(Ended::Over(None));
         }
         if !told && state.is_graceful() {
             told = true;
             graceful(connection.as_mut());
         }
-        connection.as_mut().poll(cx).map(Result::err)
+        if !told && state.may_park() && is_quiet() {
+            return Poll::Ready(Ended::Parked);
+        }
+        connection.as_mut().poll(cx).map(|ended| Ended::Over(ended.err()))
     })
     .await
 }

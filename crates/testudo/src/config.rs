@@ -244,7 +244,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> LogConfig {
-        LogConfig { format: LogFormat::Human, level: "info".into() }
+        LogConfig { format: LogFormat::Human, level: "info,rustls=error".into() }
     }
 }
 

@@ -100,7 +100,7 @@ fn view(report: &AuditReport, external: bool) -> Value {
         "origin": report.origin,
         "size": report.size,
         "root": report.root.as_ref().map(hex),
-        "bad_entry": report.bad.as_ref().map(|bad| json!({ "seq": bad.seq, "fault": format!("{:?}", bad.fault) })),
+        "bad_entry": report.bad.as_ref().map(|bad| json!({ "seq": bad.seq, "fault": bad.fault.to_string() })),
         "bad_node": report.bad_node.map(|(level, place)| json!({ "level": level, "place": place })),
         "bad_index": report.bad_index,
         "pruned": report.pruned.iter().map(|range| json!({ "from": range.from, "to": range.to })).collect::<Vec<_>>(),

@@ -29,6 +29,9 @@ struct Enrolment {
     token: TokenHash,
     created: Timestamp,
     expires: Timestamp,
+    /// Whether it is good although there is an owner.
+    #[serde(default)]
+    beside_owners: bool,
 }
 
 impl Document for Enrolment {
@@ -63,17 +66,22 @@ pub enum EnrolOutcome {
 impl Identity {
     /// A new token for the first administrator, or nothing when there is an owner already. The token before is void.
     pub async fn enrolment_token(&self, ctx: &Context) -> Result<Option<Secret<String>>, IdentityError> {
-        if self.store.find::<Person>(BY_ROLE, OWNER.as_bytes()).await?.is_empty() {
-            self.renew_enrolment_token(ctx).await.map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.has_owner().await? { Ok(None) } else { self.make_enrolment_token(false, ctx).await.map(Some) }
+    }
+
+    async fn has_owner(&self) -> Result<bool, IdentityError> {
+        Ok(!self.store.find::<Person>(BY_ROLE, OWNER.as_bytes()).await?.is_empty())
     }
 
     /// A new token whether or not there is an owner: for whoever has the machine and lost every owner's account.
     pub async fn renew_enrolment_token(&self, ctx: &Context) -> Result<Secret<String>, IdentityError> {
+        self.make_enrolment_token(true, ctx).await
+    }
+
+    async fn make_enrolment_token(&self, beside_owners: bool, ctx: &Context) -> Result<Secret<String>, IdentityError> {
         let token = random::token();
-        let waiting = Enrolment { token: TokenHash::of_new(&token), created: ctx.now, expires: ctx.now.plus(LIFETIME) };
+        let expires = ctx.now.plus(LIFETIME);
+        let waiting = Enrolment { token: TokenHash::of_new(&token), created: ctx.now, expires, beside_owners };
         let mut tx = Tx::new();
         tx.put(&waiting);
         tx.event(ctx.event(EventKind::AdminActed).detail("act", "enrolment-token-made"));
@@ -92,7 +100,12 @@ impl Identity {
         let matches = |waiting: &Enrolment| {
             ctx.now < waiting.expires && TokenHash::of(token.trim()).is_some_and(|shown| shown == waiting.token)
         };
-        let Some(waiting) = waiting.filter(|stored| matches(&stored.document)) else {
+        // A token that was made for the first owner is void once there is one, however she was made.
+        let void = match &waiting {
+            Some(stored) if !stored.document.beside_owners => self.has_owner().await?,
+            _ => false,
+        };
+        let Some(waiting) = waiting.filter(|stored| !void && matches(&stored.document)) else {
             let mut tx = Tx::new();
             let event = ctx.event(EventKind::AdminActed).detail("act", "owner-enrolment");
             tx.event(event.failed(testudo_core::Control::Authentication, "wrong-enrolment-token"));

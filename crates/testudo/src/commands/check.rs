@@ -3,12 +3,34 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use testudo_gateway::tls::{CertificateFiles, Certificates};
 
 use super::{Failure, Setting, output};
 use crate::cli::UpArgs;
+use crate::config::Config;
 use crate::node::{StartError, identity_config};
 use crate::snapshot;
 use crate::status;
+
+/// Opens the files that a start would open.
+fn files(config: &Config) -> Result<(), Failure> {
+    if let (Some(certificate), Some(key)) = (&config.tls.certificate, &config.tls.key) {
+        let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+        Certificates::from_files(vec![files]).map_err(Failure::usage)?;
+    }
+    let store = &config.store;
+    for (key, file) in [
+        ("store.postgres-url-file", &store.postgres_url_file),
+        ("store.postgres-ca-file", &store.postgres_ca_file),
+        ("store.root-passphrase-file", &store.root_passphrase_file),
+    ] {
+        if let Some(file) = file {
+            let opened = std::fs::File::open(file);
+            opened.map_err(|error| Failure::usage(format!("can't read `{}`, named by `{key}`: {error}", file.display())))?;
+        }
+    }
+    Ok(())
+}
 
 pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
     let config = setting.load(&arguments.overrides())?;
@@ -19,6 +41,7 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::from(StartError::from(error)))?;
     identity_config(&config).map_err(|error| Failure::from(StartError::from(error)))?;
     config.limits.validate().map_err(|error| Failure::from(StartError::from(error)))?;
+    files(&config)?;
     let controls = status::controls(&config);
     let public: Vec<String> = parts
         .contract

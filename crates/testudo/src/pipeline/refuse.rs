@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 /// A problem document (RFC 9457).
 pub fn problem(status: StatusCode, code: &str, text: &str, request: RequestId) -> Response<ResponseBody> {
     let body = serde_json::json!({
-        "type": format!("https://testudo.dev/refusals#{code}"),
+        "type": format!("urn:testudo:problem:{code}"),
         "title": status.canonical_reason().unwrap_or("Refused"),
         "status": status.as_u16(),
         "code": code,
