@@ -77,7 +77,9 @@ fn assert_story(server: &Server, trip: &Trip) {
     let page: Value = serde_json::from_str(&server.run(&list)).unwrap();
     let kinds: Vec<&str> =
         page["items"].as_array().unwrap().iter().filter_map(|item| item["event"]["kind"].as_str()).collect();
-    for kind in ["session.started", "code.issued", "token.issued", "token.refreshed", "session.revoked", "request.decided"] {
+    for kind in
+        ["session.started", "code.issued", "token.issued", "token.refreshed", "session.revoked", "request.decided"]
+    {
         assert!(kinds.contains(&kind), "the journal does not tell of {kind}: {kinds:?}");
     }
     let refused = page["items"].as_array().unwrap().iter().any(|item| item["event"]["code"] == "session-revoked");
@@ -150,9 +152,11 @@ fn observe_mode_reports_and_says_so_everywhere() {
     assert!(check.contains("observe mode"), "{check}");
     support::eventually("the would-be refusal is in the journal", std::time::Duration::from_secs(5), || {
         let page: Value = serde_json::from_str(&server.run(&["--format", "json", "audit", "list"])).unwrap();
-        page["items"].as_array().unwrap().iter().any(|item| {
-            item["event"]["code"] == "token-missing" && item["event"]["details"]["observed"].is_string()
-        })
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["event"]["code"] == "token-missing" && item["event"]["details"]["observed"].is_string())
     });
 }
 

@@ -1,11 +1,24 @@
 //! The real binary on real sockets, for system tests.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::format_push_string
+)]
+
+pub mod http;
+pub mod shop;
+pub mod upstream;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The binary under test.
@@ -21,9 +34,17 @@ pub struct Server {
     arguments: Vec<String>,
 }
 
-/// An address on loopback that nobody listens on now.
+/// An address on loopback that nobody listens on now. It is below the ports that outgoing connections take, so that
+/// none of those takes it before the server does.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(101).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(number % 22_000).unwrap();
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 impl Server {
@@ -34,10 +55,15 @@ impl Server {
 
     /// The same over a folder that holds `data` and perhaps `testudo.toml`.
     pub fn start_in(folder: tempfile::TempDir, arguments: &[&str]) -> Server {
+        Server::start_with(folder, arguments, &[])
+    }
+
+    /// The same with variables in its environment, which its commands do not get.
+    pub fn start_with(folder: tempfile::TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let (gateway, admin) = (free_address(), free_address());
         let mut all = vec!["--listen".to_owned(), gateway.to_string(), "--admin".to_owned(), admin.to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let (child, greeting) = spawn(folder.path(), &all);
+        let (child, greeting) = spawn(folder.path(), &all, environment);
         Server { child, folder, gateway, admin, greeting, arguments: all }
     }
 
@@ -45,7 +71,20 @@ impl Server {
     pub fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let (child, greeting) = spawn(self.folder.path(), &self.arguments);
+        let (child, greeting) = spawn(self.folder.path(), &self.arguments, &[]);
+        self.child = child;
+        self.greeting = greeting;
+    }
+
+    /// Stops it in order and keeps the data, so that commands open the store themselves.
+    pub fn halt(&mut self) {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// Starts it again on the same data and addresses.
+    pub fn resume(&mut self) {
+        let (child, greeting) = spawn(self.folder.path(), &self.arguments, &[]);
         self.child = child;
         self.greeting = greeting;
     }
@@ -87,15 +126,7 @@ impl Server {
 
     /// The same with standard input.
     pub fn command_with_input(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = base(self.folder.path())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        command_in(self.folder.path(), arguments, input)
     }
 
     /// Runs a command that must succeed, and gives its standard output.
@@ -124,8 +155,17 @@ impl Server {
 
     /// The resident memory in KiB.
     pub fn memory_kib(&self) -> u64 {
+        self.kib("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        self.kib("VmHWM:")
+    }
+
+    fn kib(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
@@ -151,6 +191,35 @@ impl Drop for Server {
     }
 }
 
+/// Runs a command in a folder, over `data` in it.
+pub fn command_in(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = base(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// Copies a folder with all that is in it, but sockets.
+pub fn copy_folder(from: &Path, to: &Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
 fn base(folder: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command.current_dir(folder).arg("--data").arg("data");
@@ -163,8 +232,9 @@ fn base(folder: &Path) -> Command {
 }
 
 /// Starts `up` in a folder and waits until it has said everything, which it does when it is ready.
-fn spawn(folder: &Path, arguments: &[String]) -> (Child, Vec<String>) {
+fn spawn(folder: &Path, arguments: &[String], environment: &[(&str, &str)]) -> (Child, Vec<String>) {
     let mut child = base(folder)
+        .envs(environment.iter().copied())
         .arg("up")
         .args(arguments)
         .stdin(Stdio::null())
@@ -205,6 +275,25 @@ pub fn succeeded(arguments: &[&str], output: &Output) -> String {
 pub fn skip(variable: &str, what: &str) {
     assert!(std::env::var_os(variable).is_none(), "{variable} is set, and {what}");
     eprintln!("SKIPPED: {what}");
+}
+
+/// Raises this process's limit of open files as far as it may, and gives it. Children inherit it.
+pub fn open_files() -> usize {
+    let limits = || {
+        let text = std::fs::read_to_string("/proc/self/limits").unwrap();
+        let line = text.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+        let mut numbers = line.split_whitespace().filter_map(|word| word.parse::<usize>().ok());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    };
+    let (soft, hard) = limits();
+    if soft < hard {
+        let raised = Command::new("prlimit")
+            .arg(format!("--pid={}", std::process::id()))
+            .arg(format!("--nofile={hard}:{hard}"))
+            .status();
+        assert!(raised.is_ok_and(|status| status.success()), "prlimit (util-linux) is missing");
+    }
+    limits().0
 }
 
 /// Waits until something holds.

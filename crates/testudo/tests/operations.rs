@@ -1,0 +1,173 @@
+//! Running a server: reload, certificates, observe mode, health and metrics.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::http::{Http, read_reply, request};
+use support::shop::{POLICY, Shop, toml};
+use support::upstream::{Upstream, saw};
+use support::{Server, eventually};
+
+#[test]
+fn observe_mode_lets_through_and_still_takes_claims_off() {
+    let shop = Shop::start("[server]\nobserve = true\n");
+    let server = &shop.server;
+    let reply = server.send("GET", "/staff", &[("Testudo-Person", "per_evil"), ("testudo_roles", "clerk")], b"");
+    assert_eq!((reply.status, reply.header("testudo-observe")), (200, Some("on")));
+    assert!(!reply.text().contains("evil") && !reply.text().contains("clerk"), "{}", reply.text());
+    let tokens = shop.ada("openid");
+    let reply = server.send("POST", "/refunds", &[("Authorization", &tokens.bearer())], b"{}");
+    assert_eq!(reply.status, 200);
+    assert_eq!(saw(&reply.json(), "testudo-client"), ["app"]);
+    let told = |code: &str| {
+        server
+            .events("request.decided")
+            .iter()
+            .any(|event| event["code"] == code && event["details"]["observed"] == "would have been refused")
+    };
+    eventually("the report in the journal", Duration::from_secs(5), || told("policy-denied") && told("token-missing"));
+    let metrics = server.send_admin("GET", "/metrics", &[], b"").text();
+    assert!(value_of(&metrics, "testudo_observed_total") >= 2.0 && value_of(&metrics, "testudo_observe") > 0.0);
+    assert!(server.greeting.concat().contains("OBSERVE MODE"));
+}
+
+#[test]
+fn a_hang_up_signal_swaps_the_configuration_whole_or_not_at_all() {
+    let shop = Shop::start("");
+    let server = &shop.server;
+    let file = server.folder().join("testudo.toml");
+    let tokens = shop.ada("openid");
+    let refund = || server.send("POST", "/refunds", &[("Authorization", &tokens.bearer())], &[b'a'; 1500]).status;
+    assert_eq!(refund(), 403);
+    // A good file: another policy and a smaller body, together.
+    std::fs::write(server.folder().join("policy.cedar"), POLICY.replace("/refunds", "/notes")).unwrap();
+    std::fs::write(&file, toml(&shop.upstream, "[server]\nmax-body = 1024\n")).unwrap();
+    server.signal("HUP");
+    eventually("the new policy", Duration::from_secs(5), || refund() == 413);
+    assert_eq!(server.send("POST", "/refunds", &[("Authorization", &tokens.bearer())], b"").status, 200);
+    assert_eq!(server.events("config.reloaded").len(), 1);
+
+    // Corrupt ones: the old one stays, and the journal says why.
+    let refused = |number: usize, text: &str, word: &str| {
+        std::fs::write(&file, text).unwrap();
+        server.signal("HUP");
+        eventually("the refusal in the journal", Duration::from_secs(5), || {
+            server.events("config.refused").len() == number
+        });
+        assert!(
+            server.events("config.refused")[0].to_string().contains(word),
+            "{:?}",
+            server.events("config.refused")[0]
+        );
+        assert_eq!(refund(), 413, "{text}");
+    };
+    refused(1, "[server]\nmax-bodyy = 9\n", "max-bodyy");
+    refused(2, "\u{0}\u{1}", "");
+    refused(3, &toml(&shop.upstream, "").replace("api.yaml", "gone.yaml"), "gone.yaml");
+    let reload = server.command(&["keys", "reload"]);
+    assert_eq!(reload.status.code(), Some(1), "who asks is told");
+    let said = String::from_utf8_lossy(&reload.stderr).into_owned();
+    assert!(said.contains("gone.yaml"), "{said}");
+    std::fs::write(&file, toml(&shop.upstream, "")).unwrap();
+    server.run(&["keys", "reload"]);
+    assert_eq!(refund(), 200, "in force when the command ends");
+}
+
+#[test]
+fn certificates_from_files_are_read_again() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join(format!("{name}.pem")), folder.path().join(format!("{name}.key")));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&key, private).unwrap();
+    };
+    make("first");
+    make("second");
+    let place = |name: &str| {
+        std::fs::copy(folder.path().join(format!("{name}.pem")), folder.path().join("tls.pem")).unwrap();
+        std::fs::copy(folder.path().join(format!("{name}.key")), folder.path().join("tls.key")).unwrap();
+    };
+    place("first");
+    let path = folder.path().to_owned();
+    std::fs::write(path.join("testudo.toml"), "[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n").unwrap();
+    // The folder goes to the server and lives as long.
+    let names: Vec<_> =
+        ["first.pem", "second.pem", "second.key", "tls.pem", "tls.key"].iter().map(|n| path.join(n)).collect();
+    let server = Server::start_in(folder, &["--upstream", &upstream.url(), "--public", "/health"]);
+    let trusts = |certificate: &std::path::Path| Http::new(certificate).try_open(server.gateway).is_ok();
+    assert!(trusts(&names[0]) && !trusts(&names[1]));
+    let mut kept = Http::new(&names[0]).open(server.gateway);
+    std::fs::copy(&names[1], &names[3]).unwrap();
+    // The certificate alone does not fit the old key: nothing changes.
+    server.signal("HUP");
+    eventually("the refusal in the journal", Duration::from_secs(5), || server.events("config.refused").len() == 1);
+    assert!(trusts(&names[0]));
+    std::fs::copy(&names[2], &names[4]).unwrap();
+    server.signal("HUP");
+    eventually("the new certificate", Duration::from_secs(5), || trusts(&names[1]));
+    assert!(!trusts(&names[0]));
+    // Connections that are open stay open.
+    kept.write_all(&request(server.gateway, "GET", "/health", &[], b"", false)).unwrap();
+    assert_eq!(read_reply(&mut kept).status, 200);
+}
+
+#[test]
+fn health_and_metrics_are_on_the_admin_address_alone() {
+    let shop = Shop::start("");
+    let server = &shop.server;
+    let tokens = shop.ada("openid");
+    for _ in 0..5 {
+        assert_eq!(server.get("/items/1", &tokens).status, 200);
+        assert_eq!(server.send("GET", "/items/1", &[], b"").status, 401);
+    }
+    let get = |path: &str| server.send_admin("GET", path, &[], b"");
+    assert_eq!((get("/livez").status, get("/livez").text()), (200, "alive\n".into()));
+    assert_eq!((get("/readyz").status, get("/readyz").text()), (200, "ready\n".into()));
+    let metrics = get("/metrics");
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    let text = metrics.text();
+    assert!(value_of(&text, "testudo_requests_total{class=\"2xx\"}") >= 5.0);
+    assert!(value_of(&text, "testudo_requests_total{class=\"4xx\"}") >= 5.0);
+    assert!(value_of(&text, "testudo_refused_total{control=\"authentication\"}") >= 5.0);
+    assert!(value_of(&text, "testudo_request_seconds_count") >= 10.0);
+    assert!(value_of(&text, "testudo_journal_entries") > 5.0);
+    assert!(value_of(&text, "testudo_standing_lag_seconds") < 5.0);
+    assert!((value_of(&text, "testudo_journal_lost_total") - 0.0).abs() < f64::EPSILON);
+    assert!(value_of(&text, "testudo_connections_total") >= 10.0);
+    // Each metric is described once, and every line is one that Prometheus reads.
+    let mut described = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("# TYPE ") {
+            assert!(described.insert(name.split(' ').next().unwrap().to_owned()), "{line}");
+        } else if !line.starts_with('#') {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let base = name.split('{').next().unwrap();
+            let known = ["_bucket", "_sum", "_count", ""]
+                .iter()
+                .any(|end| base.strip_suffix(end).is_some_and(|b| described.contains(b)));
+            assert!(known, "{line} has no # TYPE");
+            value.parse::<f64>().unwrap_or_else(|error| panic!("{error}: {line}"));
+        }
+    }
+    for path in ["/livez", "/readyz", "/metrics", "/admin/v1/status", "/enrol"] {
+        let reply = server.send("GET", path, &[("Authorization", &tokens.bearer())], b"");
+        assert_eq!(reply.status, 404, "{path} on the gateway");
+    }
+    let status: Value = server.as_owner("GET", "/admin/v1/status", None).json();
+    assert_eq!((&status["observe"], &status["generation"]), (&json!(false), &json!(1)), "{status}");
+    assert!(status["upstreams"][0]["healthy"].as_bool().unwrap(), "{status}");
+}
+
+fn value_of(metrics: &str, name: &str) -> f64 {
+    let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    line.unwrap_or_else(|| panic!("no {name} in {metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
+}
