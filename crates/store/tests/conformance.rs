@@ -1,4 +1,4 @@
-//! What every backend must do, on SQLite; PostgreSQL has the same suite in `postgres.rs`.
+//! What every backend must do, on SQLite; PostgreSQL has the same suite in `postgres/`.
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -2,6 +2,8 @@
 //! or the way to it breaks. Each test has a server of its own; where PostgreSQL is not installed they are skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
 
+mod log;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
@@ -482,47 +484,4 @@ async fn tls_is_checked_against_the_ca() {
         let refused = Store::open(&with(url, pem), &root, clock.clone()).await.unwrap_err();
         assert!(matches!(refused, OpenError::Database(_)), "{refused}");
     }
-}
-
-/// Prints numbers; asserts only that they are not absurd.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_writers_share_the_syncs() {
-    let Some(server) = server() else { return };
-    let (clock, root, url) = (TestClock::new(), RootKey::generate(), server.url("postgres"));
-    let mut config = config(&url);
-    if let testudo_store::Place::Postgres(settings) = &mut config.place {
-        settings.pool = 16;
-    }
-    let store = Store::open(&config, &root, clock.clone()).await.unwrap();
-    let end = Instant::now() + Duration::from_secs(3);
-    let mut writers = JoinSet::new();
-    for writer in 0..16 {
-        let (store, clock) = (store.clone(), clock.clone());
-        writers.spawn(async move {
-            let mut count = 0u32;
-            while Instant::now() < end {
-                let mut tx = Tx::new();
-                tx.put(&Note::new(&format!("{writer}-{}", count % 100), 1)).event(event(&clock, "work"));
-                store.commit(tx).await.unwrap();
-                count += 1;
-            }
-            count
-        });
-    }
-    let commits: u32 = writers.join_all().await.into_iter().sum();
-    let began = Instant::now();
-    for _ in 0..20_000 {
-        while store.append(Event::new(EventKind::RequestDecided, clock.now())).is_err() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-    store.flush().await;
-    let lane = 20_000.0 / began.elapsed().as_secs_f64();
-    eprintln!(
-        "{} commits/s with 16 writers (a document and an event each); {lane:.0} events/s in the lane",
-        commits / 3
-    );
-    assert!(commits > 150);
-    assert!(store.verify(None).await.unwrap().sound());
-    store.close().await.unwrap();
 }
