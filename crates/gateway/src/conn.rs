@@ -78,6 +78,10 @@ impl CoarseClock {
 const GRACEFUL: u8 = 1;
 const KILL: u8 = 2;
 const HEAD_EXPIRED: u8 = 4;
+const PARK: u8 = 8;
+
+/// An HTTP/1.1 connection that is idle for so long gives its buffers back.
+const PARK_AFTER: Duration = Duration::from_secs(1);
 
 /// What was decided about the upgrade that a client waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,6 +182,15 @@ impl ConnState {
     pub(crate) fn kill_in(&self, millis: u64) {
         self.kill_at.store(self.clock.now() + millis, Relaxed);
         self.end_gracefully();
+    }
+
+    /// Nothing is asked, and nothing has been for a while.
+    pub(crate) fn may_park(&self) -> bool {
+        self.flags.load(Relaxed) & PARK != 0 && self.open.load(Relaxed) == 0
+    }
+
+    pub(crate) fn unpark(&self) {
+        self.flags.fetch_and(!PARK, Relaxed);
     }
 
     pub(crate) fn is_head_expired(&self) -> bool {
@@ -321,6 +334,14 @@ impl ConnState {
         }
         if now >= self.expires {
             self.end_gracefully();
+        }
+        let quiet = self.head_since.load(Relaxed) == 0 && self.write_since.load(Relaxed) == 0;
+        if self.facts.protocol == Protocol::Http1
+            && quiet
+            && over(&self.idle_since, PARK_AFTER)
+            && self.flags.fetch_or(PARK, Relaxed) & PARK == 0
+        {
+            self.task.wake();
         }
         None
     }

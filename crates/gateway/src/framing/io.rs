@@ -50,6 +50,7 @@ pub(crate) struct Framed<T> {
     ended: bool,
     failed: Option<Failed>,
     discarded: usize,
+    closing: bool,
     shut: bool,
 }
 
@@ -64,8 +65,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
             ended: false,
             failed: None,
             discarded: 0,
+            closing: false,
             shut: false,
         }
+    }
+
+    /// Between two requests, and nothing of the next one is here.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.follower.is_in_head()
+            && self.held.is_empty()
+            && self.ready.is_empty()
+            && self.failed.is_none()
+            && !self.ended
+            && !self.closing
+    }
+
+    /// Reads as ever, but keeps what it reads for the next reader. Ready when there is something to read, if only an end.
+    pub(crate) fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut first = [0; 512];
+        let mut buf = ReadBuf::new(&mut first);
+        ready!(Pin::new(&mut *self).poll_read(cx, &mut buf))?;
+        if !buf.filled().is_empty() {
+            let mut all = BytesMut::from(buf.filled());
+            all.extend_from_slice(&self.ready);
+            self.ready = all.freeze();
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// How much of `fresh` may be delivered. What follows must be held.
@@ -254,6 +279,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Framed<T> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.closing = true;
         if !this.shut {
             ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
             this.shut = true;

@@ -10,9 +10,11 @@ mod follower;
 mod grammar;
 mod head;
 mod io;
+mod shared;
 
 pub use code::MalformedCode;
 pub use follower::{Follower, Step};
 pub(crate) use grammar::{is_host, is_path_and_query};
 pub use head::{BodyFraming, HeadFacts, HeadLimits};
 pub(crate) use io::{Arrived, Framed, mark_write};
+pub(crate) use shared::Shared;

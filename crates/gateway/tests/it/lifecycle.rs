@@ -94,3 +94,34 @@ async fn a_taken_address_is_an_error_that_names_it() {
     assert!(first.drain(Duration::from_secs(1)).await.finished);
     assert!(testudo_gateway::Gateway::start(config, |_| std::rc::Rc::new(Never)).is_ok());
 }
+
+#[tokio::test]
+async fn an_idle_connection_is_parked_and_goes_on() {
+    let mut setup = Setup::default();
+    setup.limits.head_timeout = Duration::from_millis(2_500);
+    let fixture = setup.start();
+    let mut stream = fixture.connect().await;
+    // Silent from the beginning, for longer than it takes to be parked.
+    let parked = || tokio::time::sleep(Duration::from_millis(1_600));
+    parked().await;
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    assert!(read_until(&mut stream, "hello h").await.starts_with("HTTP/1.1 200 "));
+    parked().await;
+    // A head that arrives in two halves, with a pause that is long enough to be parked in, were it idle.
+    stream.write_all(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-").await.unwrap();
+    parked().await;
+    stream.write_all(b"Length: 6\r\n\r\nwhole!GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    let answers = read_until(&mut stream, "hello h").await;
+    assert!(answers.contains("whole!") && answers.matches("HTTP/1.1 200 ").count() == 2, "{answers}");
+    parked().await;
+    // What is malformed after it is refused as ever.
+    stream.write_all(b"GET /hello HTTP/1.1\nHost: h\r\n\r\n").await.unwrap();
+    assert!(read_until(&mut stream, "bare-lf").await.starts_with("HTTP/1.1 400 "));
+    // A head that begins while it is parked and never ends has its deadline.
+    let mut slow = fixture.connect().await;
+    parked().await;
+    slow.write_all(b"GET /hello HTTP/1.1\r\n").await.unwrap();
+    parked().await;
+    assert!(read_until(&mut slow, "head-timeout").await.starts_with("HTTP/1.1 408 "));
+    assert_eq!(fixture.gateway.counters().connections, 2);
+}
