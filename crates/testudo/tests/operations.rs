@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::http::{Http, read_reply, request};
+use support::http::{Http, Person, read_reply, request};
 use support::shop::{POLICY, Shop, toml};
 use support::upstream::{Upstream, saw};
 use support::{Server, eventually};
@@ -170,4 +170,60 @@ fn health_and_metrics_are_on_the_admin_address_alone() {
 fn value_of(metrics: &str, name: &str) -> f64 {
     let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
     line.unwrap_or_else(|| panic!("no {name} in {metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn logs_are_json_and_hold_neither_secrets_nor_names() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("testudo.toml"), "[log]\nlevel = \"debug\"\n").unwrap();
+    let server = Server::start_in(folder, &["--log-format", "json"]);
+    let password = "a password that nobody else has";
+    server.create_person("grace.hopper@example.org", password);
+    let mut grace = Person::new("grace.hopper@example.org", password);
+    let tokens = server.tokens(&mut grace, "wallet-app", "openid offline_access accounts:read");
+    assert_eq!(server.get("/accounts?secret=in-the-query", &tokens).status, 200);
+    server.send("GET", "/accounts", &[("Authorization", "Bearer made.up.token")], b"");
+    server.signal("HUP");
+    eventually("the reload", Duration::from_secs(5), || server.events("config.reloaded").len() == 1);
+    eventually("the reload in the log", Duration::from_secs(5), || server.log().contains("configuration is in force"));
+    let text = server.log();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
+    }
+    let refresh = tokens.refresh.as_deref().unwrap();
+    for secret in ["grace", password, &tokens.access, refresh, "made.up.token", "in-the-query"] {
+        assert!(!text.contains(secret), "`{secret}` is in the log");
+    }
+}
+
+#[test]
+fn a_passphrase_or_the_environment_can_hold_the_root_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("passphrase");
+    let private = || {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    std::fs::write(&secret, "a long passphrase of an operator\n").unwrap();
+    private();
+    std::fs::write(folder.path().join("testudo.toml"), "[store]\nroot-passphrase-file = \"passphrase\"\n").unwrap();
+    let mut server = Server::start_in(folder, &[]);
+    server.create_person("ada@example.org", "correct horse battery staple");
+    assert!(!server.data().join("root.key").exists(), "no key lies beside what it opens");
+    server.halt();
+    let folder = server.folder().to_owned();
+    std::fs::write(folder.join("passphrase"), "another passphrase of an operator\n").unwrap();
+    let refused = server.command(&["user", "list"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", String::from_utf8_lossy(&refused.stderr));
+    std::fs::write(folder.join("passphrase"), "a long passphrase of an operator\n").unwrap();
+    assert_eq!(server.json(&["user", "list"]).as_array().unwrap().len(), 1);
+    server.resume();
+
+    let key = data_encoding::BASE64URL_NOPAD.encode(&testudo_crypto::random::array::<32>());
+    let environment = [("TESTUDO_ROOT_KEY", key.as_str())];
+    let other = Server::start_with(tempfile::tempdir().unwrap(), &[], &environment);
+    assert!(!other.data().join("root.key").exists());
+    // Commands speak to the running server, and so need no key themselves.
+    assert_eq!(other.json(&["user", "list"]), json!([]));
 }

@@ -94,6 +94,11 @@ impl Server {
         self.folder.path()
     }
 
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap()
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -260,7 +265,8 @@ fn spawn(folder: &Path, arguments: &[String], environment: &[(&str, &str)]) -> (
     // Keep the pipes from filling up.
     std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
     let mut errors = child.stderr.take().unwrap();
-    std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+    let mut log = std::fs::File::options().create(true).append(true).open(folder.join("server.log")).unwrap();
+    std::thread::spawn(move || std::io::copy(&mut errors, &mut log));
     (child, greeting)
 }
 
