@@ -257,25 +257,21 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
         std::thread::scope(|scope| {
             for thread in 0..threads {
                 scope.spawn(move || {
-                    let mut stream = Http::new(&server.ca()).open(server.gateway);
-                    for batch in
-                        (from + thread..to).step_by(usize::try_from(threads).unwrap()).collect::<Vec<_>>().chunks(64)
-                    {
-                        let mut bytes = Vec::new();
-                        for number in batch {
-                            let source = format!("2001:{:x}:{:x}::1", number >> 16, number & 0xffff);
-                            bytes.extend(request(
-                                server.gateway,
-                                "GET",
-                                "/nowhere",
-                                &[("X-Forwarded-For", &source)],
-                                b"",
-                                false,
-                            ));
-                        }
-                        stream.write_all(&bytes).unwrap();
-                        for _ in batch {
-                            assert_eq!(read_reply(&mut stream).status, 404);
+                    let numbers: Vec<u64> = (from + thread..to).step_by(usize::try_from(threads).unwrap()).collect();
+                    // A connection is closed after some thousand requests.
+                    for connection in numbers.chunks(1024) {
+                        let mut stream = Http::new(&server.ca()).open(server.gateway);
+                        for batch in connection.chunks(64) {
+                            let mut bytes = Vec::new();
+                            for number in batch {
+                                let source = format!("2001:{:x}:{:x}::1", number >> 16, number & 0xffff);
+                                let from = [("X-Forwarded-For", source.as_str())];
+                                bytes.extend(request(server.gateway, "GET", "/nowhere", &from, b"", false));
+                            }
+                            stream.write_all(&bytes).unwrap();
+                            for _ in batch {
+                                assert_eq!(read_reply(&mut stream).status, 404);
+                            }
                         }
                     }
                 });
