@@ -10,7 +10,7 @@ use testudo_store::Plain;
 
 use super::Standing;
 
-const TOKEN: Duration = Duration::from_secs(3_660);
+const TOKEN: Duration = Duration::from_mins(61);
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn now() -> Timestamp {

@@ -29,18 +29,18 @@ fn decided(server: &Server, status: u16) -> usize {
 fn survives(server: &Server, break_it: impl FnOnce(), repair_it: impl FnOnce()) {
     let config = client_config(server, "http/1.1");
     let ask = |path: &str| get(&config, [127, 0, 8, 1], server.gateway, path).unwrap();
-    let served = AtomicUsize::new(0);
+    let answered_200 = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     for _ in 0..5 {
         assert_eq!(ask("/t/ok").0, 200);
-        served.fetch_add(1, Ordering::Relaxed);
+        answered_200.fetch_add(1, Ordering::Relaxed);
     }
     std::thread::scope(|scope| {
         // Requests that are on their way when the store breaks: each has its place in the journal already.
         for _ in 0..8 {
             scope.spawn(|| {
                 assert_eq!(ask("/t/after-4-s").0, 200);
-                served.fetch_add(1, Ordering::Relaxed);
+                answered_200.fetch_add(1, Ordering::Relaxed);
             });
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -49,7 +49,7 @@ fn survives(server: &Server, break_it: impl FnOnce(), repair_it: impl FnOnce()) 
             let mut refused = 0;
             while !stop.load(Ordering::Relaxed) {
                 match ask("/t/ok") {
-                    (200, _) => drop(served.fetch_add(1, Ordering::Relaxed)),
+                    (200, _) => drop(answered_200.fetch_add(1, Ordering::Relaxed)),
                     (503, _) => refused += 1,
                     other => panic!("{other:?}"),
                 }
@@ -68,18 +68,18 @@ fn survives(server: &Server, break_it: impl FnOnce(), repair_it: impl FnOnce()) 
         eventually("ready again", Duration::from_secs(15), || ready(server) == 200);
         eventually("served again", Duration::from_secs(5), || {
             let answered = ask("/t/ok").0 == 200;
-            served.fetch_add(usize::from(answered), Ordering::Relaxed);
+            answered_200.fetch_add(usize::from(answered), Ordering::Relaxed);
             answered
         });
         stop.store(true, Ordering::Relaxed);
         assert!(asker.join().unwrap() > 0);
     });
-    let served = served.load(Ordering::Relaxed);
+    let answered_200 = answered_200.load(Ordering::Relaxed);
     let began = Instant::now();
-    while decided(server, 200) < served && began.elapsed() < Duration::from_secs(10) {
+    while decided(server, 200) < answered_200 && began.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(decided(server, 200), served, "what was answered and what the journal holds differ");
+    assert_eq!(decided(server, 200), answered_200, "what was answered and what the journal holds differ");
     let report: Value = serde_json::from_str(&server.run(&["--format", "json", "audit", "verify"])).unwrap();
     assert_eq!(report["sound"], true, "{report}");
 }
