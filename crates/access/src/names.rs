@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn every_name_is_a_type() {
-        for kind in [PERSON, SERVICE, STRANGER, ROLE, CLIENT, APP, ROUTE, PATH, OPERATION, TAG, ACCESS, ACTION, ADMIN, SYSTEM] {
+        for kind in
+            [PERSON, SERVICE, STRANGER, ROLE, CLIENT, APP, ROUTE, PATH, OPERATION, TAG, ACCESS, ACTION, ADMIN, SYSTEM]
+        {
             assert!(!kind.to_string().is_empty());
         }
     }

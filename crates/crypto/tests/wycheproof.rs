@@ -39,7 +39,10 @@ fn file(name: &str) -> Option<Value> {
     match std::fs::read(&path) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("a corpus file is JSON")),
         Err(error) => {
-            assert!(std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(), "TESTUDO_REQUIRE_CORPORA is set, and what it asks for is not there");
+            assert!(
+                std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(),
+                "TESTUDO_REQUIRE_CORPORA is set, and what it asks for is not there"
+            );
             eprintln!("SKIPPED: {name}: no corpus ({error}); set TESTUDO_CORPORA");
             None
         }

@@ -75,7 +75,10 @@ pub(crate) enum Op {
     /// Removes the bodies of entries that were exported, and replaces their codes.
     Prune(Vec<Pruned>),
     /// Replaces the key ring where it still is the old one.
-    Ring { old: Vec<u8>, new: Vec<u8> },
+    Ring {
+        old: Vec<u8>,
+        new: Vec<u8>,
+    },
     /// Replaces the wrapped form of person keys where it still is the old one.
     Rewrap(Vec<Rewrap>),
     /// Deletes documents that expired before an instant, at most so many.

@@ -82,7 +82,10 @@ fn accepts(folder: &str, vector: &Value) -> Option<()> {
 #[test]
 fn all_vectors_give_the_expected_verdict() {
     let Some(corpora) = corpora() else {
-        assert!(std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(), "TESTUDO_REQUIRE_CORPORA is set, and what it asks for is not there");
+        assert!(
+            std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(),
+            "TESTUDO_REQUIRE_CORPORA is set, and what it asks for is not there"
+        );
         eprintln!("SKIPPED: no merkle vectors; set TESTUDO_CORPORA to the folder of the test corpora");
         return;
     };

@@ -62,7 +62,10 @@ fn each_acknowledgement_follows_its_sync() {
         .status();
     let traced = std::fs::read_to_string(&trace).unwrap_or_default();
     if !run.is_ok_and(|status| status.success()) || !traced.contains("sync(") {
-        assert!(std::env::var_os("TESTUDO_REQUIRE_STRACE").is_none(), "TESTUDO_REQUIRE_STRACE is set, and what it asks for is not there");
+        assert!(
+            std::env::var_os("TESTUDO_REQUIRE_STRACE").is_none(),
+            "TESTUDO_REQUIRE_STRACE is set, and what it asks for is not there"
+        );
         eprintln!(
             "SKIPPED: strace is not there or may not trace; install it to see that syncs precede acknowledgements"
         );

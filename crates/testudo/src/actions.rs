@@ -51,7 +51,9 @@ impl Node {
                 self.announce(event).await?;
             }
             Action::Block { target: BlockTarget::Device(_), .. } => {
-                return Err(ActionError::Unsupported("devices are not bound to tokens yet; revoke the person's sessions"));
+                return Err(ActionError::Unsupported(
+                    "devices are not bound to tokens yet; revoke the person's sessions",
+                ));
             }
             Action::SuspendBuild { build } => {
                 let event = ctx.event(EventKind::BuildSuspended).by(by.clone()).on(build.to_string());
@@ -71,8 +73,7 @@ impl Node {
 
     /// Lifts the block of a network.
     pub async fn unblock(&self, network: ipnet::IpNet, by: &Actor, ctx: &Context) -> Result<(), ActionError> {
-        let event =
-            ctx.event(EventKind::PeerUnblocked).by(by.clone()).personal("network", network.trunc().to_string());
+        let event = ctx.event(EventKind::PeerUnblocked).by(by.clone()).personal("network", network.trunc().to_string());
         self.announce(event).await?;
         self.settled().await;
         Ok(())

@@ -57,16 +57,36 @@ impl AdminAddress {
         for (name, kind, help, value) in [
             ("testudo_journal_entries", "counter", "Entries in the journal.", store.size as f64),
             ("testudo_journal_waiting", "gauge", "Events that wait to be written.", store.waiting as f64),
-            ("testudo_journal_lost_total", "counter", "Events that could not be written.", self.node.journal.lost_count() as f64),
-            ("testudo_standing_lag_seconds", "gauge", "Since the tail last reported.", lag.map_or(f64::INFINITY, |lag| lag.as_secs_f64())),
+            (
+                "testudo_journal_lost_total",
+                "counter",
+                "Events that could not be written.",
+                self.node.journal.lost_count() as f64,
+            ),
+            (
+                "testudo_standing_lag_seconds",
+                "gauge",
+                "Since the tail last reported.",
+                lag.map_or(f64::INFINITY, |lag| lag.as_secs_f64()),
+            ),
             ("testudo_streams_open", "gauge", "Open streams.", self.node.standing.streams().count() as f64),
             ("testudo_connections_open", "gauge", "Open connections of the gateway.", counters.connections_open as f64),
-            ("testudo_connections_total", "counter", "Accepted connections of the gateway.", counters.connections as f64),
+            (
+                "testudo_connections_total",
+                "counter",
+                "Accepted connections of the gateway.",
+                counters.connections as f64,
+            ),
         ] {
             metric(&mut text, name, kind, help, &[(String::new(), value)]);
         }
-        let held: Vec<_> =
-            self.node.standing.counts().into_iter().map(|(what, n)| (format!("{{what=\"{what}\"}}"), n as f64)).collect();
+        let held: Vec<_> = self
+            .node
+            .standing
+            .counts()
+            .into_iter()
+            .map(|(what, n)| (format!("{{what=\"{what}\"}}"), n as f64))
+            .collect();
         metric(&mut text, "testudo_standing_held", "gauge", "What standing holds.", &held);
         let observe = f64::from(u8::from(self.node.config().server.observe));
         let meaning = "1 when refusals are reported and not made.";

@@ -47,8 +47,8 @@ impl Setting {
 
     /// The configuration under these overrides.
     pub fn load(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         config::load(self.config_file.as_deref(), environment, overrides)
     }
 
@@ -84,11 +84,17 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Check(arguments) => check::run(&setting, &arguments),
         Command::Doctor => doctor::run(&setting),
         Command::User(command) => block_on(over(&setting, async |client| user::run(&setting, client, command).await)),
-        Command::Client(command) => block_on(over(&setting, async |client| client::run(&setting, client, command).await)),
-        Command::Session(command) => block_on(over(&setting, async |client| session::run(&setting, client, command).await)),
+        Command::Client(command) => {
+            block_on(over(&setting, async |client| client::run(&setting, client, command).await))
+        }
+        Command::Session(command) => {
+            block_on(over(&setting, async |client| session::run(&setting, client, command).await))
+        }
         Command::Keys(command) => block_on(over(&setting, async |client| keys::run(&setting, client, command).await)),
         Command::Audit(command) => block_on(over(&setting, async |client| audit::run(&setting, client, command).await)),
-        Command::Backup { folder } => block_on(over(&setting, async |client| backup::backup(&setting, client, &folder).await)),
+        Command::Backup { folder } => {
+            block_on(over(&setting, async |client| backup::backup(&setting, client, &folder).await))
+        }
         Command::Restore { folder, erased } => block_on(backup::restore(&setting, &folder, erased.as_deref())),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "testudo", &mut std::io::stdout());

@@ -26,5 +26,7 @@ pub fn start(config: &LogConfig) -> Result<(), LogError> {
 
 /// A level that is not understood.
 #[derive(Debug, thiserror::Error)]
-#[error("`log.level` is `{0}`; use `error`, `warn`, `info`, `debug` or `trace`, also per target as in `info,testudo_gateway=debug`")]
+#[error(
+    "`log.level` is `{0}`; use `error`, `warn`, `info`, `debug` or `trace`, also per target as in `info,testudo_gateway=debug`"
+)]
 pub struct LogError(String);

@@ -87,9 +87,10 @@ pub fn metric(text: &mut String, name: &str, kind: &str, help: &str, values: &[(
 pub fn render(text: &mut String, workers: &[std::sync::Arc<WorkerMetrics>]) {
     let sum = |pick: &dyn Fn(&WorkerMetrics) -> u64| workers.iter().map(|worker| pick(worker)).sum::<u64>() as f64;
     let load = |counter: Option<&AtomicU64>| counter.map_or(0, |counter| counter.load(Ordering::Relaxed));
-    let classes = CLASSES.iter().enumerate().map(|(index, class)| {
-        (format!("{{class=\"{class}\"}}"), sum(&|worker| load(worker.by_class.get(index))))
-    });
+    let classes = CLASSES
+        .iter()
+        .enumerate()
+        .map(|(index, class)| (format!("{{class=\"{class}\"}}"), sum(&|worker| load(worker.by_class.get(index)))));
     metric(text, "testudo_requests_total", "counter", "Requests by class of status.", &classes.collect::<Vec<_>>());
     let refused = Control::ALL.iter().map(|control| {
         (format!("{{control=\"{control}\"}}"), sum(&|worker| load(worker.refused.get(*control as usize))))

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use http::{Method, Response, StatusCode};
 use testudo_contract::{Found, Head, RouteMatch};
 use testudo_core::{Control, ControlSet, Decision, Denial, Fault, Forward, Obligation, Settle};
-use testudo_gateway::{CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, UpstreamBody, Upstreams};
+use testudo_gateway::{
+    CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, UpstreamBody, Upstreams,
+};
 use testudo_identity::{Acr, Caller, TokenCache};
 use testudo_limits::{CallerFacts, PeerFacts, RouteClass};
 
@@ -67,7 +69,12 @@ impl Worker {
 
     /// The trip of a request to the upstream.
     #[expect(clippy::too_many_lines, reason = "the trip is one straight function, to be read from top to bottom")]
-    async fn forward(self: Rc<Self>, snapshot: Arc<Snapshot>, facts: Facts, mut inbound: Inbound) -> Response<ResponseBody> {
+    async fn forward(
+        self: Rc<Self>,
+        snapshot: Arc<Snapshot>,
+        facts: Facts,
+        mut inbound: Inbound,
+    ) -> Response<ResponseBody> {
         let node = &*self.node;
 
         // Who knocks: limits by address and subnet, blocked peers.
@@ -142,7 +149,8 @@ impl Worker {
 
         // Risk has its place here. Then what the caller may do: scopes, strength of the sign-in, policies.
         if proceed(&decision, &snapshot) {
-            decision = decision.and(self.authorize(&snapshot, found, method, caller.as_deref(), known.as_deref(), &facts));
+            decision =
+                decision.and(self.authorize(&snapshot, found, method, caller.as_deref(), known.as_deref(), &facts));
         }
 
         // The contract's and the waf's body phases, and the consent plan, have their places here.
@@ -163,8 +171,7 @@ impl Worker {
         let route = found.map_or_else(|| "-".into(), |found| Arc::clone(&found.route.template));
         let websocket = found.is_some_and(|found| found.route.rules.websocket || contract.is_open());
         let mut ledger = Ledger::open(&self, &facts, &inbound, caller.as_deref(), &route, place);
-        let (outbound, client_origin) =
-            outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
+        let (outbound, client_origin) = outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
 
         let admission = if snapshot.config.server.observe {
             let (admission, refusal) = decision.admit_observed(outbound, REQUIRED);
@@ -341,12 +348,7 @@ impl Settle<Response<UpstreamBody>> for Fulfil {
     }
 }
 
-fn failed(
-    snapshot: &Snapshot,
-    mut ledger: Ledger,
-    facts: &Facts,
-    error: &ForwardError,
-) -> Response<ResponseBody> {
+fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &ForwardError) -> Response<ResponseBody> {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let text = match status {
         StatusCode::GATEWAY_TIMEOUT => "the backend did not answer in time; try again later",

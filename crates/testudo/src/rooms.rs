@@ -8,7 +8,9 @@ use axum::response::Response;
 use axum::{Extension, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
-use testudo_api::{ActError, Acts, AdminRequest, AdminState, Block, CallFacts, ErrorPage, Gates, House, LocalOwner, OAuthState, Reply};
+use testudo_api::{
+    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, ErrorPage, Gates, House, LocalOwner, OAuthState, Reply,
+};
 use testudo_core::{
     Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Execute, Fault, Issue, Refusal, Timestamp,
 };
@@ -36,7 +38,8 @@ pub fn public_router(node: &Arc<Node>, identity: &Identity) -> Router {
     let told = move |response: Response| {
         // What an endpoint tells a person, she reads as a page.
         let page = response.extensions().get::<ErrorPage>().cloned();
-        let response = page.map_or(response, |page| testudo_web::error_page(&pages, StatusCode::BAD_REQUEST, &page.text));
+        let response =
+            page.map_or(response, |page| testudo_web::error_page(&pages, StatusCode::BAD_REQUEST, &page.text));
         std::future::ready(response)
     };
     testudo_api::oauth_router(oauth).layer(map_response(told)).merge(testudo_web::router(web))
@@ -97,7 +100,9 @@ impl Gates for Rooms {
         facts: &CallFacts,
     ) -> Result<Admission<Issue, Pending>, Box<Refusal>> {
         let Some(node) = self.0.upgrade() else {
-            return decision.and(Decision::fault(Control::Standing, Fault::Dependency)).admit(pending, ControlSet::EMPTY);
+            return decision
+                .and(Decision::fault(Control::Standing, Fault::Dependency))
+                .admit(pending, ControlSet::EMPTY);
         };
         let limiter = node.try_snapshot().map_or_else(|| Arc::clone(&node.limits), |s| Arc::clone(&s.limiter));
         let limits = limiter.admit_caller(&CallerFacts {
@@ -132,10 +137,8 @@ impl Gates for Rooms {
         decision: Decision,
         _: &CallFacts,
     ) -> Result<Admission<Execute, AdminRequest>, Box<Refusal>> {
-        let audit = self.0.upgrade().map_or_else(
-            || Decision::fault(Control::Audit, Fault::Dependency),
-            |node| audit(&node),
-        );
+        let audit =
+            self.0.upgrade().map_or_else(|| Decision::fault(Control::Audit, Fault::Dependency), |node| audit(&node));
         decision.and(audit).admit(request, ControlSet::EMPTY)
     }
 }
@@ -213,12 +216,15 @@ impl House for Rooms {
             let node = self.node()?;
             let name = node.clock.now().to_string().replace([':', '.'], "-");
             let folder = node.data.path().join("backups").join(name);
-            let manifest = node.store.backup(&folder).await.map_err(|error| ActError::Unavailable(error.to_string()))?;
+            let manifest =
+                node.store.backup(&folder).await.map_err(|error| ActError::Unavailable(error.to_string()))?;
             // Whom a restore of an older backup must erase again.
             let unavailable = |error: &dyn std::fmt::Display| ActError::Unavailable(error.to_string());
             let erased = node.store.erased().await.map_err(|error| unavailable(&error))?;
             let list = folder.join(ERASED);
-            tokio::fs::write(&list, testudo_store::erased_to_lines(&erased)).await.map_err(|error| unavailable(&error))?;
+            tokio::fs::write(&list, testudo_store::erased_to_lines(&erased))
+                .await
+                .map_err(|error| unavailable(&error))?;
             let mut answer = serde_json::to_value(&manifest).unwrap_or_default();
             if let Some(answer) = answer.as_object_mut() {
                 answer.insert("folder".into(), json!(folder));

@@ -39,7 +39,11 @@ pub struct Server {
 
 impl Server {
     /// Starts everything; when it returns, requests are served.
-    pub async fn start(config: Config, data: DataFolder, root_key: Option<Secret<String>>) -> Result<Server, StartError> {
+    pub async fn start(
+        config: Config,
+        data: DataFolder,
+        root_key: Option<Secret<String>>,
+    ) -> Result<Server, StartError> {
         let stop = CloseSignal::new();
         let sample = config.upstream.servers.is_empty();
         let servers = if sample { vec![start_wallet(&stop)?] } else { Vec::new() };
@@ -121,7 +125,9 @@ impl Server {
         let current = self.node.snapshot();
         let sample = config.upstream.servers.is_empty().then_some(("wallet.yaml", wallet::OPENAPI));
         if sample.is_some() && self.servers.is_empty() {
-            return Err(StartError::Usage(miette::miette!("`upstream.servers` is empty; the sample starts only with `up`")));
+            return Err(StartError::Usage(miette::miette!(
+                "`upstream.servers` is empty; the sample starts only with `up`"
+            )));
         }
         let parts = snapshot::build(&config, &self.servers, sample)?;
         self.certificates.reload().map_err(|error| StartError::Usage(miette::miette!("{error}")))?;
@@ -185,12 +191,7 @@ impl Server {
     }
 }
 
-async fn install(
-    node: &Arc<Node>,
-    config: Config,
-    parts: snapshot::Parts,
-    generation: u64,
-) -> Result<(), StartError> {
+async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, generation: u64) -> Result<(), StartError> {
     let limiter = Arc::new(match node.try_snapshot() {
         Some(before) => before.limiter.reconfigured(&config.limits)?,
         None => node.limits.reconfigured(&config.limits)?,

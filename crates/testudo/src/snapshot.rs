@@ -81,8 +81,10 @@ pub enum SnapshotError {
         route: String,
     },
     /// Policies are not usable.
-    #[error("the policies have mistakes:
-{0}")]
+    #[error(
+        "the policies have mistakes:
+{0}"
+    )]
     Policy(PolicyErrors),
     /// Another value can't work.
     #[error("`{key}`: {message}")]
@@ -120,10 +122,9 @@ fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, 
         return Contract::from_openapi(name, text).map_err(SnapshotError::Contract);
     }
     let patterns = config.contract.public.iter().map(|pattern| {
-        pattern.parse::<PathPattern>().map_err(|error| SnapshotError::Public {
-            pattern: pattern.clone(),
-            reason: error.to_string(),
-        })
+        pattern
+            .parse::<PathPattern>()
+            .map_err(|error| SnapshotError::Public { pattern: pattern.clone(), reason: error.to_string() })
     });
     Ok(Contract::open(&patterns.collect::<Result<Vec<_>, _>>()?))
 }

@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use testudo_core::{BuildId, ClientId, Control, Decision, Denial, FamilyId, Fault, Obligation, Pseudonym, SessionId, Timestamp};
+use testudo_core::{
+    BuildId, ClientId, Control, Decision, Denial, FamilyId, Fault, Obligation, Pseudonym, SessionId, Timestamp,
+};
 use testudo_store::{Entry, Opened};
 use tokio::sync::watch;
 

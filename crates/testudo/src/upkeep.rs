@@ -35,7 +35,7 @@ async fn prune(node: &Node) {
     for kind in EventKind::ALL {
         by_age.entry(config.retention_of(*kind)).or_default().push(*kind);
     }
-        for (age, kinds) in by_age {
+    for (age, kinds) in by_age {
         let before = start_of_day(now.minus(age));
         let request = PruneRequest { before, kinds, export: node.data.path().join("pruned.jsonl") };
         match node.store.prune(&request).await {

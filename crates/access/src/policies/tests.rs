@@ -286,14 +286,20 @@ fn a_service_has_a_form_of_its_own() {
     let job = PreparedPrincipal::service(&"job".parse().unwrap(), &["read".into()]).unwrap();
     let open = load("forbid (principal is Person, action, resource);", Defaults::Keep).unwrap();
     assert_eq!(both(&open, &job, &facts(1)).verdict(), Verdict::Allow);
-    let shut = load("forbid (principal is Service, action, resource) unless { principal.scopes.contains(\"write\") };", Defaults::Keep);
+    let shut = load(
+        "forbid (principal is Service, action, resource) unless { principal.scopes.contains(\"write\") };",
+        Defaults::Keep,
+    );
     assert_eq!(both(&shut.unwrap(), &job, &facts(1)).verdict(), Verdict::Deny);
 }
 
 #[test]
 fn policies_without_ids_are_named_by_file_and_order() {
     let policies = load("forbid (principal, action, resource) when { context.risk > 5 };", Defaults::Keep).unwrap();
-    assert_eq!(policies.ids().collect::<Vec<_>>(), ["app.cedar#1", "default-people", "default-services", "default-public"]);
+    assert_eq!(
+        policies.ids().collect::<Vec<_>>(),
+        ["app.cedar#1", "default-people", "default-services", "default-public"]
+    );
     assert_eq!(policies.len(), 4);
 }
 

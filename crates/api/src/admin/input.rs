@@ -62,7 +62,9 @@ async fn read<T: DeserializeOwned>(request: Request, longest: usize) -> Result<O
     }
     let value = testudo_crypto::jose::json::parse_strict(&bytes)
         .map_err(|error| Problem::malformed(format!("the body is not strict JSON: {error}")))?;
-    serde_json::from_value(value).map(Some).map_err(|error| Problem::malformed(format!("the body does not fit: {error}")))
+    serde_json::from_value(value)
+        .map(Some)
+        .map_err(|error| Problem::malformed(format!("the body does not fit: {error}")))
 }
 
 /// The query's parameters; none twice, none unknown.

@@ -177,6 +177,8 @@ impl Authority {
         }
         if let Some((until, generation, refused)) = cache.bad.get(&key)
             && now < *until
+            // A clock that was ahead and went back must not stretch a refusal.
+            && until.since(now) <= REFUSED_FOR
             && *generation == self.generation
         {
             return Err(*refused);

@@ -130,9 +130,11 @@ impl Tail {
         let first = from.saturating_sub(self.segment * SEGMENT);
         let known = self.pairs.partition_point(|(_, offset)| u64::from(*offset) < first);
         let new = self.pairs.get(known..).unwrap_or_default();
-        intersect(wanted.iter().map(|terms| {
-            new.iter().filter(|(term, _)| terms.contains(term)).map(|(_, offset)| *offset).collect()
-        }))
+        intersect(
+            wanted
+                .iter()
+                .map(|terms| new.iter().filter(|(term, _)| terms.contains(term)).map(|(_, offset)| *offset).collect()),
+        )
     }
 }
 

@@ -146,7 +146,11 @@ fn show(report: &Value) {
     }
     for bad in report.get("bad_checkpoints").and_then(Value::as_array).into_iter().flatten() {
         let whose = if bad.get("external").and_then(Value::as_bool) == Some(true) { "outside" } else { "stored" };
-        output::line(format!("BAD     {whose} checkpoint of {} entries: {}", output::cell(bad, "size"), output::cell(bad, "cause")));
+        output::line(format!(
+            "BAD     {whose} checkpoint of {} entries: {}",
+            output::cell(bad, "size"),
+            output::cell(bad, "cause")
+        ));
     }
     for range in report.get("pruned").and_then(Value::as_array).into_iter().flatten() {
         output::line(format!("pruned  {} to {}", output::cell(range, "from"), output::cell(range, "to")));

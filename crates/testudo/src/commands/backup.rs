@@ -25,7 +25,10 @@ pub async fn backup(setting: &Setting, client: &mut Client, folder: &Path) -> Re
     let from = made.get("folder").and_then(Value::as_str).ok_or_else(|| Failure::dependency("no folder was named"))?;
     if std::fs::rename(from, folder).is_err() {
         copy(Path::new(from), folder).map_err(|error| {
-            Failure::dependency(format!("the backup lies in `{from}` and can't be moved to `{}`: {error}", folder.display()))
+            Failure::dependency(format!(
+                "the backup lies in `{from}` and can't be moved to `{}`: {error}",
+                folder.display()
+            ))
         })?;
         std::fs::remove_dir_all(from).map_err(Failure::dependency)?;
     }

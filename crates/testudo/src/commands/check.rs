@@ -26,7 +26,9 @@ fn files(config: &Config) -> Result<(), Failure> {
     ] {
         if let Some(file) = file {
             let opened = std::fs::File::open(file);
-            opened.map_err(|error| Failure::usage(format!("can't read `{}`, named by `{key}`: {error}", file.display())))?;
+            opened.map_err(|error| {
+                Failure::usage(format!("can't read `{}`, named by `{key}`: {error}", file.display()))
+            })?;
         }
     }
     Ok(())

@@ -109,7 +109,8 @@ const CELLS: &[&str] = &["id", "name", "type", "state", "grant_types", "redirect
 pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand) -> Result<ExitCode, Failure> {
     let row = |item: &Value| -> Vec<String> {
         let form = item.get("client").unwrap_or(item);
-        let cell = |name: &&str| if item.get(name).is_some() { output::cell(item, name) } else { output::cell(form, name) };
+        let cell =
+            |name: &&str| if item.get(name).is_some() { output::cell(item, name) } else { output::cell(form, name) };
         CELLS.iter().map(cell).collect()
     };
     let head = ["ID", "NAME", "TYPE", "STATE", "GRANTS", "REDIRECTS"];

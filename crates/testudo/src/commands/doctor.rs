@@ -80,7 +80,9 @@ fn disk(setting: &Setting) -> Finding {
     let folder = if setting.data.exists() { setting.data.clone() } else { std::path::PathBuf::from(".") };
     let outcome = match free_bytes(&folder) {
         Some(free) if free >= ENOUGH_DISK => Ok(format!("{} GiB free", free >> 30)),
-        Some(free) => Err(format!("{} MiB free; a full disk makes the journal refuse, and so every request", free >> 20)),
+        Some(free) => {
+            Err(format!("{} MiB free; a full disk makes the journal refuse, and so every request", free >> 20))
+        }
         None => Ok("free space not known on this system".into()),
     };
     Finding { name, outcome }
@@ -113,7 +115,9 @@ fn entropy() -> Finding {
 fn port(address: std::net::SocketAddr, running: bool) -> Finding {
     let outcome = match TcpListener::bind(address) {
         Ok(_) => Ok(format!("{address} is free")),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && running => Ok(format!("{address} is in use by the running server")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && running => {
+            Ok(format!("{address} is in use by the running server"))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             Err(format!("{address} is in use by another program; stop it or choose another address"))
         }
@@ -128,7 +132,9 @@ fn port(address: std::net::SocketAddr, running: bool) -> Finding {
 fn private_file(name: &'static str, file: &std::path::Path) -> Finding {
     use std::os::unix::fs::PermissionsExt as _;
     let outcome = match std::fs::metadata(file) {
-        Ok(data) if data.permissions().mode().trailing_zeros() >= 6 => Ok(format!("`{}` is yours alone", file.display())),
+        Ok(data) if data.permissions().mode().trailing_zeros() >= 6 => {
+            Ok(format!("`{}` is yours alone", file.display()))
+        }
         Ok(_) => Err(format!("others can read `{}`; run `chmod 600` on it", file.display())),
         Err(error) => Err(format!("can't read `{}`: {error}", file.display())),
     };

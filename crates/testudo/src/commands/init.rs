@@ -37,7 +37,8 @@ mod tests {
     fn every_line_of_the_template_is_a_known_key_with_its_default() {
         let mut text = String::new();
         for line in TEMPLATE.lines() {
-            let bare = line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '"'));
+            let bare =
+                line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '"'));
             match bare {
                 Some(setting) if setting.contains(" = ") => text.push_str(setting),
                 _ => text.push_str(line),

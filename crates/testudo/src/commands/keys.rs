@@ -36,7 +36,10 @@ pub async fn run(setting: &Setting, client: &mut Client, command: KeysCommand) -
                 let items = keys.get("signing").and_then(Value::as_array).cloned().unwrap_or_default();
                 let cells = ["kid", "state", "created", "activated", "until"];
                 let row = |item: &Value| cells.iter().map(|cell| output::cell(item, cell)).collect();
-                output::table(&["KEY", "STATE", "CREATED", "ACTIVATED", "UNTIL"], &items.iter().map(row).collect::<Vec<_>>());
+                output::table(
+                    &["KEY", "STATE", "CREATED", "ACTIVATED", "UNTIL"],
+                    &items.iter().map(row).collect::<Vec<_>>(),
+                );
             });
         }
         KeysCommand::Rotate { ring: Some(purpose), .. } => {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Setting, output, root_key_from_environment};
@@ -14,6 +15,7 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
     let overrides = arguments.overrides();
     let config = setting.load(&overrides)?;
     logging::start(&config.log).map_err(Failure::usage)?;
+    raise_open_files();
     let data = DataFolder::open(&setting.data)?;
     // The control plane: the data plane's workers have threads and runtimes of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -36,6 +38,15 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         output::note(if clean { "stopped" } else { "stopped; some requests were cut off" });
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A connection needs a file or two: the soft limit is raised as far as the system lets us.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 async fn wait(setting: &Setting, arguments: &UpArgs, server: &Server) -> Result<(), Failure> {
@@ -90,7 +101,10 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     let token = node.identity().enrolment_token(&node.context()).await.map_err(Failure::dependency)?;
     if let Some(token) = token {
         output::line("");
-        output::line(format!("  No administrator yet. Open https://localhost:{}/enrol within 24 hours, with this token:", admin.port()));
+        output::line(format!(
+            "  No administrator yet. Open https://localhost:{}/enrol within 24 hours, with this token:",
+            admin.port()
+        ));
         output::line(format!("    {}", token.expose()));
     }
     let off = node.snapshot().off();

@@ -180,15 +180,13 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-fn overlay(
-    mut table: toml::Table,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
+fn overlay(mut table: toml::Table, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
     let mut last = None;
     let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
     variables.sort();
     for (variable, value) in variables {
-        let path: Vec<String> = variable.trim_start_matches(PREFIX).split("__").map(|part| part.to_lowercase().replace('_', "-")).collect();
+        let path: Vec<String> =
+            variable.trim_start_matches(PREFIX).split("__").map(|part| part.to_lowercase().replace('_', "-")).collect();
         let refused = |message: String| ConfigError::Environment { variable: variable.clone(), message };
         set(&mut table, &path, toml_value(&value)).map_err(refused)?;
         Config::deserialize(table.clone()).map_err(|error| refused(error.message().to_owned()))?;
@@ -252,7 +250,10 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
         return refuse("tls.certificate", "name both `tls.certificate` and `tls.key`, or neither");
     }
     if config.contract.openapi.is_some() && !config.contract.public.is_empty() {
-        return refuse("contract.public", "with an OpenAPI file its `security` says what is public; remove one of them");
+        return refuse(
+            "contract.public",
+            "with an OpenAPI file its `security` says what is public; remove one of them",
+        );
     }
     if config.server.workers > 256 {
         return refuse("server.workers", "use at most 256, or 0 for one per core");
@@ -317,12 +318,15 @@ mod tests {
 
     #[test]
     fn the_environment_overlays_the_file() {
-        let config = from_text("[server]\nworkers = 3\n", &[
-            ("TESTUDO__SERVER__WORKERS", "5"),
-            ("TESTUDO__SERVER__ADMIN", "127.0.0.1:9444"),
-            ("TESTUDO__CONTRACT__PUBLIC", "[\"/health\"]"),
-            ("UNRELATED", "1"),
-        ])
+        let config = from_text(
+            "[server]\nworkers = 3\n",
+            &[
+                ("TESTUDO__SERVER__WORKERS", "5"),
+                ("TESTUDO__SERVER__ADMIN", "127.0.0.1:9444"),
+                ("TESTUDO__CONTRACT__PUBLIC", "[\"/health\"]"),
+                ("UNRELATED", "1"),
+            ],
+        )
         .unwrap();
         assert_eq!(config.server.workers, 5);
         assert_eq!(config.server.admin.port(), 9444);

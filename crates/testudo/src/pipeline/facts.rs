@@ -8,9 +8,9 @@ use lru::LruCache;
 use testudo_access::{PreparedPrincipal, PrincipalError, PrincipalFacts};
 use testudo_core::{RequestId, Timestamp};
 use testudo_crypto::random;
+use testudo_gateway::Inbound;
 use testudo_gateway::client_address::{self, ClientAddress};
 use testudo_gateway::trace::TraceContext;
-use testudo_gateway::Inbound;
 use testudo_identity::{Acr, Caller};
 use testudo_store::Store;
 

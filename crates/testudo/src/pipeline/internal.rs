@@ -33,9 +33,8 @@ const OAUTH: &[&str] = &[
 ];
 
 /// The paths that the server answers itself when sign-in has no host of its own: OAuth endpoints and pages.
-pub static RESERVED: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    OAUTH.iter().map(|path| (*path).to_owned()).chain(testudo_web::public_paths()).collect()
-});
+pub static RESERVED: LazyLock<HashSet<String>> =
+    LazyLock::new(|| OAUTH.iter().map(|path| (*path).to_owned()).chain(testudo_web::public_paths()).collect());
 
 /// Forms are small.
 const MAX_FORM: usize = 64 * 1024;
@@ -67,8 +66,10 @@ impl Worker {
         let peer = PeerFacts { address: facts.address, now_ns: facts.now_ns };
         let answer = snapshot.limiter.admit_peer(&peer);
         let mut rate = answer.rate;
-        let mut decision =
-            answer.decision.and(self.node.standing.check_peer(facts.address, facts.now)).and(self.node.standing.check_anonymous(facts.monotonic));
+        let mut decision = answer
+            .decision
+            .and(self.node.standing.check_peer(facts.address, facts.now))
+            .and(self.node.standing.check_anonymous(facts.monotonic));
         let door = door(&inbound.parts.method, inbound.parts.uri.path());
         if let Some(door) = door
             && !decision.is_denied()
@@ -142,7 +143,8 @@ impl Worker {
             }
         }
         if !response.headers().contains_key(header::CONTENT_TYPE) && response.status() == StatusCode::NOT_FOUND {
-            let response = refuse::problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing here", facts.request);
+            let response =
+                refuse::problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing here", facts.request);
             return Worker::deliver(&snapshot, &facts, ledger, rate, response);
         }
         if response.status().is_client_error() {

@@ -94,8 +94,7 @@ impl Ledger {
 
     /// An endpoint of our own refused.
     pub fn failed_internally(&mut self, status: StatusCode) {
-        let control =
-            if status == StatusCode::UNAUTHORIZED { Control::Authentication } else { Control::Contract };
+        let control = if status == StatusCode::UNAUTHORIZED { Control::Authentication } else { Control::Contract };
         self.fail(control, Cow::Borrowed("endpoint-refused"));
     }
 

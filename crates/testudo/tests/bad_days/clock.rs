@@ -74,7 +74,6 @@ fn steps_of_the_clock_are_survived() {
 }
 
 #[test]
-#[ignore = "a refused token stays refused for as long as a step back is wide: identity's cache of refusals asks the wall clock"]
 fn a_token_is_refused_at_another_time_and_accepted_at_its_own() {
     let Some(turned) = Turned::start() else { return };
     let server = &turned.server;

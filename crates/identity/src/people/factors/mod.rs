@@ -5,8 +5,8 @@ mod recovery;
 mod totp;
 
 pub use enrol::{ConfirmOutcome, FactorOutcome, TotpEnrolment};
-pub(crate) use recovery::RecoveryCodes;
 pub use recovery::RecoveryCode;
+pub(crate) use recovery::RecoveryCodes;
 pub(crate) use totp::Totp;
 #[cfg(test)]
 pub(crate) use totp::code_for;
