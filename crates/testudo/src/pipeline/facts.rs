@@ -79,8 +79,8 @@ pub struct KnownTokens {
     stranger: PreparedPrincipal,
 }
 
-/// Tokens that a worker knows.
-const MOST_TOKENS: usize = 65_536;
+/// Tokens that a worker knows beside the cache of verified ones; a prepared principal takes some kilobytes.
+const MOST_TOKENS: usize = 16_384;
 
 impl Default for KnownTokens {
     fn default() -> KnownTokens {
