@@ -173,7 +173,7 @@ impl Decision {
     /// Fail closed: a required control without its bit is a refusal, whatever the verdict. Explicit denials go first,
     /// so that a caller with a bad token gets 401 and not the 503 of the controls that were then not asked.
     pub fn admit<G: Gate, S>(self, subject: S, required: ControlSet) -> Result<Admission<G, S>, Box<Refusal>> {
-        match self.check::<G>(required) {
+        match self.check(required.union(G::MINIMUM)) {
             Ok(obligations) => Ok(Admission { subject, obligations, gate: PhantomData }),
             Err(refusal) => Err(refusal),
         }
@@ -186,7 +186,7 @@ impl Decision {
         subject: S,
         required: ControlSet,
     ) -> (Admission<crate::Forward, S>, Option<Box<Refusal>>) {
-        let (obligations, refusal) = match self.check::<Forward>(required) {
+        let (obligations, refusal) = match self.check(required.union(Forward::MINIMUM)) {
             Ok(obligations) => (obligations, None),
             Err(refusal) => {
                 let masks = refusal.decision.obligations().iter().filter(|it| matches!(it, Obligation::Mask(_)));
@@ -196,8 +196,14 @@ impl Decision {
         (Admission { subject, obligations, gate: PhantomData }, refusal)
     }
 
-    fn check<G: Gate>(self, required: ControlSet) -> Result<BTreeSet<Obligation>, Box<Refusal>> {
-        let missing = required.union(G::MINIMUM).without(self.evaluated());
+    /// Whether nothing speaks against it and every control of `required` has answered. It opens no gate: for what is
+    /// asked on the way to one, such as the limits before an endpoint that authenticates by itself.
+    pub fn demand(self, required: ControlSet) -> Result<(), Box<Refusal>> {
+        self.check(required).map(drop)
+    }
+
+    fn check(self, required: ControlSet) -> Result<BTreeSet<Obligation>, Box<Refusal>> {
+        let missing = required.without(self.evaluated());
         if self.verdict() == Verdict::Allow && missing.is_empty() {
             return Ok(self.obligations().clone());
         }

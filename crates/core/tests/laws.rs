@@ -106,6 +106,20 @@ proptest! {
     }
 
     #[test]
+    fn a_demand_asks_for_what_it_names_and_no_more(ran in control_set(), required in control_set()) {
+        match Decision::allow_all(ran).demand(required) {
+            Ok(()) => prop_assert!(required.without(ran).is_empty()),
+            Err(refusal) => {
+                prop_assert_eq!(refusal.missing(), required.without(ran));
+                prop_assert!(!refusal.missing().is_empty());
+                prop_assert_eq!(refusal.status(), 503);
+            }
+        }
+        let denied = Decision::deny(Control::RateLimit, Denial::TooMany, "limit", "wait").and(Decision::allow_all(ran));
+        prop_assert_eq!(denied.demand(required).unwrap_err().status(), 429);
+    }
+
+    #[test]
     fn a_required_control_that_did_not_run_denies(
         ran in subsequence(Control::ALL.to_vec(), 0..=Control::ALL.len()),
         required in control_set(),

@@ -248,7 +248,7 @@ fn a_block_holds_for_the_next_request_and_only_named_proxies_are_believed() {
 #[test]
 fn a_flood_of_sources_does_not_grow_the_memory() {
     // `TESTUDO_FLOOD=1000000` is the number of the plan; fewer show the same in the time of a test.
-    let total: u64 = std::env::var("TESTUDO_FLOOD").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    let total: u64 = std::env::var("TESTUDO_FLOOD").ok().and_then(|text| text.parse().ok()).unwrap_or(30_000);
     let limits = "[limits]\nroute = \"off\"\n[limits.in-flight]\nqueue-delay-ms = 10000\n";
     let shop = Shop::start(&format!("[server]\ntrusted-proxies = [\"127.0.0.1/32\"]\n{limits}"));
     let server = &shop.server;
@@ -279,10 +279,11 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
         });
     };
     // The first flood fills what is filled once: caches of the store, the queue of the journal, the allocator.
-    flood(0, total);
+    flood(0, 2 * total);
     std::thread::sleep(std::time::Duration::from_secs(1));
     let before = server.memory_kib();
-    flood(total, 2 * total);
+    flood(2 * total, 3 * total);
+    std::thread::sleep(std::time::Duration::from_secs(1));
     let after = server.memory_kib();
     eprintln!("{total} sources: {before} KiB, and {after} KiB after as many others");
     assert!(after < before + 16 * 1024, "{before} KiB grew to {after} KiB");

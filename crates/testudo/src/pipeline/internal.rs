@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
 use testudo_api::CallFacts;
-use testudo_core::{Control, Decision, Denial, Issue};
+use testudo_core::{Control, ControlSet, Decision, Denial};
 use testudo_gateway::{Collected, Inbound, ResponseBody};
 use testudo_identity::Context;
 use testudo_limits::{Door, PeerFacts};
@@ -35,6 +35,10 @@ const OAUTH: &[&str] = &[
 /// The paths that the server answers itself when sign-in has no host of its own: OAuth endpoints and pages.
 pub static RESERVED: LazyLock<HashSet<String>> =
     LazyLock::new(|| OAUTH.iter().map(|path| (*path).to_owned()).chain(testudo_web::public_paths()).collect());
+
+/// What must have answered before an endpoint is called. It authenticates by itself, and the gate that issues asks for
+/// that, and for these again.
+const BEFORE: ControlSet = ControlSet::of(&[Control::RateLimit, Control::Standing, Control::Audit]);
 
 /// Forms are small.
 const MAX_FORM: usize = 64 * 1024;
@@ -83,8 +87,7 @@ impl Worker {
         }
         let place = self.node.journal.reserve(&self.node.store);
         if place.is_some() {
-            // These endpoints authenticate by themselves; the gate that issues asks again with what they found.
-            decision = decision.and(Decision::allow(Control::Audit)).and(Decision::allow(Control::Authentication));
+            decision = decision.and(Decision::allow(Control::Audit));
         }
         let route: Arc<str> = inbound.parts.uri.path().chars().take(64).collect::<String>().into();
         let mut ledger = Ledger::open(&self, &facts, &inbound, None, &route, place);
@@ -105,12 +108,9 @@ impl Worker {
                 axum::body::Bytes::new()
             }
         };
-        // The gate's own minimum is asked here for the endpoint as a whole, whatever the endpoint then issues.
-        let admission = match decision.admit::<Issue, _>(body, super::REQUIRED) {
-            Ok(admission) => admission,
-            Err(refusal) => return self.refuse(&snapshot, ledger, &facts, *refusal, rate, None).await,
-        };
-        let (body, _) = admission.into_parts();
+        if let Err(refusal) = decision.demand(BEFORE) {
+            return self.refuse(&snapshot, ledger, &facts, *refusal, rate, None).await;
+        }
 
         let unsafe_method = !inbound.parts.method.is_safe();
         let agent = inbound.parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
