@@ -71,7 +71,6 @@ impl Identity {
 
     /// Stages the new roles of a person in all of her living families. Her sessions are touched too, so that a code
     /// which is being exchanged at this very moment is read again with the new roles. On a conflict, do it all again.
-    #[expect(clippy::allow_attributes, reason = "the lint below depends on who calls this")]
     pub(crate) async fn stage_roles(
         &self,
         tx: &mut Tx,
