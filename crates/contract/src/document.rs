@@ -24,6 +24,8 @@ const MAX_NODES: usize = 1_000_000;
 /// A value with its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
+    /// Where a person looks for it: where it begins, or at its key when it is an object or list that begins on a later
+    /// line.
     pub position: Position,
     pub data: Data,
     /// How many values it has and how deep they nest, aliases written out.
@@ -69,6 +71,11 @@ impl Node {
 
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.map()?.get(key).map(|(_, node)| node)
+    }
+
+    /// Where the key of a member stands.
+    pub(crate) fn key_position(&self, key: &str) -> Option<Position> {
+        self.map()?.get(key).map(|(position, _)| *position)
     }
 
     /// The plain value, for examples, enumerations and defaults.
@@ -224,7 +231,7 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Box<Problem>> {
+    fn add(&mut self, mut node: Node, anchor: usize) -> Result<(), Box<Problem>> {
         self.total = self.total.saturating_add(1);
         if self.total > MAX_NODES {
             let what = format!("the file unfolds into more than {MAX_NODES} values");
@@ -258,6 +265,9 @@ impl Builder {
                     if &*text == "<<" {
                         let what = "merge keys (`<<`) are not part of YAML 1.2".into();
                         self.problems.push(problem(at, what, "use `$ref` or `allOf`"));
+                    }
+                    if !matches!(node.data, Data::Scalar(..)) && node.position.line > at.line {
+                        node.position = at;
                     }
                     map.insert(text, (at, node));
                 }
@@ -346,6 +356,9 @@ mod tests {
         assert_eq!((key.line, key.column), (1, 1));
         let list = inner.get("b").unwrap().list().unwrap();
         assert_eq!((list[1].position.line, list[1].position.column), (2, 10));
+        // What begins below its key is found at the key.
+        assert_eq!((inner.position.line, inner.position.column), (1, 1));
+        assert_eq!((list[0].position.line, list[0].position.column), (2, 7));
     }
 
     #[test]

@@ -90,6 +90,21 @@ fn all_errors_of_a_file_are_reported_together() {
 }
 
 #[test]
+fn errors_stand_where_a_person_looks() {
+    let file = "openapi: 3.1.0\ninfo: {}\npaths:\n  accounts/{id}:\n    get:\n      responses: {}\n  /a/{id}:\n    get:\n      \
+                responses:\n        \"200\":\n          description: ok\n";
+    let expected = "api.yaml:4:3: /paths/accounts~1{id}: the path `accounts/{id}` does not start with `/`; did you mean \
+                    `/accounts/{id}`?\n\
+                    api.yaml:8:5: /paths/~1a~1{id}/get: the path has `{id}`, and no path parameter of that name is declared; \
+                    declare it in `parameters` with `in: path`";
+    assert_eq!(errors("api.yaml", file), expected);
+    let inline = "openapi: 3.1.0\ninfo: {}\npaths:\n  b: {}\n";
+    assert!(errors("api.yaml", inline).starts_with("api.yaml:4:3: "), "{}", errors("api.yaml", inline));
+    let json = "{\"openapi\": \"3.1.0\", \"info\": {},\n\"paths\": {\n  \"b\":\n    {}}}";
+    assert!(errors("api.json", json).starts_with("api.json:3:3: "), "{}", errors("api.json", json));
+}
+
+#[test]
 fn what_is_no_openapi_file_says_so() {
     for (text, reason) in [
         ("", "the file is empty"),

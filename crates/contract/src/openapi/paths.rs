@@ -35,7 +35,10 @@ impl<'d> Reader<'d> {
         };
         for (path, at) in paths.members() {
             if !path.starts_with('/') {
-                self.wrong(&at, format!("the path `{path}` does not start with `/`"), "");
+                // It is the key that is wrong, and its value may begin lines below.
+                let position = paths.node.key_position(path).unwrap_or(at.node.position);
+                let near = Some(format!("/{path}"));
+                self.unknown(position, &at.pointer, format!("the path `{path}` does not start with `/`"), near, "");
                 continue;
             }
             let Some(item) = self.path_item(&at) else { continue };
