@@ -1,0 +1,1 @@
+//! Detection: Sigma rules over events.
