@@ -8,6 +8,7 @@
 //! to `admin.cedarschema`, and to the roles in `admin.cedar`.
 
 mod admin;
+mod answers;
 mod decide;
 mod errors;
 mod names;

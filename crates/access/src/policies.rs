@@ -10,6 +10,7 @@ use cedar_policy::{
 };
 use testudo_core::{BuildId, Decision, Timestamp};
 
+use crate::answers::Question;
 use crate::decide::decide;
 use crate::errors::{PolicyError, PolicyErrors, nearest};
 use crate::names::{self, METHODS};
@@ -44,6 +45,23 @@ pub struct AccessFacts<'a> {
     pub build: Option<BuildId>,
     /// The wall clock.
     pub now: Timestamp,
+}
+
+impl AccessFacts<'_> {
+    /// Seconds since the sign-in.
+    pub(crate) fn auth_age(&self) -> i64 {
+        i64::try_from(self.now.since(self.auth_time).as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// The hour of the day in UTC, 0 to 23.
+    pub(crate) fn hour(&self) -> i64 {
+        self.now.seconds().rem_euclid(86_400) / 3600
+    }
+
+    /// The day of the week in UTC: Monday is 1.
+    pub(crate) fn weekday(&self) -> i64 {
+        (self.now.seconds().div_euclid(86_400) + 3).rem_euclid(7) + 1
+    }
 }
 
 /// Whether the policies that permit what a token permits stay in force beside the files.
@@ -151,18 +169,32 @@ impl Policies {
         if let Some(outcome) = slice.direct(principal) {
             return Some(outcome);
         }
-        let context = context(facts, &slice.uses)?;
-        let request = Request::new(principal.uid().clone(), action.clone(), route.uid.clone(), context, None).ok()?;
+        let ask = || {
+            let context = context(facts, &slice.uses)?;
+            let request =
+                Request::new(principal.uid().clone(), action.clone(), route.uid.clone(), context, None).ok()?;
+            if slice.uses.route {
+                let entities = self.entities(principal, route, facts)?;
+                return self.evaluate(&request, &slice.policies, &entities);
+            }
+            self.evaluate(&request, &slice.policies, principal.entities())
+        };
         if slice.uses.route {
-            let entities = self.entities(principal, route, facts)?;
-            return self.evaluate(&request, &slice.policies, &entities);
+            return ask();
         }
-        self.evaluate(&request, &slice.policies, principal.entities())
+        // Policies are pure: the same question has the same answer.
+        let question = Question::new(slice, facts);
+        if let Some(outcome) = principal.answers().borrow().of(&question) {
+            return Some(outcome.clone());
+        }
+        let outcome = ask()?;
+        principal.answers().borrow_mut().keep(question, outcome.clone());
+        Some(outcome)
     }
 
     fn unsliced(&self, principal: &PreparedPrincipal, facts: &AccessFacts<'_>) -> Option<Outcome> {
         let (action, route, _) = self.find(facts)?;
-        let context = context(facts, &Uses { context: None, route: true })?;
+        let context = context(facts, &Uses::all())?;
         let request = Request::new(principal.uid().clone(), action.clone(), route.uid.clone(), context, None).ok()?;
         self.evaluate(&request, &self.whole, &self.entities(principal, route, facts)?)
     }
@@ -221,15 +253,13 @@ fn context(facts: &AccessFacts<'_>, uses: &Uses) -> Option<Context> {
             pairs.push((name.to_owned(), value()));
         }
     };
-    let seconds = facts.now.seconds();
-    let auth_age = facts.now.since(facts.auth_time).as_secs();
     add("acr", &|| long(i64::from(facts.acr)));
-    add("auth_age", &|| long(i64::try_from(auth_age).unwrap_or(i64::MAX)));
+    add("auth_age", &|| long(facts.auth_age()));
     add("risk", &|| long(i64::from(facts.risk)));
     add("device_bound", &|| RestrictedExpression::new_bool(facts.device_bound));
     add("network", &|| RestrictedExpression::new_ip(facts.address.to_canonical().to_string()));
-    add("hour", &|| long(seconds.rem_euclid(86_400) / 3600));
-    add("weekday", &|| long((seconds.div_euclid(86_400) + 3).rem_euclid(7) + 1));
+    add("hour", &|| long(facts.hour()));
+    add("weekday", &|| long(facts.weekday()));
     if let Some(app) = facts.app {
         add("app", &|| RestrictedExpression::new_entity_uid(names::uid(names::APP, app)));
     }

@@ -1,11 +1,13 @@
 //! Who asks, prepared once per token.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use cedar_policy::{Entities, Entity, EntityUid, PrincipalConstraint, RestrictedExpression};
 use testudo_core::{ClientId, PersonId};
 
+use crate::answers::Answers;
 use crate::names;
 
 /// What a verified token says of its holder.
@@ -29,6 +31,7 @@ pub struct PreparedPrincipal {
     roles: HashSet<EntityUid>,
     entity: Option<Entity>,
     entities: Entities,
+    answers: RefCell<Answers>,
 }
 
 impl fmt::Debug for PreparedPrincipal {
@@ -68,13 +71,14 @@ impl PreparedPrincipal {
             Entity::new(uid.clone(), attributes, roles.clone()).map_err(|error| PrincipalError(error.to_string()))?;
         let entities =
             Entities::from_entities([entity.clone()], None).map_err(|error| PrincipalError(error.to_string()))?;
-        Ok(PreparedPrincipal { uid, roles, entity: Some(entity), entities })
+        Ok(PreparedPrincipal { uid, roles, entity: Some(entity), entities, answers: RefCell::default() })
     }
 
     /// Somebody without a token.
     pub fn stranger() -> PreparedPrincipal {
         let uid = names::uid(names::STRANGER, "stranger");
-        PreparedPrincipal { uid, roles: HashSet::new(), entity: None, entities: Entities::empty() }
+        let (roles, entities) = (HashSet::new(), Entities::empty());
+        PreparedPrincipal { uid, roles, entity: None, entities, answers: RefCell::default() }
     }
 
     /// Whether it is somebody without a token.
@@ -88,6 +92,11 @@ impl PreparedPrincipal {
 
     pub(crate) fn entity(&self) -> Option<&Entity> {
         self.entity.as_ref()
+    }
+
+    /// What policies answered before.
+    pub(crate) fn answers(&self) -> &RefCell<Answers> {
+        &self.answers
     }
 
     pub(crate) fn entities(&self) -> &Entities {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cedar_policy::{ActionConstraint, Effect, EntityUid, PolicySet, PrincipalConstraint, ResourceConstraint};
 
@@ -14,9 +15,13 @@ use crate::route::RouteEntity;
 use crate::source::Named;
 use crate::uses::{Uses, relax};
 
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// The policies for one action on one route.
 #[derive(Debug)]
 pub(crate) struct Slice {
+    /// Told apart from every other slice of this process, also after a reload.
+    pub number: u64,
     candidates: Vec<Candidate>,
     /// The policies without their constraints on action and resource.
     pub policies: PolicySet,
@@ -97,7 +102,8 @@ impl<'p> Slicer<'p> {
     }
 
     fn make(&self, indexes: &[usize]) -> Result<Slice, String> {
-        let mut slice = Slice { candidates: Vec::new(), policies: PolicySet::new(), uses: Uses::none() };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut slice = Slice { number, candidates: Vec::new(), policies: PolicySet::new(), uses: Uses::none() };
         for index in indexes {
             let Some(Named { policy, .. }) = self.policies.get(*index) else { continue };
             let (relaxed, uses) = relax(policy);

@@ -12,15 +12,55 @@ pub(crate) struct Uses {
     pub context: Option<BTreeSet<String>>,
     /// The route, or the action.
     pub route: bool,
+    /// How the age of the sign-in is read.
+    pub age: Age,
+}
+
+/// How conditions read `context.auth_age`, which grows each second. Where they only compare it with numbers, all ages
+/// between two of these numbers give the same answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Age {
+    /// Only compared with these numbers, if at all.
+    Compared(BTreeSet<i64>),
+    /// In another way: each age may give another answer.
+    Exact,
+}
+
+impl Age {
+    /// The same number for ages that no condition tells apart.
+    pub fn class(&self, age: i64) -> i64 {
+        match self {
+            Age::Compared(numbers) => {
+                let below = i64::try_from(numbers.range(..age).count()).unwrap_or(i64::MAX / 2);
+                below * 2 + i64::from(numbers.contains(&age))
+            }
+            Age::Exact => age,
+        }
+    }
+}
+
+impl Default for Age {
+    fn default() -> Age {
+        Age::Compared(BTreeSet::new())
+    }
 }
 
 impl Uses {
     pub fn none() -> Uses {
-        Uses { context: Some(BTreeSet::new()), route: false }
+        Uses { context: Some(BTreeSet::new()), route: false, age: Age::default() }
+    }
+
+    /// What is not understood reads all.
+    pub fn all() -> Uses {
+        Uses { context: None, route: true, age: Age::Exact }
     }
 
     pub fn join(&mut self, other: &Uses) {
         self.route |= other.route;
+        match (&mut self.age, &other.age) {
+            (Age::Compared(mine), Age::Compared(theirs)) => mine.extend(theirs),
+            (age, _) => *age = Age::Exact,
+        }
         self.context = match (self.context.take(), &other.context) {
             (Some(mut mine), Some(theirs)) => {
                 mine.extend(theirs.iter().cloned());
@@ -28,6 +68,12 @@ impl Uses {
             }
             _ => None,
         };
+    }
+
+    fn read(&mut self, attribute: &str) {
+        if let Some(read) = &mut self.context {
+            read.insert(attribute.to_owned());
+        }
     }
 
     /// Whether the context needs this attribute.
@@ -39,7 +85,7 @@ impl Uses {
 /// The policy with its constraints on action and resource taken away, once they are known to hold, and what it reads.
 /// A policy that can't be taken apart is kept as it is and reads all.
 pub(crate) fn relax(policy: &Policy) -> (Policy, Uses) {
-    let whole = || (policy.clone(), Uses { context: None, route: true });
+    let whole = || (policy.clone(), Uses::all());
     let Ok(mut form) = policy.to_json() else { return whole() };
     let mut uses = Uses::none();
     match form.get("conditions") {
@@ -56,19 +102,29 @@ pub(crate) fn relax(policy: &Policy) -> (Policy, Uses) {
     }
 }
 
+/// The attribute that changes each second.
+const AUTH_AGE: &str = "auth_age";
 /// Conditions nested deeper than this read all.
 const DEEPEST: usize = 200;
 
 fn walk(value: &Value, uses: &mut Uses, depth: usize) {
     if depth > DEEPEST {
-        *uses = Uses { context: None, route: true };
+        *uses = Uses::all();
         return;
     }
     match value {
         Value::Object(members) => {
+            if let Some(number) = compared_age(members) {
+                uses.read(AUTH_AGE);
+                if let Age::Compared(numbers) = &mut uses.age {
+                    numbers.insert(number);
+                }
+                return;
+            }
             if let Some(attribute) = context_attribute(members) {
-                if let Some(read) = &mut uses.context {
-                    read.insert(attribute.to_owned());
+                uses.read(attribute);
+                if attribute == AUTH_AGE {
+                    uses.age = Age::Exact;
                 }
                 return;
             }
@@ -77,7 +133,7 @@ fn walk(value: &Value, uses: &mut Uses, depth: usize) {
                 uses.route = true;
             }
             match members.get("Var").and_then(Value::as_str) {
-                Some("context") => uses.context = None,
+                Some("context") => (uses.context, uses.age) = (None, Age::Exact),
                 Some("resource" | "action") => uses.route = true,
                 _ => {}
             }
@@ -91,6 +147,25 @@ fn walk(value: &Value, uses: &mut Uses, depth: usize) {
             }
         }
         _ => {}
+    }
+}
+
+/// The number with which `context.auth_age` is compared.
+fn compared_age(members: &serde_json::Map<String, Value>) -> Option<i64> {
+    let (operator, operands) = members.iter().next().filter(|_| members.len() == 1)?;
+    if !matches!(operator.as_str(), "==" | "!=" | "<" | "<=" | ">" | ">=") {
+        return None;
+    }
+    let is_age =
+        |side: &Value| side.as_object().and_then(context_attribute) == Some(AUTH_AGE) && side.get(".").is_some();
+    let number = |side: &Value| side.get("Value").and_then(Value::as_i64);
+    let (left, right) = (operands.get("left")?, operands.get("right")?);
+    if is_age(left) {
+        number(right)
+    } else if is_age(right) {
+        number(left)
+    } else {
+        None
     }
 }
 
@@ -118,7 +193,28 @@ mod tests {
     }
 
     fn some(attributes: &[&str], route: bool) -> Uses {
-        Uses { context: Some(attributes.iter().map(|name| (*name).to_owned()).collect()), route }
+        let context = Some(attributes.iter().map(|name| (*name).to_owned()).collect());
+        Uses { context, route, age: Age::default() }
+    }
+
+    #[test]
+    fn ages_that_no_condition_tells_apart_are_one_class() {
+        let read = uses("when { context.auth_age < 300 || 3600 <= context.auth_age || !(context.auth_age == 900) }");
+        assert_eq!(read.age, Age::Compared([300, 900, 3600].into()));
+        assert!(read.reads("auth_age") && !read.reads("acr"));
+        let classes: Vec<i64> =
+            [0, 299, 300, 301, 899, 900, 901, 3599, 3600, 9999].iter().map(|age| read.age.class(*age)).collect();
+        assert_eq!(classes, [0, 0, 1, 2, 2, 3, 4, 4, 5, 6]);
+        for exact in [
+            "when { context.auth_age < context.risk }",
+            "when { context.auth_age + 1 < 300 }",
+            "when { context.auth_age < 300 && [context.auth_age].contains(7) }",
+            "when { context has auth_age }",
+            "when { [context].contains(context) }",
+        ] {
+            assert_eq!(uses(exact).age, Age::Exact, "{exact}");
+        }
+        assert_eq!(uses("when { context.acr > 1 }").age, Age::default());
     }
 
     #[test]

@@ -146,16 +146,19 @@ async fn an_unknown_person_costs_what_a_wrong_password_costs() {
     let pool = HashPool::new(1, 4);
     let hash = pool.hash(secret("password123")).await.unwrap();
     let (mut wrong, mut unknown) = (Duration::MAX, Duration::MAX);
-    for _ in 0..8 {
+    // The least times of the two approach each other however busy the machine is.
+    for _ in 0..100 {
         let start = Instant::now();
         assert_eq!(verify(&pool, "password124", &hash).await, Verified::NO);
         wrong = wrong.min(start.elapsed());
         let start = Instant::now();
         assert_eq!(pool.verify(secret("password124"), None).await, Ok(Verified::NO));
         unknown = unknown.min(start.elapsed());
+        if (0.8..1.25).contains(&(unknown.as_secs_f64() / wrong.as_secs_f64())) {
+            return;
+        }
     }
-    let ratio = unknown.as_secs_f64() / wrong.as_secs_f64();
-    assert!((0.7..1.4).contains(&ratio), "{unknown:?} against {wrong:?}");
+    panic!("{unknown:?} against {wrong:?}");
 }
 
 #[test]
