@@ -105,6 +105,11 @@ pub(crate) struct ConnState {
     expires: u64,
     head_since: AtomicU64,
     write_since: AtomicU64,
+    /// Bytes that the peer took since the last sweep.
+    taken: AtomicU64,
+    /// Milliseconds that the peer is behind the least rate.
+    behind: AtomicU64,
+    swept: AtomicU64,
     idle_since: AtomicU64,
     kill_at: AtomicU64,
     open: AtomicU32,
@@ -139,6 +144,9 @@ impl ConnState {
             expires: now.saturating_add(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX)),
             head_since: AtomicU64::new(0),
             write_since: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+            swept: AtomicU64::new(now),
             idle_since: AtomicU64::new(now),
             kill_at: AtomicU64::new(0),
             open: AtomicU32::new(0),
@@ -253,7 +261,9 @@ impl ConnState {
         }
     }
 
-    pub(crate) fn write_moved(&self) {
+    /// The peer took so many bytes, or nothing is left for it to take. Only the connection's own thread writes here.
+    pub(crate) fn write_moved(&self, taken: usize) {
+        self.taken.store(self.taken.load(Relaxed) + taken as u64, Relaxed);
         if self.write_since.load(Relaxed) != 0 {
             self.write_since.store(0, Relaxed);
         }
@@ -310,7 +320,8 @@ impl ConnState {
             self.kill();
             return None;
         }
-        if over(&self.write_since, limits.write_stall) || self.is_stream_stalled(now, limits.write_stall) {
+        let slow = self.is_slow_reader(now, limits);
+        if slow || over(&self.write_since, limits.write_stall) || self.is_stream_stalled(now, limits.write_stall) {
             self.kill();
             return Some(Overdue::WriteStalled);
         }
@@ -344,6 +355,27 @@ impl ConnState {
             self.task.wake();
         }
         None
+    }
+
+    /// Time in which the peer keeps us waiting puts it behind; each byte that it takes, and time in which nothing waits,
+    /// brings it forward, though never ahead. Over HTTP/2 all streams count together: many streams over a thin line are
+    /// each slow.
+    fn is_slow_reader(&self, now: u64, limits: &Limits) -> bool {
+        let before = self.swept.swap(now, Relaxed);
+        let taken = self.taken.swap(0, Relaxed);
+        let Some(earned) = taken.saturating_mul(1_000).checked_div(u64::from(limits.write_rate)) else { return false };
+        let waits = self.write_since.load(Relaxed) != 0 || self.stalls.lock().iter().any(|(_, since)| *since != 0);
+        let behind = self.behind.load(Relaxed);
+        if !waits && behind == 0 {
+            return false;
+        }
+        // When the worker itself comes late, that is not the peer's doing.
+        let sweep = u64::try_from(limits.sweep.as_millis()).unwrap_or(u64::MAX);
+        let elapsed = now.saturating_sub(before).min(sweep.saturating_mul(2));
+        let behind =
+            if waits { (behind + elapsed).saturating_sub(earned) } else { behind.saturating_sub(earned + elapsed) };
+        self.behind.store(behind, Relaxed);
+        u128::from(behind) > limits.write_grace.as_millis()
     }
 
     fn is_stream_stalled(&self, now: u64, limit: Duration) -> bool {

@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::conn::ConnState;
-use crate::framing::{MalformedCode, mark_write};
+use crate::framing::MalformedCode;
+use crate::paced::Follow;
 
 const PREFACE: usize = 24;
 const WINDOW_MS: u64 = 10_000;
@@ -91,71 +92,37 @@ impl FrameCounter {
     }
 }
 
-/// A byte stream whose inbound HTTP/2 frames are counted.
+/// The counter of one connection.
 #[derive(Debug)]
-pub(crate) struct Watched<T> {
-    inner: T,
+pub(crate) struct FrameWatch {
     conn: Arc<ConnState>,
     counter: FrameCounter,
     flooded: bool,
 }
 
-impl<T> Watched<T> {
-    pub(crate) fn new(inner: T, conn: Arc<ConnState>, counter: FrameCounter) -> Watched<T> {
-        Watched { inner, conn, counter, flooded: false }
+impl FrameWatch {
+    pub(crate) fn new(conn: Arc<ConnState>, counter: FrameCounter) -> FrameWatch {
+        FrameWatch { conn, counter, flooded: false }
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.flooded {
+impl<T: AsyncRead + Unpin> Follow<T> for FrameWatch {
+    fn poll_read(&mut self, stream: &mut T, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.flooded {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        ready!(Pin::new(stream).poll_read(cx, buf))?;
         let fresh = buf.filled().get(before..).unwrap_or_default();
-        if let Err(code) = this.counter.feed(fresh, this.conn.clock.now()) {
+        if let Err(code) = self.counter.feed(fresh, self.conn.clock.now()) {
             // Nothing more is read; hyper sends GOAWAY, and the reaper closes shortly after.
-            this.flooded = true;
+            self.flooded = true;
             buf.set_filled(before);
-            this.conn.set_body_fault(code);
-            this.conn.kill_in(500);
+            self.conn.set_body_fault(code);
+            self.conn.kill_in(500);
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.inner).poll_write(cx, buf);
-        mark_write(&this.conn, written.is_pending());
-        written
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
-        mark_write(&this.conn, written.is_pending());
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
     }
 }
 

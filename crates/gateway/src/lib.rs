@@ -22,6 +22,7 @@ mod http2_watch;
 mod limits;
 mod listen;
 mod local;
+mod paced;
 mod pem;
 mod reaper;
 mod serve;

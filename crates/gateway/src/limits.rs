@@ -23,6 +23,10 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A peer that takes no byte of an answer for this time is cut off. 30 s.
     pub write_stall: Duration,
+    /// Waiting time for a peer that takes an answer more slowly than `write_rate`. 30 s.
+    pub write_grace: Duration,
+    /// Bytes per second that a peer must take while an answer waits for it; 0 asks for none. 512.
+    pub write_rate: u32,
     /// Waiting time for a body that is free of any rate. 5 s.
     pub body_grace: Duration,
     /// Bytes per second that a body must bring after its grace. 256.
@@ -72,6 +76,8 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
             write_stall: Duration::from_secs(30),
+            write_grace: Duration::from_secs(30),
+            write_rate: 512,
             body_grace: Duration::from_secs(5),
             body_rate: 256,
             body_deadline: Duration::from_mins(5),

@@ -22,11 +22,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::body::{BodyEnd, InboundBody, Pace, ResponseBody};
 use crate::close::CloseSignal;
 use crate::conn::{ConnFacts, ConnState, Protocol, Ticket, UpgradeAnswer};
-use crate::framing::{Arrived, Framed, MalformedCode, Shared, is_host, is_path_and_query};
+use crate::framing::{Arrived, Framing, MalformedCode, Shared, is_host, is_path_and_query};
 use crate::headers::strip_hop_by_hop;
-use crate::http2_watch::{FrameCounter, Watched};
+use crate::http2_watch::{FrameCounter, FrameWatch};
 use crate::limits::Limits;
 use crate::local::LocalExecutor;
+use crate::paced::Paced;
 use crate::upstream::{ClientUpgrade, run_tunnel};
 
 /// What answers the requests of one worker. It lives on the worker's thread and may spawn local tasks.
@@ -90,7 +91,7 @@ pub enum ShedReason {
     HandshakesOfNetwork,
     /// The TLS handshake took too long.
     HandshakeTimeout,
-    /// The peer took no byte of an answer for too long.
+    /// The peer took nothing of an answer for too long, or took it too slowly.
     WriteStalled,
 }
 
@@ -164,7 +165,8 @@ impl<H: Handler> Serving<H> {
         };
         match state.facts.protocol {
             Protocol::Http1 => {
-                let io = Shared::new(Framed::new(io, state.clone(), self.limits.head));
+                let framing = Framing::new(state.clone(), self.limits.head);
+                let io = Shared::new(Paced::new(io, framing, state.clone()));
                 // Between requests a connection is parked: only its byte stream is kept.
                 while io.arrival(&state).await {
                     let connection = self.http1.serve_connection(TokioIo::new(io.clone()), service()).with_upgrades();
@@ -177,7 +179,8 @@ impl<H: Handler> Serving<H> {
             }
             Protocol::Http2 => {
                 let counter = FrameCounter::new(self.limits.resets, self.limits.idle_frames);
-                let io = TokioIo::new(Watched::new(io, state.clone(), counter));
+                let watch = FrameWatch::new(state.clone(), counter);
+                let io = TokioIo::new(Paced::new(io, watch, state.clone()));
                 let connection = self.http2.serve_connection(io, service());
                 let graceful = http2::Connection::graceful_shutdown;
                 let ended = Box::pin(drive(connection, &state, graceful, || false)).await;

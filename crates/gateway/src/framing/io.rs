@@ -8,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{Follower, MalformedCode, Step};
 use crate::conn::{ConnState, UpgradeAnswer};
 use crate::framing::HeadLimits;
+use crate::paced::Follow;
 
 /// What hyper is given in place of a head that was refused: it makes hyper call the service once more, in order,
 /// behind answers that are still being written. The service finds the refusal in the queue and answers it.
@@ -37,10 +38,9 @@ enum Failed {
     Body(MalformedCode),
 }
 
-/// A byte stream whose inbound side is followed.
+/// The follower of one connection, with what it holds back.
 #[derive(Debug)]
-pub(crate) struct Framed<T> {
-    inner: T,
+pub(crate) struct Framing {
     conn: Arc<ConnState>,
     follower: Follower,
     /// Read but not accepted.
@@ -50,14 +50,12 @@ pub(crate) struct Framed<T> {
     ended: bool,
     failed: Option<Failed>,
     discarded: usize,
-    closing: bool,
-    shut: bool,
+    farewell: bool,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
-    pub(crate) fn new(inner: T, conn: Arc<ConnState>, limits: HeadLimits) -> Framed<T> {
-        Framed {
-            inner,
+impl Framing {
+    pub(crate) fn new(conn: Arc<ConnState>, limits: HeadLimits) -> Framing {
+        Framing {
             conn,
             follower: Follower::new(limits),
             held: BytesMut::new(),
@@ -65,8 +63,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
             ended: false,
             failed: None,
             discarded: 0,
-            closing: false,
-            shut: false,
+            farewell: false,
         }
     }
 
@@ -77,14 +74,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
             && self.ready.is_empty()
             && self.failed.is_none()
             && !self.ended
-            && !self.closing
     }
 
     /// Reads as ever, but keeps what it reads for the next reader. Ready when there is something to read, if only an end.
-    pub(crate) fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_arrival<T>(&mut self, stream: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncRead + Unpin,
+    {
         let mut first = [0; 512];
         let mut buf = ReadBuf::new(&mut first);
-        ready!(Pin::new(&mut *self).poll_read(cx, &mut buf))?;
+        ready!(self.poll_read(stream, cx, &mut buf))?;
         if !buf.filled().is_empty() {
             let mut all = BytesMut::from(buf.filled());
             all.extend_from_slice(&self.ready);
@@ -165,9 +164,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
         }
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_fill<T>(&mut self, stream: &mut T, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncRead + Unpin,
+    {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        ready!(Pin::new(stream).poll_read(cx, buf))?;
         if buf.filled().len() == before {
             self.ended = true;
             return Poll::Ready(Ok(()));
@@ -191,7 +193,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
     }
 
     /// While the client waits for the answer to its upgrade, its bytes are held (within a bound); its end is passed on.
-    fn poll_hold(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_hold<T>(&mut self, stream: &mut T, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncRead + Unpin,
+    {
         self.conn.register_reader(cx.waker());
         if let Some(answer) = self.conn.take_upgrade_answer() {
             self.follower.answer_upgrade(answer == UpgradeAnswer::Accepted);
@@ -202,7 +207,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        ready!(Pin::new(stream).poll_read(cx, buf))?;
         self.ended = buf.filled().len() == before;
         self.held.extend_from_slice(buf.filled().get(before..).unwrap_or_default());
         buf.set_filled(before);
@@ -210,103 +215,55 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framed<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Framed<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+impl<T: AsyncRead + Unpin> Follow<T> for Framing {
+    fn poll_read(&mut self, stream: &mut T, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         loop {
-            if !this.ready.is_empty() {
-                this.deliver(buf);
+            if !self.ready.is_empty() {
+                self.deliver(buf);
             }
             if buf.filled().len() > before || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            match this.failed {
+            match self.failed {
                 None => {}
                 Some(Failed::Head) => return Poll::Pending,
                 Some(Failed::Body(code)) => {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, code.as_str())));
                 }
             }
-            if this.ended {
+            if self.ended {
                 return Poll::Ready(Ok(()));
             }
-            if this.follower.is_in_head() && this.conn.is_head_expired() {
-                this.follower.fail(MalformedCode::HeadTimeout);
-                let held = std::mem::take(&mut this.held);
-                this.refuse(MalformedCode::HeadTimeout, &held, true);
-                this.after_judging();
+            if self.follower.is_in_head() && self.conn.is_head_expired() {
+                self.follower.fail(MalformedCode::HeadTimeout);
+                let held = std::mem::take(&mut self.held);
+                self.refuse(MalformedCode::HeadTimeout, &held, true);
+                self.after_judging();
                 continue;
             }
-            if this.follower.is_held() {
-                ready!(this.poll_hold(cx, buf))?;
+            if self.follower.is_held() {
+                ready!(self.poll_hold(stream, cx, buf))?;
             } else {
-                ready!(this.poll_fill(cx, buf))?;
+                ready!(self.poll_fill(stream, cx, buf))?;
             }
         }
     }
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Framed<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.inner).poll_write(cx, buf);
-        mark_write(&this.conn, written.is_pending());
-        written
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
-        mark_write(&this.conn, written.is_pending());
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let flushed = Pin::new(&mut this.inner).poll_flush(cx);
-        mark_write(&this.conn, flushed.is_pending());
-        flushed
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.closing = true;
-        if !this.shut {
-            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
-            this.shut = true;
-            if this.failed.is_some() {
-                this.conn.kill_in(1_000);
-            }
+    /// A socket closed over unread bytes is reset, and the answer could be lost with it: they are read away first.
+    fn poll_farewell(&mut self, stream: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.failed.is_none() {
+            return Poll::Ready(Ok(()));
         }
-        // A socket closed over unread bytes is reset, and the answer could be lost with it: read them away first.
-        if this.failed.is_some() && !this.ended {
-            let mut scratch = [0_u8; 4096];
-            while this.discarded < MAX_DISCARDED {
-                let mut buf = ReadBuf::new(&mut scratch);
-                ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buf))?;
-                if buf.filled().is_empty() {
-                    break;
-                }
-                this.discarded += buf.filled().len();
-            }
+        if !std::mem::replace(&mut self.farewell, true) {
+            self.conn.kill_in(1_000);
+        }
+        let mut scratch = [0_u8; 4096];
+        while !self.ended && self.discarded < MAX_DISCARDED {
+            let mut buf = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf))?;
+            self.ended = buf.filled().is_empty();
+            self.discarded += buf.filled().len();
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-pub(crate) fn mark_write(conn: &ConnState, pending: bool) {
-    if pending {
-        conn.write_blocked();
-    } else {
-        conn.write_moved();
     }
 }

@@ -16,5 +16,5 @@ pub use code::MalformedCode;
 pub use follower::{Follower, Step};
 pub(crate) use grammar::{is_host, is_path_and_query};
 pub use head::{BodyFraming, HeadFacts, HeadLimits};
-pub(crate) use io::{Arrived, Framed, mark_write};
+pub(crate) use io::{Arrived, Framing};
 pub(crate) use shared::Shared;

@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Framed;
+use super::Framing;
 use crate::conn::ConnState;
+use crate::paced::Paced;
 
 /// A followed byte stream with more than one owner, of which one reads and writes at a time.
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
-    stream: Arc<Mutex<Framed<T>>>,
+    stream: Arc<Mutex<Paced<T, Framing>>>,
     vectored: bool,
 }
 
@@ -26,7 +27,7 @@ impl<T> Clone for Shared<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
-    pub(crate) fn new(stream: Framed<T>) -> Shared<T> {
+    pub(crate) fn new(stream: Paced<T, Framing>) -> Shared<T> {
         let vectored = stream.is_write_vectored();
         Shared { stream: Arc::new(Mutex::new(stream)), vectored }
     }
@@ -42,7 +43,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
             if state.is_graceful() {
                 return Poll::Ready(true);
             }
-            self.stream.lock().poll_arrival(cx).map(|arrived| arrived.is_ok())
+            let mut paced = self.stream.lock();
+            let (framing, stream) = paced.parts();
+            framing.poll_arrival(stream, cx).map(|arrived| arrived.is_ok())
         })
         .await;
         state.unpark();
@@ -51,7 +54,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
 
     /// Whether the connection above may be dropped without losing anything.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.stream.lock().is_quiet()
+        let paced = self.stream.lock();
+        !paced.is_closing() && paced.follow().is_quiet()
     }
 }
 

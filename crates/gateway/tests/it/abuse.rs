@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use testudo_gateway::tls::TlsOptions;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Setup, closes_within, eventually, read_all, read_until};
@@ -163,4 +163,47 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
     stream.write_all(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     eventually("shed", || fixture.seen.shed.lock().contains(&"write-stalled")).await;
     eventually("closed", || fixture.gateway.counters().connections_open == 0).await;
+}
+
+/// Takes an answer in pieces of a kilobyte with pauses; how much it got before the connection ended or a second passed.
+async fn take_slowly(address: std::net::SocketAddr) -> (usize, bool) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // A small window, so that the kernels between the two can't take much.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    stream.write_all(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    let mut taken = 0;
+    let mut piece = [0; 1024];
+    for _ in 0..60 {
+        match stream.read(&mut piece).await {
+            Ok(count @ 1..) => taken += count,
+            _ => return (taken, true),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    (taken, false)
+}
+
+#[tokio::test]
+async fn a_reader_below_the_rate_is_cut_off_and_a_steady_one_is_served() {
+    for (rate, cut) in [(10_000_000, true), (0, false)] {
+        let mut setup = Setup::default();
+        setup.limits.write_grace = Duration::from_millis(200);
+        setup.limits.write_rate = rate;
+        let fixture = setup.start();
+        let mut steady = fixture.connect().await;
+        steady.write_all(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        read_until(&mut steady, "hello h").await;
+        let (taken, ended) = take_slowly(fixture.address).await;
+        // It got something at every moment: what ends it is not that nothing moved.
+        assert!(taken > 1024, "{taken}");
+        assert_eq!(fixture.seen.shed.lock().as_slice(), if cut { &["write-stalled"][..] } else { &[] });
+        // What the kernels hold is still delivered to it after the end.
+        assert!(cut || !ended);
+        // Whoever reads at once, or has nothing to read, is not behind.
+        steady.write_all(b"GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut all = Vec::new();
+        steady.read_to_end(&mut all).await.unwrap();
+        assert!(all.len() > 8 << 20);
+    }
 }

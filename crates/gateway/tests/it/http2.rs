@@ -147,11 +147,52 @@ async fn an_unread_stream_is_cut_off_after_the_write_stall() {
     assert!(body_of(endless.into_body()).await.is_err());
 }
 
-/// Preface, settings, and a HEADERS frame for `GET /slow` on a stream.
+#[tokio::test]
+async fn a_window_that_opens_byte_by_byte_is_too_slow() {
+    let mut setup = Setup::default();
+    setup.limits.write_grace = Duration::from_millis(300);
+    setup.limits.write_rate = 5_000;
+    let (fixture, _dir, ca) = start(setup);
+    // Little is asked of who has the window open, however little the answer brings.
+    let mut open = raw(&fixture, &ca).await;
+    open.write_all(&get_frame(1, "/stream")).await.unwrap();
+    let mut narrow = connect(fixture.address, client(&ca, &[&rustls::version::TLS13], b"h2")).await.unwrap();
+    // SETTINGS_INITIAL_WINDOW_SIZE of 64 bytes.
+    narrow.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\x40").await.unwrap();
+    narrow.write_all(&get_frame(1, "/stream")).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(narrow);
+    let trickle = async {
+        while writer.write_all(&[0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 1]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let closed = async {
+        let mut sink = [0; 4096];
+        let mut seen = 0;
+        while let Ok(count @ 1..) = reader.read(&mut sink).await {
+            seen += count;
+        }
+        seen
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(5), async {
+        tokio::select! { seen = closed => seen, () = trickle => 0 }
+    });
+    seen.await.expect("still open");
+    eventually("shed", || fixture.seen.shed.lock().contains(&"write-stalled")).await;
+    eventually("it is gone", || fixture.gateway.counters().connections_open == 1).await;
+    let mut piece = [0; 64];
+    assert!(matches!(open.read(&mut piece).await, Ok(1..)));
+}
+
+/// A HEADERS frame for `GET /slow` on a stream.
 fn headers_frame(stream: u32) -> Vec<u8> {
-    // :method GET, :scheme https, :path /slow (literal), :authority localhost (literal).
-    let mut block = vec![0x82, 0x87, 0x04, 5];
-    block.extend(b"/slow");
+    get_frame(stream, "/slow")
+}
+
+fn get_frame(stream: u32, path: &str) -> Vec<u8> {
+    // :method GET, :scheme https, :path (literal), :authority localhost (literal).
+    let mut block = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
+    block.extend(path.as_bytes());
     block.extend([0x01, 9]);
     block.extend(b"localhost");
     let mut frame = vec![0, 0, u8::try_from(block.len()).unwrap(), 1, 5];
