@@ -26,6 +26,7 @@ pub struct InboundBody {
     most: u64,
     pace: Option<Box<Pace>>,
     trailers: Option<http::HeaderMap>,
+    passes_trailers: bool,
     broken: bool,
     fault: Rc<Cell<Option<CallerFault>>>,
 }
@@ -66,6 +67,7 @@ impl InboundBody {
             most: u64::MAX,
             pace: None,
             trailers: None,
+            passes_trailers: false,
             broken: false,
             fault: Rc::default(),
         }
@@ -84,6 +86,7 @@ impl InboundBody {
             most: u64::MAX,
             pace: Some(Box::new(pace())),
             trailers: None,
+            passes_trailers: false,
             broken: false,
             fault: Rc::default(),
         }
@@ -110,6 +113,12 @@ impl InboundBody {
     /// Breaks the body off when more than so many bytes come: what is sent in chunks announces no length.
     pub fn limit(&mut self, most: u64) {
         self.most = most;
+    }
+
+    /// Hands the caller's trailers on, without those that would change the message. Otherwise they are dropped (RFC 9110
+    /// section 6.5, RFC 9112 section 7.1.2): they come after the decision, so nobody decided about them.
+    pub(crate) fn pass_trailers(&mut self) {
+        self.passes_trailers = true;
     }
 
     /// Body bytes read from the caller so far.
@@ -150,13 +159,10 @@ impl InboundBody {
                     }
                     rest.extend_from_slice(&data);
                 }
-                Err(frame) => self.trailers = frame.into_trailers().ok(),
+                Err(_) => continue,
             }
             if first.len().max(rest.len()) > max {
                 return Ok(Collected::TooLarge(joined(first, rest)));
-            }
-            if self.trailers.is_some() {
-                break;
             }
         }
         Ok(Collected::Whole(joined(first, rest)))
@@ -174,6 +180,10 @@ impl InboundBody {
                     }
                 } else if let Some(trailers) = frame.trailers_mut() {
                     headers::strip_trailers(trailers);
+                    self.trailers = Some(std::mem::take(trailers)).filter(|left| !left.is_empty());
+                    // Nothing comes after them.
+                    self.source = None;
+                    return Poll::Ready(None);
                 }
                 if let Some(pace) = self.pace.as_mut() {
                     pace.moved();
@@ -217,18 +227,17 @@ impl Body for InboundBody {
         if this.broken {
             return Poll::Ready(None);
         }
-        match this.trailers.take() {
-            Some(trailers) => {
-                this.source = None;
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        match this.poll_source(cx) {
+            Poll::Ready(None) if this.passes_trailers => {
+                Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
             }
-            None => this.poll_source(cx),
+            polled => polled,
         }
     }
 
     fn is_end_stream(&self) -> bool {
         self.prefix.is_empty()
-            && self.trailers.is_none()
+            && !(self.passes_trailers && self.trailers.is_some())
             && (self.broken || self.source.as_ref().is_none_or(Body::is_end_stream))
     }
 

@@ -89,6 +89,8 @@ pub struct UpstreamSettings {
     pub failures: u32,
     /// For how long. 10 s.
     pub ejection: Duration,
+    /// For how long a server is avoided that takes no connection. 5 s.
+    pub refusal: Duration,
     /// Trust anchors for `https` and `h2` (PEM); the system's bundle without it.
     pub ca_file: Option<PathBuf>,
     /// Pass the caller's Host on instead of the upstream's own.
@@ -112,6 +114,7 @@ impl Default for UpstreamSettings {
             streams: 100,
             failures: 5,
             ejection: Duration::from_secs(10),
+            refusal: Duration::from_secs(5),
             ca_file: None,
             preserve_host: false,
             health: None,

@@ -73,6 +73,11 @@ impl ForwardError {
         }
     }
 
+    /// No connection came to be, so nothing was sent.
+    pub(super) fn is_unreached(&self) -> bool {
+        matches!(self, ForwardError::Connect { .. } | ForwardError::ConnectTimeout(_) | ForwardError::Tls { .. })
+    }
+
     /// A stable code.
     pub fn code(&self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use super::body::{Lease, OpenStream, UpstreamBody};
 use super::config::UpstreamProtocol;
 use super::error::ForwardError;
 use super::group::UpstreamGroup;
-use super::pool::{PlaceTaken, ServerPool};
+use super::pool::{Http1, Http2, PlaceTaken, ServerPool};
 use super::tunnel::{ClientUpgrade, Tunnel};
 use crate::body::{BodyError, CallerFault, InboundBody, Pace};
 use crate::headers;
@@ -65,25 +65,21 @@ impl Upstreams {
 
     /// Sends the admitted request and waits for the head of the answer. The body streams in both directions with
     /// back-pressure; a request without body whose reused connection died before any byte of an answer is sent once
-    /// more on a new connection if its method is idempotent.
+    /// more on a new connection if its method is idempotent. A server that takes no connection is passed over for the
+    /// next one, whatever the method: nothing was sent by then.
     pub async fn forward(
         &self,
         admission: Admission<Forward, Outbound>,
     ) -> Result<Owed<Response<UpstreamBody>>, ForwardError> {
         let (outbound, obligations) = admission.into_parts();
-        let pool = self.choose()?;
-        let place = pool.place().await?;
-        let sent = match pool.server.place.protocol {
-            UpstreamProtocol::Http1 => send_http1(pool, place, outbound).await,
-            UpstreamProtocol::Http2 => send_http2(pool, place, outbound).await,
+        let (pool, place, connection) = self.reach(outbound.upgrade.is_some()).await?;
+        let sent = match connection {
+            Connection::Http1(connection) => send_http1(pool, place, connection, outbound).await,
+            Connection::Http2(connection) => send_http2(pool, place, connection, outbound).await,
         };
         match &sent {
             Ok(_) => pool.server.succeeded(),
-            Err(error) if error.fault() == testudo_core::Fault::Peer => {
-                tracing::warn!(upstream = %pool.server.url, code = error.code(), error = %chain(error), "upstream failed");
-                self.group.failed(&pool.server);
-            }
-            Err(_) => {}
+            Err(error) => self.note(pool, error),
         }
         let mut response = sent?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -92,14 +88,53 @@ impl Upstreams {
         Ok(Owed::new(response, obligations))
     }
 
+    /// A place at a server and a connection to it. Each server is tried once at most, and the second that does not even
+    /// refuse is the last: the caller waits, too.
+    async fn reach(&self, fresh: bool) -> Result<(&Rc<ServerPool>, PlaceTaken, Connection), ForwardError> {
+        let mut tried = Vec::new();
+        let mut timeouts = 0;
+        let mut last = None;
+        loop {
+            let pool = match self.choose(&tried) {
+                Ok(pool) => pool,
+                Err(none) => return Err(last.unwrap_or(none)),
+            };
+            let place = pool.place().await?;
+            let error = match Connection::to(pool, fresh).await {
+                Ok(connection) => return Ok((pool, place, connection)),
+                Err(error) => error,
+            };
+            self.note(pool, &error);
+            if !error.is_unreached() {
+                return Err(error);
+            }
+            self.group.unreached(&pool.server);
+            timeouts += u32::from(matches!(error, ForwardError::ConnectTimeout(_)));
+            if timeouts > 1 {
+                return Err(error);
+            }
+            tried.push(pool);
+            last = Some(error);
+        }
+    }
+
+    fn note(&self, pool: &ServerPool, error: &ForwardError) {
+        if error.fault() == testudo_core::Fault::Peer {
+            tracing::warn!(upstream = %pool.server.url, code = error.code(), error = %chain(error), "upstream failed");
+            self.group.failed(&pool.server);
+        }
+    }
+
     /// Two choices at random among the usable servers, the less loaded one wins. When all are avoided for passive
-    /// failures they are tried nonetheless; when active checks say that all are down, nothing is.
-    fn choose(&self) -> Result<&Rc<ServerPool>, ForwardError> {
-        if let [only] = self.pools.as_slice() {
+    /// failures they are tried nonetheless; when active checks say that all are down, nothing is. Those in `tried` are
+    /// left out.
+    fn choose(&self, tried: &[&Rc<ServerPool>]) -> Result<&Rc<ServerPool>, ForwardError> {
+        if let ([only], []) = (self.pools.as_slice(), tried) {
             return if only.server.healthy.load(Relaxed) { Ok(only) } else { Err(ForwardError::Unavailable) };
         }
         let now = self.group.now();
-        let healthy = || self.pools.iter().filter(|pool| pool.server.healthy.load(Relaxed));
+        let untried = |pool: &&Rc<ServerPool>| !tried.iter().any(|tried| Rc::ptr_eq(tried, pool));
+        let healthy = || self.pools.iter().filter(untried).filter(|pool| pool.server.healthy.load(Relaxed));
         let usable = || healthy().filter(|pool| !pool.server.is_avoided(now));
         let count = usable().count();
         if count == 0 {
@@ -111,9 +146,26 @@ impl Upstreams {
     }
 }
 
+/// A connection of either protocol.
+enum Connection {
+    Http1(Http1),
+    Http2(Http2),
+}
+
+impl Connection {
+    /// As the server speaks. `fresh` asks for one that nobody used before.
+    async fn to(pool: &ServerPool, fresh: bool) -> Result<Connection, ForwardError> {
+        match pool.server.place.protocol {
+            UpstreamProtocol::Http1 => pool.http1(fresh).await.map(Connection::Http1),
+            UpstreamProtocol::Http2 => pool.http2().await.map(Connection::Http2),
+        }
+    }
+}
+
 async fn send_http1(
     pool: &Rc<ServerPool>,
     place: PlaceTaken,
+    mut connection: Http1,
     outbound: Outbound,
 ) -> Result<Response<UpstreamBody>, ForwardError> {
     let settings = &pool.group.0.settings;
@@ -131,7 +183,6 @@ async fn send_http1(
     }
     let timeout = head_timeout.unwrap_or(settings.head_timeout);
     let retry = copy_for_retry(&request);
-    let mut connection = pool.http1(upgrade.is_some()).await?;
     let before = connection.received.load(Relaxed);
     let answered = match head(connection.sender.send_request(request), &retry, timeout).await {
         Err(ForwardError::Closed(error)) => match retry.request {
@@ -161,6 +212,7 @@ async fn send_http1(
 async fn send_http2(
     pool: &Rc<ServerPool>,
     place: PlaceTaken,
+    mut connection: Http2,
     outbound: Outbound,
 ) -> Result<Response<UpstreamBody>, ForwardError> {
     let settings = &pool.group.0.settings;
@@ -168,7 +220,9 @@ async fn send_http2(
     if upgrade.is_some() {
         return Err(ForwardError::UpgradeNeedsHttp1);
     }
-    prepare(request.headers_mut());
+    if prepare(request.headers_mut()) {
+        request.body_mut().pass_trailers();
+    }
     *request.version_mut() = Version::HTTP_2;
     let caller_host = request.headers_mut().remove(HOST);
     let mut parts = request.uri().clone().into_parts();
@@ -183,7 +237,6 @@ async fn send_http2(
     *request.uri_mut() = Uri::from_parts(parts).map_err(|error| ForwardError::Request(error.into()))?;
     let timeout = head_timeout.unwrap_or(settings.head_timeout);
     let retry = copy_for_retry(&request);
-    let mut connection = pool.http2().await?;
     let mut stream = OpenStream::new(connection.streams.clone());
     let answered = match head(connection.sender.send_request(request), &retry, timeout).await {
         Err(ForwardError::Closed(error)) => match retry.request {
@@ -269,11 +322,12 @@ fn classify(error: hyper::Error, caller: Option<CallerFault>) -> ForwardError {
     }
 }
 
-/// Takes out what belongs to the caller's connection; `TE: trailers` stays for gRPC.
-fn prepare(headers: &mut HeaderMap) {
+/// Takes out what belongs to the caller's connection; `TE: trailers` stays for gRPC. Tells whether it is gRPC.
+fn prepare(headers: &mut HeaderMap) -> bool {
     let grpc = headers.get(CONTENT_TYPE).is_some_and(is_grpc);
     headers::strip_hop_by_hop(headers, grpc);
     headers.remove(http::header::EXPECT);
+    grpc
 }
 
 fn is_grpc(value: &HeaderValue) -> bool {

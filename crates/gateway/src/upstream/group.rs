@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustls::RootCertStore;
 
@@ -94,11 +94,22 @@ impl UpstreamGroup {
     pub(super) fn failed(&self, server: &Server) {
         let failures = server.failures.fetch_add(1, Relaxed) + 1;
         if failures >= self.0.settings.failures {
-            let ejection = u64::try_from(self.0.settings.ejection.as_millis()).unwrap_or(u64::MAX);
-            server.avoided_until.store(self.now().saturating_add(ejection), Relaxed);
-            server.failures.store(0, Relaxed);
             tracing::warn!(upstream = %server.url, "upstream is avoided after {failures} failures in a row");
+            server.failures.store(0, Relaxed);
+            self.avoid(server, self.0.settings.ejection);
         }
+    }
+
+    /// A server that takes no connection is avoided at once, if only for a short time: it may be about to come back.
+    pub(super) fn unreached(&self, server: &Server) {
+        if !server.is_avoided(self.now()) {
+            self.avoid(server, self.0.settings.refusal);
+        }
+    }
+
+    fn avoid(&self, server: &Server, time: Duration) {
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        server.avoided_until.store(self.now().saturating_add(time), Relaxed);
     }
 
     pub(super) fn tls(&self, protocol: UpstreamProtocol) -> Option<&Arc<rustls::ClientConfig>> {
