@@ -173,10 +173,28 @@ pub(crate) struct BackupFiles {
     pub keys: PathBuf,
 }
 
+/// What a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Intent {
+    /// To be used. Refused while a restore is not finished.
+    Use,
+    /// To finish a restore. Refused when there was none, unless `anyway`.
+    Finish {
+        /// Also where nothing shows that there was one.
+        anyway: bool,
+    },
+}
+
 /// A database that keeps the store. All methods may be called from any task.
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Applies the transaction as a whole; durable when it returns.
     fn commit(&self, prepared: Prepared) -> BoxFuture<'_, Result<Receipt, CommitError>>;
+
+    /// The same, for what nobody waits for: it takes as long as it takes to know what became of it, so that another try
+    /// never does it twice. [`CommitError::Uncertain`] only when the store is closed or nobody can know any more.
+    fn commit_surely(&self, prepared: Prepared) -> BoxFuture<'_, Result<Receipt, CommitError>> {
+        self.commit(prepared)
+    }
 
     fn document(&self, kind: &'static str, key: Key) -> Reply<'_, Option<DocumentRow>>;
     fn find(&self, kind: &'static str, index: String, value: Vec<u8>, limit: u32) -> Reply<'_, Vec<DocumentRow>>;
@@ -221,6 +239,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn add(&self, counter: String, key: Vec<u8>, window: Duration, now: i64, n: u64) -> Reply<'_, u64>;
     /// Copies data and keys into the two folders, which exist and are empty.
     fn backup(&self, data: PathBuf, keys: PathBuf) -> BoxFuture<'_, Result<BackupFiles, UpkeepError>>;
+    /// How many people have documents and no key, and were not erased: their keys are older than the data.
+    fn without_key(&self) -> Reply<'_, u64>;
+    /// The restore that was begun is finished: from now on the store can be opened to be used.
+    fn restore_done(&self) -> BoxFuture<'_, Result<(), UpkeepError>>;
     /// Ends all threads and connections after what was accepted is done.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -1,6 +1,10 @@
 //! Backup while running, and restore that brings no erased person and no revoked session back.
+//!
+//! A restore has two halves: the data come back, from a backup folder (SQLite) or by the tools of the database
+//! (PostgreSQL), and then what happened since is done again, as far as it must be. Between the two the store can't be
+//! opened to be used, also after a crash: [`Store::restore_done`] is the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +15,8 @@ use testudo_core::{Clock, Event, EventKind, PersonId, Timestamp};
 use testudo_crypto::RootKey;
 use testudo_crypto::digest::Sha256;
 
+use crate::backend::Intent;
+use crate::sqlite::{self, RESTORE_FILE};
 use crate::{Place, Store, StoreConfig, Tx, UpkeepError};
 
 const MANIFEST: &str = "manifest.json";
@@ -20,6 +26,8 @@ const DATA: &str = "data";
 const KEYS: &str = "keys";
 /// The largest list of erased people that is read.
 const MOST_LIST: usize = 64 << 20;
+/// People who are erased in one transaction.
+const TOGETHER: usize = 64;
 
 /// What a backup holds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,10 +58,14 @@ pub struct ErasedPerson {
 /// What a restore did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestoreReport {
-    /// The manifest of the backup.
-    pub manifest: BackupManifest,
+    /// The manifest of the backup; none when the tools of the database restored it.
+    pub manifest: Option<BackupManifest>,
+    /// The entries that the journal had.
+    pub journal_size: u64,
     /// How many people were erased again.
     pub erased: usize,
+    /// How many people have records and no key: the restored keys are older than the data.
+    pub without_key: u64,
     /// Sessions that were issued before this instant are revoked.
     pub revoked_before: Timestamp,
 }
@@ -109,7 +121,8 @@ impl Store {
     }
 
     /// Restores a backup into the empty folder of `config` (SQLite), erases everybody on the list once more, and revokes
-    /// every session that was issued before now. Returns the store, ready for use.
+    /// every session that was issued before now. Returns the store, which others can open after
+    /// [`Store::restore_done`]. A restore that was interrupted can be begun again.
     ///
     /// Give the newest list of the erased that there is ([`Store::erased`] of the lost store); the list in the backup
     /// itself is in force anyway.
@@ -125,38 +138,78 @@ impl Store {
                 "only a folder can be restored into; use the tools of the database".into(),
             ));
         };
-        let (from, to) = (backup.to_owned(), folder.clone());
-        let manifest = blocking(move || copy_back(&from, &to)).await?;
-        let store = Store::open(config, root, clock.clone()).await?;
-        let now = clock.now();
-        let known = store.erased().await?;
-        let again: Vec<PersonId> = erased
-            .iter()
-            .map(|one| one.person)
-            .filter(|person| !known.iter().any(|known| known.person == *person))
-            .collect();
-        for part in again.chunks(256) {
+        let (from, to, now) = (backup.to_owned(), folder.clone(), clock.now());
+        let manifest = blocking(move || copy_back(&from, &to, now)).await?;
+        let store = Store::open_for(Intent::Finish { anyway: false }, config, root, clock).await?;
+        let report = store.replay(Some(manifest), erased).await?;
+        Ok((store, report))
+    }
+
+    /// Finishes the restore of a database whose tools restored data and keys (PostgreSQL): erases everybody on the list
+    /// once more, and revokes every session that was issued before now. Returns the store, which others can open after
+    /// [`Store::restore_done`]. Refused while others use the database; where nothing shows that it was restored also,
+    /// unless `anyway`.
+    pub async fn restore_database(
+        config: &StoreConfig,
+        root: &RootKey,
+        clock: Arc<dyn Clock>,
+        erased: &[ErasedPerson],
+        anyway: bool,
+    ) -> Result<(Store, RestoreReport), UpkeepError> {
+        if !matches!(config.place, Place::Postgres(_)) {
+            return Err(UpkeepError::Refused("name the backup that is to be restored into the folder".into()));
+        }
+        let store = Store::open_for(Intent::Finish { anyway }, config, root, clock).await?;
+        let report = store.replay(None, erased).await?;
+        Ok((store, report))
+    }
+
+    /// Whether a restore into this folder was begun and not finished.
+    pub fn restore_is_unfinished(folder: &Path) -> bool {
+        folder.join(RESTORE_FILE).exists()
+    }
+
+    /// Says that all is done that must be done after a restore, so that the store can be opened and used.
+    pub async fn restore_done(&self) -> Result<(), UpkeepError> {
+        self.core().backend.restore_done().await
+    }
+
+    /// Does again what was done after the backup and must not be undone by it.
+    async fn replay(
+        &self,
+        manifest: Option<BackupManifest>,
+        erased: &[ErasedPerson],
+    ) -> Result<RestoreReport, UpkeepError> {
+        let (now, journal_size) = (self.core().clock.now(), *self.head().borrow());
+        let known: BTreeSet<PersonId> = self.erased().await?.into_iter().map(|one| one.person).collect();
+        let again: BTreeSet<PersonId> =
+            erased.iter().map(|one| one.person).filter(|person| !known.contains(person)).collect();
+        let again: Vec<PersonId> = again.into_iter().collect();
+        for part in again.chunks(TOGETHER) {
             let mut tx = Tx::new();
             for person in part {
                 tx.erase_person(*person).event(Event::new(EventKind::PersonErased, now).to(*person));
             }
-            store.commit(tx).await?;
+            self.commit(tx).await?;
+        }
+        let without_key = self.core().backend.without_key().await?;
+        let mut restored = Event::new(EventKind::BackupRestored, now)
+            .detail("journal-size", journal_size.to_string())
+            .detail("erased-again", again.len().to_string())
+            .detail("without-key", without_key.to_string());
+        if let Some(manifest) = &manifest {
+            restored = restored.detail("made", manifest.made.to_string());
         }
         let mut tx = Tx::new();
-        let before = now.micros().to_string();
-        tx.event(
-            Event::new(EventKind::BackupRestored, now)
-                .detail("made", manifest.made.to_string())
-                .detail("journal-size", manifest.journal_size.to_string())
-                .detail("erased-again", again.len().to_string()),
-        );
-        tx.event(Event::new(EventKind::AllRevoked, now).detail("before", before).detail("cause", "restore"));
-        store.commit(tx).await?;
-        Ok((store, RestoreReport { manifest, erased: again.len(), revoked_before: now }))
+        tx.event(restored);
+        let revoked = Event::new(EventKind::AllRevoked, now).detail("before", now.micros().to_string());
+        tx.event(revoked.detail("cause", "restore"));
+        self.commit(tx).await?;
+        Ok(RestoreReport { manifest, journal_size, erased: again.len(), without_key, revoked_before: now })
     }
 }
 
-fn copy_back(from: &Path, to: &Path) -> Result<BackupManifest, UpkeepError> {
+fn copy_back(from: &Path, to: &Path, now: Timestamp) -> Result<BackupManifest, UpkeepError> {
     let path = from.join(MANIFEST);
     let mut text = String::new();
     let file = std::fs::File::open(&path).map_err(UpkeepError::io("open the manifest", &path))?;
@@ -166,8 +219,10 @@ fn copy_back(from: &Path, to: &Path) -> Result<BackupManifest, UpkeepError> {
     if manifest.format != 1 {
         return Err(UpkeepError::Refused(format!("the backup has format {}; this program knows 1", manifest.format)));
     }
-    make_empty(to)?;
-    let parts = [(DATA, crate::sqlite::DATA_FILE), (KEYS, crate::sqlite::KEYS_FILE)];
+    if !Store::restore_is_unfinished(to) {
+        make_empty(to)?;
+    }
+    let parts = [(DATA, sqlite::DATA_FILE), (KEYS, sqlite::KEYS_FILE)];
     for (part, name) in parts {
         let source = from.join(part).join(name);
         let found = digest(&source)?;
@@ -177,12 +232,14 @@ fn copy_back(from: &Path, to: &Path) -> Result<BackupManifest, UpkeepError> {
             return Err(UpkeepError::Refused(cause));
         }
     }
+    let lock = sqlite::mark(to, now)?;
     for (part, name) in parts {
         let (source, target) = (from.join(part).join(name), to.join(name));
         std::fs::copy(&source, &target).map_err(UpkeepError::io("copy to", &target))?;
         let synced = std::fs::File::open(&target).and_then(|file| file.sync_all());
         synced.map_err(UpkeepError::io("sync", &target))?;
     }
+    drop(lock);
     Ok(manifest)
 }
 

@@ -1,8 +1,9 @@
 //! What can go wrong, one type per operation.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use testudo_core::Fault;
+use testudo_core::{EventKind, Fault};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,30 @@ pub enum OpenError {
     /// The key ring belongs to other data.
     #[error("the key ring belongs to other data; restore the keys that were backed up with these data")]
     KeysMismatch,
+    /// There are keys but no data.
+    #[error("there are keys but the data that they belong to are missing; restore the data from their backup, too")]
+    DataLost,
+    /// A restore was begun and not finished.
+    #[error(
+        "these data were restored from a backup, and the restore is not finished: people who were erased and sessions \
+         that were ended since the backup would be back; finish it with `testudo restore`"
+    )]
+    Restored,
+    /// Nothing shows that the database was restored.
+    #[error(
+        "nothing shows that this database was restored from a dump; if it was, by a copy of the whole server or into \
+         tables that were there already, repeat with `--after-pg-restore` (this ends every session)"
+    )]
+    NotRestored,
+    /// The database holds no store.
+    #[error("the database holds no data of Testudo; restore both dumps with `pg_restore` first")]
+    Empty,
+    /// Others use the database.
+    #[error("others hold {connections} connections to the database; stop all nodes first")]
+    InUse {
+        /// Their connections.
+        connections: i64,
+    },
     /// The database refused.
     #[error("cannot open the database: {0}")]
     Database(String),
@@ -192,6 +217,38 @@ pub enum UpkeepError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Refused(String),
+    /// The store was closed before these events, which it had taken in, were known to be durable.
+    #[error(
+        "{} that the journal had taken in could not be written before the store was closed: {}",
+        Count(.0),
+        Kinds(.0)
+    )]
+    Unwritten(Vec<(EventKind, u64)>),
+}
+
+/// How many events these are, in words.
+struct Count<'a>(&'a [(EventKind, u64)]);
+
+impl fmt::Display for Count<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.iter().map(|(_, count)| count).sum::<u64>() {
+            1 => f.write_str("1 event"),
+            count => write!(f, "{count} events"),
+        }
+    }
+}
+
+/// The kinds of events with their numbers.
+struct Kinds<'a>(&'a [(EventKind, u64)]);
+
+impl fmt::Display for Kinds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (kind, count)) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} x {kind}")?;
+        }
+        Ok(())
+    }
 }
 
 impl UpkeepError {

@@ -80,7 +80,7 @@ pub struct StoreStatus {
     pub size: u64,
     /// The events that wait in the batched lane.
     pub waiting: usize,
-    /// The journal cannot be written at present; requests must be refused.
+    /// The journal cannot be written at present, or the store is closed; requests must be refused.
     pub stalled: bool,
 }
 
@@ -197,9 +197,15 @@ impl Store {
         self.0.lane.offer(event)
     }
 
-    /// Returns when all events that [`Store::append`] took before are durable.
-    pub async fn flush(&self) {
-        self.0.lane.flush().await;
+    /// Returns when all events that [`Store::append`] took before are durable, however long that takes; false when the
+    /// store was closed before.
+    pub async fn flush(&self) -> bool {
+        self.0.lane.flush().await
+    }
+
+    /// [`Store::flush`] for at most so long; false when not everything is durable by then.
+    pub async fn flush_within(&self, most: Duration) -> bool {
+        tokio::time::timeout(most, self.flush()).await.unwrap_or(false)
     }
 
     /// Reads entries from `from_seq` on, at most `limit` (and 10,000). Pruned entries are left out.

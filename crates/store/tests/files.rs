@@ -147,6 +147,33 @@ async fn a_foreign_lock_refuses_and_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_locked_closes_in_bounded_time_and_says_what_was_not_written() {
+    let (folder, root, clock) = (tempfile::tempdir().unwrap(), RootKey::generate(), TestClock::new());
+    let config = StoreConfig::sqlite(folder.path());
+    let store = Store::open(&config, &root, clock.clone()).await.unwrap();
+    let event = || Event::new(EventKind::RequestDecided, clock.now());
+    store.append(event()).unwrap();
+    assert!(store.flush_within(Duration::from_secs(5)).await);
+    let other = rusqlite::Connection::open(folder.path().join("data.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for _ in 0..7 {
+        store.append(event()).unwrap();
+    }
+    assert!(!store.flush_within(Duration::from_millis(100)).await);
+    let began = std::time::Instant::now();
+    let closed = store.close_within(Duration::from_millis(500)).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let Err(UpkeepError::Unwritten(lost)) = closed else { panic!("{closed:?}") };
+    assert_eq!(lost, [(EventKind::RequestDecided, 7)]);
+    assert!(store.append(event()).is_err(), "it takes nothing any more");
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    let store = Store::open(&config, &root, clock.clone()).await.expect("the folder was let go");
+    assert_eq!(*store.head().borrow(), 1);
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pruning_exports_and_keeps_the_proofs() {
     let (folder, root, clock) = (tempfile::tempdir().unwrap(), RootKey::generate(), TestClock::new());
     let store = Store::open(&StoreConfig::sqlite(folder.path().join("data")), &root, clock.clone()).await.unwrap();
@@ -220,9 +247,20 @@ async fn a_restore_brings_no_erased_person_back() {
 
     clock.advance(Duration::from_mins(1));
     let config = StoreConfig::sqlite(folder.path().join("restored"));
-    let restored = Store::restore(&backup, &config, &root, clock.clone(), &erased).await;
-    let (store, report) = restored.unwrap();
-    assert_eq!((report.erased, report.revoked_before), (1, clock.now()));
+    let (store, report) = Store::restore(&backup, &config, &root, clock.clone(), &erased).await.unwrap();
+    assert_eq!((report.erased, report.revoked_before, report.without_key), (1, clock.now(), 0));
+    store.close().await.unwrap();
+    // Interrupted here, it can't be opened, and is begun again.
+    let refused = Store::open(&config, &root, clock.clone()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Restored), "{refused}");
+    assert!(Store::restore_is_unfinished(&folder.path().join("restored")));
+    let (store, report) = Store::restore(&backup, &config, &root, clock.clone(), &erased).await.unwrap();
+    assert_eq!(report.erased, 1);
+    store.restore_done().await.unwrap();
+    store.close().await.unwrap();
+    let refused = Store::restore(&backup, &config, &root, clock.clone(), &erased).await;
+    assert!(matches!(refused, Err(UpkeepError::Refused(_))), "a finished one is not overwritten");
+    let store = Store::open(&config, &root, clock.clone()).await.unwrap();
     assert!(store.get::<Account>(person(1)).await.unwrap().is_some());
     assert!(store.get::<Account>(person(2)).await.unwrap().is_none());
     let kinds = vec![EventKind::AllRevoked, EventKind::SignedUp];

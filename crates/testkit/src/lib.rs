@@ -1,3 +1,4 @@
 //! What tests need: a clock, temporary stores and servers, fixtures.
 
 pub mod postgres;
+pub mod proxy;

@@ -5,7 +5,7 @@
 //! `TESTUDO_REQUIRE_POSTGRES=1` that is an error.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -95,6 +95,27 @@ impl TempPostgres {
     /// The URL of a database over TCP by the name `localhost`.
     pub fn named_url(&self, database: &str) -> String {
         format!("postgres://tester:{}@localhost:{}/{database}", self.password, self.port)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The URL of a database at another address, such as that of a proxy.
+    pub fn url_at(&self, address: SocketAddr, database: &str) -> String {
+        format!("postgres://tester:{}@{address}/{database}", self.password)
+    }
+
+    /// Runs a program of PostgreSQL, such as `pg_dump`, which must succeed; gives its standard output.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(self.programs.join(program));
+        command.env("LC_ALL", "C").env("PGPASSWORD", &self.password).env("PGUSER", "tester");
+        command.env("PGHOST", "127.0.0.1").env("PGPORT", self.port.to_string());
+        let output = command.args(arguments).stdin(Stdio::null()).output().context("run a program of PostgreSQL")?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`{program}` failed: {errors}");
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// The URL of a database over the Unix socket.

@@ -1,17 +1,18 @@
 //! The batched lane: events that announce no change, through a bounded queue, in groups.
 //!
 //! Denials of strangers are folded: one event per peer, control, code and second, with a count. Nothing is dropped: what
-//! cannot be written waits and is tried again, and meanwhile the lane takes nothing more.
+//! cannot be written waits and is tried again, and meanwhile the lane takes nothing more. Only closing gives up in the
+//! end, and then it is known of which kind and how many events were not written.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use testudo_core::{Control, Event, EventKind, Lane as CoreLane, Outcome};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -28,7 +29,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// After which a folded event is written whatever the wall clock says.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long a batch waits for company.
-const LINGER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(25);
 /// Between two tries to write.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -40,16 +41,58 @@ enum Message {
 /// The entrance of the lane.
 pub(crate) struct Lane {
     queue: mpsc::Sender<Message>,
-    stalled: Arc<AtomicBool>,
+    state: Arc<State>,
+    /// Becomes true when the lane shall not try any longer.
+    enough: watch::Sender<bool>,
+}
+
+/// What the entrance and the writer share.
+#[derive(Default)]
+struct State {
+    /// The journal cannot be written at present.
+    stalled: AtomicBool,
+    /// Nothing is taken in any more.
+    closed: AtomicBool,
+    pending: Pending,
+}
+
+/// How many events of each kind were taken in and are not known to be durable.
+struct Pending([AtomicU64; EventKind::ALL.len()]);
+
+impl Default for Pending {
+    fn default() -> Pending {
+        Pending(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Pending {
+    fn add(&self, event: &Event) {
+        if let Some(count) = self.0.get(event.kind as usize) {
+            count.fetch_add(u64::from(event.count), Ordering::AcqRel);
+        }
+    }
+
+    fn remove(&self, kind: EventKind, events: u64) {
+        if let Some(count) = self.0.get(kind as usize) {
+            count.fetch_sub(events, Ordering::AcqRel);
+        }
+    }
+
+    fn left(&self) -> Vec<(EventKind, u64)> {
+        let counts = EventKind::ALL.iter().zip(&self.0);
+        counts.map(|(kind, count)| (*kind, count.load(Ordering::Acquire))).filter(|(_, count)| *count > 0).collect()
+    }
 }
 
 impl Lane {
     /// Starts the lane on the current runtime.
     pub fn start(core: Arc<Core>, capacity: usize) -> Lane {
         let (queue, events) = mpsc::channel(capacity.max(1));
-        let stalled = Arc::new(AtomicBool::new(false));
-        tokio::spawn(run(core, events, stalled.clone()));
-        Lane { queue, stalled }
+        let (enough, given_up) = watch::channel(false);
+        let state = Arc::new(State::default());
+        let lane = Writer { core, state: state.clone(), enough: given_up };
+        tokio::spawn(lane.run(events));
+        Lane { queue, state, enough }
     }
 
     /// Takes an event in, or refuses at once.
@@ -64,6 +107,7 @@ impl Lane {
         }
         match self.queue.try_reserve() {
             Ok(place) => {
+                self.state.pending.add(&event);
                 place.send(Message::Event(event));
                 Ok(())
             }
@@ -71,12 +115,28 @@ impl Lane {
         }
     }
 
-    /// Returns when all events that were taken in before are durable.
-    pub async fn flush(&self) {
+    /// Returns when all events that were taken in before are durable: true, or the lane gave up: false.
+    pub async fn flush(&self) -> bool {
         let (done, finished) = oneshot::channel();
-        if self.queue.send(Message::Flush(done)).await.is_ok() {
-            let _ = finished.await;
+        self.queue.send(Message::Flush(done)).await.is_ok() && finished.await.is_ok()
+    }
+
+    /// Takes nothing in any more, and waits at most so long until everything is durable. Then it gives up.
+    pub async fn close(&self, most: Duration) {
+        self.state.closed.store(true, Ordering::Release);
+        if !matches!(tokio::time::timeout(most, self.flush()).await, Ok(true)) {
+            self.give_up();
         }
+    }
+
+    /// Tries no longer to write what is left.
+    pub fn give_up(&self) {
+        self.enough.send_replace(true);
+    }
+
+    /// What was taken in and is not known to be durable, by kind.
+    pub fn unwritten(&self) -> Vec<(EventKind, u64)> {
+        self.state.pending.left()
     }
 
     /// Events that wait.
@@ -86,48 +146,150 @@ impl Lane {
 
     /// Whether the journal cannot be written at present.
     pub fn stalled(&self) -> bool {
-        self.stalled.load(Ordering::Acquire)
+        self.state.stalled.load(Ordering::Acquire) || self.state.closed.load(Ordering::Acquire)
     }
 }
 
-async fn run(core: Arc<Core>, mut events: mpsc::Receiver<Message>, stalled: Arc<AtomicBool>) {
-    let (mut folded, mut buffer, mut open) = (Folded::default(), Vec::new(), true);
-    // While one batch is being committed, the next one is sealed.
-    let mut flight: Option<JoinHandle<()>> = None;
-    while open {
-        let received = events.recv_many(&mut buffer, BATCH);
-        let received = if folded.is_empty() {
-            received.await
-        } else {
-            match tokio::time::timeout(TICK, received).await {
-                Ok(received) => received,
-                Err(_) => usize::MAX,
+/// What the tasks of the lane work with.
+#[derive(Clone)]
+struct Writer {
+    core: Arc<Core>,
+    state: Arc<State>,
+    enough: watch::Receiver<bool>,
+}
+
+/// A batch that is ready to be written, with what it stands for.
+struct Batch {
+    prepared: Prepared,
+    events: BTreeMap<EventKind, u64>,
+}
+
+impl Writer {
+    async fn run(self, mut events: mpsc::Receiver<Message>) {
+        let (mut folded, mut buffer, mut open) = (Folded::default(), Vec::new(), true);
+        // While one batch is being committed, the next one is sealed.
+        let mut flight: Option<JoinHandle<()>> = None;
+        while open {
+            let received = events.recv_many(&mut buffer, BATCH);
+            let received = async {
+                if folded.is_empty() {
+                    received.await
+                } else {
+                    tokio::time::timeout(TICK, received).await.unwrap_or(usize::MAX)
+                }
+            };
+            let received = tokio::select! {
+                received = received => received,
+                () = self.given_up() => return,
+            };
+            open = received != 0;
+            linger(&mut events, &mut buffer).await;
+            let (mut batch, mut waiting) = (Vec::with_capacity(buffer.len()), Vec::new());
+            for message in buffer.drain(..) {
+                match message {
+                    Message::Event(event) => batch.extend(folded.take(*event)),
+                    Message::Flush(done) => waiting.push(done),
+                }
+            }
+            if waiting.is_empty() && open && folded.len() < MOST_FOLDED {
+                batch.extend(folded.due(self.core.clock.now().seconds()));
+            } else {
+                batch.extend(folded.all());
+            }
+            if !batch.is_empty() {
+                let Some(batch) = self.seal(batch).await else { return };
+                land(&mut flight).await;
+                flight = Some(tokio::spawn(self.clone().write(batch)));
+            }
+            if !waiting.is_empty() || !open {
+                land(&mut flight).await;
+            }
+            if *self.enough.borrow() {
+                return;
+            }
+            for done in waiting {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    /// Seals a batch, however long its keys take to come; none when the lane gave up before.
+    async fn seal(&self, batch: Vec<Event>) -> Option<Batch> {
+        let owners = loop {
+            match prepare::owners(&self.core, &batch).await {
+                Ok(owners) => break owners,
+                Err(error) => self.wait(&error.to_string(), batch.len()).await?,
             }
         };
-        open = received != 0;
-        linger(&mut events, &mut buffer).await;
-        let (mut batch, mut waiting) = (Vec::with_capacity(buffer.len()), Vec::new());
-        for message in buffer.drain(..) {
-            match message {
-                Message::Event(event) => batch.extend(folded.take(*event)),
-                Message::Flush(done) => waiting.push(done),
+        let mut events: BTreeMap<EventKind, u64> = BTreeMap::new();
+        for event in &batch {
+            *events.entry(event.kind).or_default() += u64::from(event.count);
+        }
+        let kinds: Vec<(EventKind, u64)> = batch.iter().map(|event| (event.kind, u64::from(event.count))).collect();
+        let mut drafts = Vec::with_capacity(batch.len());
+        for (sealed, (kind, count)) in prepare::seal(&self.core, batch, owners).into_iter().zip(kinds) {
+            match sealed {
+                Ok(draft) => drafts.push(draft),
+                Err(error) => {
+                    tracing::error!(%error, %kind, "an event cannot be sealed: this is a mistake in the program");
+                    events.entry(kind).and_modify(|events| *events = events.saturating_sub(count));
+                }
             }
         }
-        if waiting.is_empty() && open && folded.len() < MOST_FOLDED {
-            batch.extend(folded.due(core.clock.now().seconds()));
-        } else {
-            batch.extend(folded.all());
+        Some(Batch { prepared: Prepared { ops: Vec::new(), drafts }, events })
+    }
+
+    /// Writes a batch, however long it takes, unless the lane gives up.
+    async fn write(self, batch: Batch) {
+        let count = batch.prepared.drafts.len();
+        loop {
+            match self.core.backend.commit_surely(batch.prepared.clone()).await {
+                Ok(_) => break,
+                Err(CommitError::Invalid(cause)) => {
+                    tracing::error!(%cause, count, "events are not acceptable; this is a mistake in the program");
+                    return;
+                }
+                // It was asked as long as there was an answer to hope for: written twice is better than not at all.
+                Err(CommitError::Uncertain) if !self.closed() => {
+                    tracing::error!(
+                        count,
+                        "it cannot be known whether these events were written; they are written again"
+                    );
+                }
+                Err(error) => {
+                    if self.wait(&error.to_string(), count).await.is_none() {
+                        return;
+                    }
+                }
+            }
         }
-        if !batch.is_empty() {
-            let prepared = seal(&core, batch, &stalled).await;
-            land(&mut flight).await;
-            flight = Some(tokio::spawn(write(core.clone(), prepared, stalled.clone())));
+        for (kind, events) in batch.events {
+            self.state.pending.remove(kind, events);
         }
-        if !waiting.is_empty() || !open {
-            land(&mut flight).await;
+        if self.state.stalled.swap(false, Ordering::AcqRel) {
+            tracing::warn!("the journal is written again");
         }
-        for done in waiting {
-            let _ = done.send(());
+    }
+
+    fn closed(&self) -> bool {
+        self.state.closed.load(Ordering::Acquire)
+    }
+
+    /// Waits before the next try; none when there shall be none.
+    async fn wait(&self, cause: &str, count: usize) -> Option<()> {
+        if !self.state.stalled.swap(true, Ordering::AcqRel) {
+            tracing::error!(cause, count, "the journal cannot be written; requests are refused until it can");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => Some(()),
+            () = self.given_up() => None,
+        }
+    }
+
+    /// Returns when the lane gives up; never when nobody can say so any more.
+    async fn given_up(&self) {
+        if self.enough.clone().wait_for(|enough| *enough).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -151,47 +313,6 @@ async fn land(flight: &mut Option<JoinHandle<()>>) {
     if let Some(flight) = flight.take() {
         let _ = flight.await;
     }
-}
-
-/// Seals a batch, however long its keys take to come.
-async fn seal(core: &Core, batch: Vec<Event>, stalled: &AtomicBool) -> Prepared {
-    let owners = loop {
-        match prepare::owners(core, &batch).await {
-            Ok(owners) => break owners,
-            Err(error) => wait(stalled, &error.to_string(), batch.len()).await,
-        }
-    };
-    let sealed = prepare::seal(core, batch, owners).into_iter().filter_map(|sealed| {
-        let not_sealed = |error: &crate::ReadError| tracing::error!(%error, "an event cannot be sealed: this is a bug");
-        sealed.inspect_err(not_sealed).ok()
-    });
-    let drafts = sealed.collect();
-    Prepared { ops: Vec::new(), drafts }
-}
-
-/// Writes a batch, however long it takes.
-async fn write(core: Arc<Core>, prepared: Prepared, stalled: Arc<AtomicBool>) {
-    let count = prepared.drafts.len();
-    loop {
-        match core.backend.commit(prepared.clone()).await {
-            Ok(_) => break,
-            Err(CommitError::Invalid(cause)) => {
-                tracing::error!(%cause, count, "a batch of events is not acceptable; this is a mistake in the program");
-                break;
-            }
-            Err(error) => wait(&stalled, &error.to_string(), count).await,
-        }
-    }
-    if stalled.swap(false, Ordering::AcqRel) {
-        tracing::warn!("the journal is written again");
-    }
-}
-
-async fn wait(stalled: &AtomicBool, cause: &str, count: usize) {
-    if !stalled.swap(true, Ordering::AcqRel) {
-        tracing::error!(cause, count, "the journal cannot be written; requests are refused until it can");
-    }
-    tokio::time::sleep(RETRY).await;
 }
 
 /// What makes two denials of a stranger one event.

@@ -3,11 +3,13 @@
 //! A commit puts its entries into the inbox, in the same transaction as its changes. It is durable then; what follows is
 //! only the wait until the integrator has given them their places.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Transaction};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::error::SqlState;
 
 use super::apply::{self, Aftermath};
 use super::driver::{Driver, NoConnection};
@@ -20,6 +22,8 @@ use crate::tx::Receipt;
 const WORK: Duration = Duration::from_secs(5);
 /// How long it is asked what became of a commit whose connection broke.
 const DOUBT: Duration = Duration::from_secs(3);
+/// Between two questions what became of it.
+const AGAIN: Duration = Duration::from_millis(50);
 /// How long the places of the entries are waited for.
 const PLACES: Duration = Duration::from_secs(3);
 /// How often a transaction is tried.
@@ -30,8 +34,17 @@ const ROW: usize = 8 << 20;
 /// The limit of a commit as a whole.
 pub(super) const LIMIT: Duration = WORK.saturating_add(DOUBT).saturating_add(PLACES);
 
+/// How long somebody waits for the truth about a commit whose connection broke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Patience {
+    /// [`DOUBT`]: a caller waits for the answer.
+    Short,
+    /// Until it is known, or the store is closed.
+    Long,
+}
+
 /// Commits; durable when it returns. The places are left out of the receipt when they are not known in time.
-pub(super) async fn commit(driver: &Driver, prepared: &Prepared) -> Result<Receipt, CommitError> {
+pub(super) async fn commit(driver: &Driver, prepared: &Prepared, patience: Patience) -> Result<Receipt, CommitError> {
     let limit = Instant::now() + WORK;
     let mut tries = 1;
     let done = loop {
@@ -43,7 +56,7 @@ pub(super) async fn commit(driver: &Driver, prepared: &Prepared) -> Result<Recei
             Err(Stop::Failed(error)) if fault::passing(&error) => fault::cause(&error),
             Err(Stop::Failed(error)) => return Err(CommitError::Unavailable(fault::cause(&error))),
             Err(Stop::Slow) => return Err(CommitError::Unavailable("PostgreSQL did not answer in time".into())),
-            Err(Stop::Doubt(done)) => match became(driver, &done.transaction).await {
+            Err(Stop::Doubt(done)) => match became(driver, &done.transaction, patience).await {
                 Some(true) => break done,
                 Some(false) => "the connection to PostgreSQL broke".to_owned(),
                 None => return Err(CommitError::Uncertain),
@@ -168,9 +181,15 @@ async fn put(tx: &Transaction<'_>, drafts: &[EventDraft]) -> Result<(String, Vec
 }
 
 /// Whether a transaction was committed; none when it cannot be known in time.
-async fn became(driver: &Driver, transaction: &str) -> Option<bool> {
-    let limit = Instant::now() + DOUBT;
-    while Instant::now() < limit {
+async fn became(driver: &Driver, transaction: &str, patience: Patience) -> Option<bool> {
+    let mut limit = Instant::now() + DOUBT;
+    loop {
+        if Instant::now() >= limit {
+            if patience == Patience::Short || driver.closing.load(Ordering::Acquire) {
+                return None;
+            }
+            limit = Instant::now() + DOUBT;
+        }
         if let Ok(Ok(client)) = timeout_at(limit, driver.connection()).await {
             let asked = async {
                 let statement = client.prepare_cached("SELECT pg_xact_status($1::text::xid8)").await?;
@@ -183,13 +202,14 @@ async fn became(driver: &Driver, transaction: &str) -> Option<bool> {
                     Some(_) => {}
                     None => return None,
                 },
+                // A number that this server has not given out yet: another one took over, and never heard of it.
+                Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => return Some(false),
                 Ok(Err(_)) => {}
                 Err(_) => drop(Client::take(client)),
             }
         }
-        sleep(Duration::from_millis(50)).await;
+        sleep(AGAIN).await;
     }
-    None
 }
 
 /// What a commit leaves to do.

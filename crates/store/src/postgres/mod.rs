@@ -16,6 +16,7 @@ mod fault;
 mod follow;
 mod integrate;
 mod opening;
+mod place;
 mod read;
 mod schema;
 
@@ -33,8 +34,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_postgres::Error;
 
+use self::commit::Patience;
 use self::driver::{Driver, NoConnection, Work};
-pub(crate) use self::opening::{Shared, open};
+pub(crate) use self::opening::{Opening, Shared, open};
 use crate::backend::{
     Backend, BackupFiles, CheckpointRow, DocumentRow, KeyName, KeyState, ListScan, PersonKeyRow, Prepared, Reply,
 };
@@ -46,7 +48,9 @@ use crate::tx::Receipt;
 use crate::{CommitError, Key, ReadError, UpkeepError};
 
 /// How long closing waits for what was accepted.
-const LAST: Duration = Duration::from_secs(12);
+const LAST: Duration = Duration::from_secs(6);
+/// The limit of work that is to end in certainty: none that matters.
+const ENDLESS: Duration = Duration::from_hours(24 * 365);
 
 /// The store on PostgreSQL.
 pub(crate) struct PostgresBackend {
@@ -57,6 +61,24 @@ pub(crate) struct PostgresBackend {
 impl PostgresBackend {
     fn new(driver: Arc<Driver>, tasks: Vec<JoinHandle<()>>) -> PostgresBackend {
         PostgresBackend { driver, tasks: Mutex::new(tasks) }
+    }
+
+    fn commit_within(
+        &self,
+        limit: Duration,
+        prepared: Prepared,
+        patience: Patience,
+    ) -> BoxFuture<'static, Result<Receipt, CommitError>> {
+        let driver = self.driver.clone();
+        let entered = match self.driver.enter() {
+            Ok(Some(permit)) => {
+                let work = async move { commit::commit(&driver, &prepared, patience).await };
+                Ok(self.driver.at_home(limit, permit, work))
+            }
+            Ok(None) => Err(CommitError::Full),
+            Err(cause) => Err(CommitError::Unavailable(cause)),
+        };
+        async move { entered?.await.unwrap_or(Err(CommitError::Uncertain)) }.boxed()
     }
 
     /// Runs a read on a pooled connection.
@@ -114,16 +136,11 @@ impl Drop for PostgresBackend {
 
 impl Backend for PostgresBackend {
     fn commit(&self, prepared: Prepared) -> BoxFuture<'_, Result<Receipt, CommitError>> {
-        let driver = self.driver.clone();
-        let entered = match self.driver.enter() {
-            Ok(Some(permit)) => {
-                let work = async move { commit::commit(&driver, &prepared).await };
-                Ok(self.driver.at_home(commit::LIMIT, permit, work))
-            }
-            Ok(None) => Err(CommitError::Full),
-            Err(cause) => Err(CommitError::Unavailable(cause)),
-        };
-        async move { entered?.await.unwrap_or(Err(CommitError::Uncertain)) }.boxed()
+        self.commit_within(commit::LIMIT, prepared, Patience::Short)
+    }
+
+    fn commit_surely(&self, prepared: Prepared) -> BoxFuture<'_, Result<Receipt, CommitError>> {
+        self.commit_within(ENDLESS, prepared, Patience::Long)
     }
 
     fn document(&self, kind: &'static str, key: Key) -> Reply<'_, Option<DocumentRow>> {
@@ -231,9 +248,27 @@ impl Backend for PostgresBackend {
     }
 
     fn backup(&self, _data: PathBuf, _keys: PathBuf) -> BoxFuture<'_, Result<BackupFiles, UpkeepError>> {
-        let text = "PostgreSQL is backed up with its own tools: `pg_dump --schema=testudo` for the data and \
-                    `pg_dump --schema=testudo_keys` for the keys, which are kept apart from the data";
+        let text = "PostgreSQL is backed up with its own tools, first `pg_dump --schema=testudo` for the data, then \
+                    `pg_dump --schema=testudo_keys` for the keys, which are kept apart from the data, and last \
+                    `testudo backup --erased FILE` for the list of the erased";
         async move { Err(UpkeepError::Refused(text.into())) }.boxed()
+    }
+
+    fn without_key(&self) -> Reply<'_, u64> {
+        self.read(|on| read::without_key(on).boxed())
+    }
+
+    fn restore_done(&self) -> BoxFuture<'_, Result<(), UpkeepError>> {
+        // At home, as everything is that waits for a connection.
+        let done = self.home(|driver| async move {
+            let client = driver.connection().await.map_err(|none| match none {
+                NoConnection::Busy => ReadError::Full,
+                NoConnection::Down(cause) => ReadError::Unavailable(cause),
+            })?;
+            let kept = async { place::Whereabouts::now(&client).await?.keep(&client).await };
+            kept.await.map_err(|error| ReadError::Unavailable(fault::cause(&error)))
+        });
+        async move { done.await.map_err(UpkeepError::Read) }.boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

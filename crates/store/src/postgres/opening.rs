@@ -1,6 +1,9 @@
 //! Opening the database: one node after the other migrates it and finds or makes the key ring.
+//!
+//! Tables that were restored from a dump are opened only to finish the restore, by one alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
 use testudo_crypto::RootKey;
@@ -8,8 +11,9 @@ use tokio_postgres::Error;
 
 use super::connect::Link;
 use super::driver::{Driver, Parts};
+use super::place::{Found, Whereabouts};
 use super::{PostgresBackend, fault, follow, integrate, schema};
-use crate::backend::SharedRing;
+use crate::backend::{Intent, SharedRing};
 use crate::persons::PersonKeys;
 use crate::{OpenError, PostgresConfig, StoreConfig};
 
@@ -22,6 +26,8 @@ pub(crate) struct Opening {
     session: ClientWrapper,
     most: usize,
     ring_version: i64,
+    /// Where the tables are, when that is to be kept.
+    place: Option<Whereabouts>,
     /// The wrapped key ring, when there is one.
     pub ring: Option<Vec<u8>>,
     /// Whether there are keys of people.
@@ -41,13 +47,24 @@ fn failed(error: Error) -> OpenError {
 }
 
 /// Connects, takes the lock of the openers and brings the tables to the newest format.
-pub(crate) async fn open(settings: &PostgresConfig) -> Result<Opening, OpenError> {
+pub(crate) async fn open(settings: &PostgresConfig, intent: Intent) -> Result<Opening, OpenError> {
     let link = Link::new(settings)?;
     let mut session = link.session(|_| ()).await.map_err(OpenError::Database)?;
     // Others may be at it, and a migration may take its time.
     session.batch_execute("SET lock_timeout = '60s'; SET statement_timeout = 0").await.map_err(failed)?;
     session.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(failed)?;
+    whole(&session, intent).await?;
+    if intent != Intent::Use {
+        alone(&session).await?;
+    }
     schema::migrate(&mut session).await?;
+    let place = Whereabouts::now(&session).await.map_err(failed)?;
+    let place = match (place.compare(Whereabouts::stored(&session).await.map_err(failed)?.as_deref()), intent) {
+        (Found::Restored, Intent::Use) => return Err(OpenError::Restored),
+        (Found::Same | Found::New, Intent::Finish { anyway: false }) => return Err(OpenError::NotRestored),
+        (_, Intent::Finish { .. }) | (Found::Same, Intent::Use) => None,
+        (Found::New, Intent::Use) => Some(place),
+    };
     let durable = session.query_one("SELECT current_setting('fsync')", &[]).await.map_err(failed)?;
     if durable.try_get::<_, String>(0).map_err(failed)? != "on" {
         tracing::error!("PostgreSQL runs with `fsync = off`: a crash loses what was acknowledged; switch it on");
@@ -59,7 +76,34 @@ pub(crate) async fn open(settings: &PostgresConfig) -> Result<Opening, OpenError
     };
     let people = session.query_one("SELECT EXISTS (SELECT 1 FROM person_key)", &[]).await.map_err(failed)?;
     let has_people = people.try_get(0).map_err(failed)?;
-    Ok(Opening { link, session, most: settings.pool, ring_version, ring, has_people })
+    Ok(Opening { link, session, most: settings.pool, ring_version, place, ring, has_people })
+}
+
+/// Refuses half a store, which only a restore of one part leaves, and an empty database that should be a restored one.
+async fn whole(session: &ClientWrapper, intent: Intent) -> Result<(), OpenError> {
+    let sql = "SELECT to_regclass('testudo.journal') IS NOT NULL, to_regclass('testudo_keys.ring') IS NOT NULL";
+    let row = session.query_one(sql, &[]).await.map_err(failed)?;
+    match (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?) {
+        (true, false) => Err(OpenError::KeysLost),
+        (false, true) => Err(OpenError::DataLost),
+        (false, false) if intent != Intent::Use => Err(OpenError::Empty),
+        _ => Ok(()),
+    }
+}
+
+/// Waits for a moment until nobody else uses the database, or says that somebody does.
+async fn alone(session: &ClientWrapper) -> Result<(), OpenError> {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+               AND application_name = 'testudo' AND pid <> pg_backend_pid()";
+    let mut others: i64 = 0;
+    for _ in 0..20 {
+        others = session.query_one(sql, &[]).await.map_err(failed)?.try_get(0).map_err(failed)?;
+        if others == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(OpenError::InUse { connections: others })
 }
 
 impl Opening {
@@ -97,9 +141,24 @@ impl Opening {
             size: size.cast_unsigned(),
             queue: config.queue,
         }));
+        if let Some(place) = &self.place {
+            place.keep(&self.session).await.map_err(failed)?;
+        }
+        destroy_survivors(&self.session).await?;
         // The end of the session is the end of the lock.
         drop(self.session);
         let tasks = vec![tokio::spawn(follow::run(driver.clone())), tokio::spawn(integrate::run(driver.clone()))];
         Ok(PostgresBackend::new(driver, tasks))
     }
+}
+
+/// Destroys the keys of erased people that came back with a restored table of keys.
+async fn destroy_survivors(session: &ClientWrapper) -> Result<(), OpenError> {
+    let sql = "DELETE FROM testudo_keys.person_key k USING testudo.erased e WHERE k.person = e.person";
+    let survivors = session.execute(sql, &[]).await.map_err(failed)?;
+    if survivors > 0 {
+        tracing::warn!(survivors, "keys of erased people were in the database; they are destroyed");
+        session.batch_execute("VACUUM testudo_keys.person_key").await.map_err(failed)?;
+    }
+    Ok(())
 }

@@ -83,11 +83,16 @@ pub(super) async fn list(on: &ClientWrapper, kind: &str, scan: ListScan) -> Resu
 }
 
 pub(super) async fn person_key(on: &ClientWrapper, name: KeyName) -> Result<KeyState> {
-    let (sql, value) = match name {
-        KeyName::Person(person) => ("SELECT person, handle, wrapped FROM person_key WHERE person = $1", person),
-        KeyName::Handle(handle) => ("SELECT person, handle, wrapped FROM person_key WHERE handle = $1", handle),
+    let (column, value) = match name {
+        KeyName::Person(person) => ("person", person),
+        KeyName::Handle(handle) => ("handle", handle),
     };
-    if let Some(row) = row_of(on, sql, &[&value.as_slice()]).await? {
+    // A key that came back with a restored table is no key any more.
+    let sql = format!(
+        "SELECT person, handle, wrapped FROM person_key k WHERE {column} = $1 \
+         AND NOT EXISTS (SELECT 1 FROM erased e WHERE e.person = k.person)"
+    );
+    if let Some(row) = row_of(on, &sql, &[&value.as_slice()]).await? {
         return Ok(KeyState::Known(person_key_row(&row)?));
     }
     let KeyName::Person(person) = name else {
@@ -121,6 +126,15 @@ pub(super) async fn ring(on: &ClientWrapper) -> Result<Option<(i64, Vec<u8>)>> {
 pub(super) async fn erased(on: &ClientWrapper) -> Result<Vec<([u8; 16], i64)>> {
     let rows = rows_of(on, "SELECT person, at FROM erased ORDER BY at, person", &[]).await?;
     rows.iter().map(|row| Ok((id(row.try_get(0)?), row.try_get(1)?))).collect()
+}
+
+/// How many people have documents and no key, and were not erased.
+pub(super) async fn without_key(on: &ClientWrapper) -> Result<u64> {
+    let sql = "SELECT count(DISTINCT d.person) FROM document d WHERE d.person IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM person_key k WHERE k.person = d.person) \
+               AND NOT EXISTS (SELECT 1 FROM erased e WHERE e.person = d.person)";
+    let row = row_of(on, sql, &[]).await?;
+    Ok(row.map(|row| row.try_get::<_, i64>(0)).transpose()?.unwrap_or_default().cast_unsigned())
 }
 
 pub(super) async fn rows(on: &ClientWrapper, from: u64, to: u64, limit: u32, last: bool) -> Result<Vec<Row>> {

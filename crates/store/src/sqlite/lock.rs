@@ -13,7 +13,7 @@ const NAME: &str = "lock";
 
 /// The lock; let go when it is dropped, or when the process ends in whatever way.
 #[derive(Debug)]
-pub(super) struct FolderLock {
+pub(crate) struct FolderLock {
     _file: File,
 }
 

@@ -9,6 +9,8 @@ mod read;
 mod schema;
 mod writer;
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,12 +25,13 @@ use rusqlite::{Connection, OpenFlags};
 use testudo_core::Timestamp;
 use tokio::sync::{oneshot, watch};
 
-use self::lock::FolderLock;
+pub(crate) use self::lock::FolderLock;
 use self::writer::{Message, Writer};
 use crate::backend::{
-    Backend, BackupFiles, CheckpointRow, DocumentRow, KeyName, KeyState, ListScan, PersonKeyRow, Prepared, Reply,
-    SharedRing,
+    Backend, BackupFiles, CheckpointRow, DocumentRow, Intent, KeyName, KeyState, ListScan, PersonKeyRow, Prepared,
+    Reply, SharedRing,
 };
+use crate::backup::blocking;
 use crate::counters::Counters;
 use crate::journal::appender::{Appender, Row};
 use crate::journal::terms::{Chunk, Tail};
@@ -40,6 +43,8 @@ use crate::{CommitError, Key, OpenError, ReadError, StoreConfig, UpkeepError};
 pub(crate) const DATA_FILE: &str = "data.db";
 /// The file of the key ring and the person keys.
 pub(crate) const KEYS_FILE: &str = "keys.db";
+/// Lies beside them until a restore is finished.
+pub(crate) const RESTORE_FILE: &str = "restore-unfinished";
 /// How long another program's lock is waited for.
 const BUSY: Duration = Duration::from_secs(2);
 /// Write-ahead log pages after which they are moved into the file.
@@ -72,9 +77,19 @@ pub(crate) struct Opening {
 }
 
 /// Opens the files of a folder, or new ones in memory.
-pub(crate) fn open(folder: Option<&Path>, config: &StoreConfig, now: Timestamp) -> Result<Opening, OpenError> {
+pub(crate) fn open(
+    intent: Intent,
+    folder: Option<&Path>,
+    config: &StoreConfig,
+    now: Timestamp,
+) -> Result<Opening, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::Database(error.to_string());
     let lock = folder.map(|folder| make_folder(folder).and_then(|()| FolderLock::take(folder, now))).transpose()?;
+    match (intent, folder.is_some_and(|folder| folder.join(RESTORE_FILE).exists())) {
+        (Intent::Use, true) => return Err(OpenError::Restored),
+        (Intent::Finish { anyway: false }, false) => return Err(OpenError::NotRestored),
+        _ => {}
+    }
     let connections = Connections {
         data: connect(folder.map(|folder| folder.join(DATA_FILE)).as_deref(), false).map_err(failed)?,
         keys: connect(folder.map(|folder| folder.join(KEYS_FILE)).as_deref(), false).map_err(failed)?,
@@ -193,7 +208,7 @@ impl Opening {
             writer: Mutex::new(Some(to_writer)),
             readers: Mutex::new(readers),
             threads: Mutex::new(threads),
-            in_memory: folder.is_none(),
+            folder,
             head,
             tail,
             counters: Counters::default(),
@@ -222,7 +237,8 @@ pub(crate) struct SqliteBackend {
     writer: Mutex<Option<Sender<Message>>>,
     readers: Mutex<Option<Sender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    in_memory: bool,
+    /// None in memory.
+    folder: Option<PathBuf>,
     head: watch::Sender<u64>,
     tail: Arc<Mutex<Tail>>,
     counters: Counters,
@@ -241,7 +257,7 @@ impl SqliteBackend {
         let job: Job = Box::new(move |connections| {
             let _ = answer.send(work(connections));
         });
-        let sent = if self.in_memory {
+        let sent = if self.folder.is_none() {
             let writer = self.writer.lock().clone();
             writer.map(|writer| writer.try_send(Message::Read(job)).map_err(|error| error.is_full()))
         } else {
@@ -362,6 +378,16 @@ impl Backend for SqliteBackend {
         async move { copied.await.map(|()| files).map_err(UpkeepError::Read) }.boxed()
     }
 
+    fn without_key(&self) -> Reply<'_, u64> {
+        self.read(read::without_key)
+    }
+
+    fn restore_done(&self) -> BoxFuture<'_, Result<(), UpkeepError>> {
+        let folder = self.folder.clone();
+        let done = blocking(move || folder.map_or(Ok(()), |folder| unmark(&folder)));
+        done.boxed()
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         let writer = self.writer.lock().take();
         drop(self.readers.lock().take());
@@ -384,6 +410,41 @@ impl Backend for SqliteBackend {
         }
         .boxed()
     }
+}
+
+/// Marks a folder as one whose restore is not finished, durably, and locks it; what an earlier try left in it goes.
+pub(crate) fn mark(folder: &Path, now: Timestamp) -> Result<FolderLock, UpkeepError> {
+    let mark = folder.join(RESTORE_FILE);
+    let again = mark.exists();
+    if !again {
+        File::create_new(&mark).and_then(|file| file.sync_all()).map_err(UpkeepError::io("write", &mark))?;
+        sync(folder)?;
+    }
+    let lock = FolderLock::take(folder, now)?;
+    for name in [DATA_FILE, KEYS_FILE].iter().filter(|_| again) {
+        for end in ["", "-wal", "-shm", "-journal"] {
+            remove(&folder.join(format!("{name}{end}")))?;
+        }
+    }
+    Ok(lock)
+}
+
+fn unmark(folder: &Path) -> Result<(), UpkeepError> {
+    remove(&folder.join(RESTORE_FILE))?;
+    sync(folder)
+}
+
+/// Removes a file that may be there.
+fn remove(path: &Path) -> Result<(), UpkeepError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(UpkeepError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes durable which files are in a folder.
+fn sync(folder: &Path) -> Result<(), UpkeepError> {
+    File::open(folder).and_then(|file| file.sync_all()).map_err(UpkeepError::io("sync", folder))
 }
 
 fn copy(from: &Connection, to: &Path) -> rusqlite::Result<()> {

@@ -94,6 +94,19 @@ pub(super) fn erased(data: &Connection) -> Result<Vec<([u8; 16], i64)>> {
     rows.collect()
 }
 
+/// How many people have documents and no key, and were not erased.
+pub(super) fn without_key(on: &Connections) -> Result<u64> {
+    let sql = "SELECT DISTINCT person FROM document WHERE person IS NOT NULL \
+               AND person NOT IN (SELECT person FROM erased)";
+    let mut people = on.data.prepare(sql)?;
+    let mut key = on.keys.prepare("SELECT 1 FROM person_key WHERE person = ?1")?;
+    let (mut rows, mut count) = (people.query([])?, 0);
+    while let Some(row) = rows.next()? {
+        count += u64::from(!key.exists([row.get::<_, Vec<u8>>(0)?])?);
+    }
+    Ok(count)
+}
+
 pub(super) fn rows(data: &Connection, from: u64, to: u64, limit: u32, last: bool) -> Result<Vec<Row>> {
     let sql = if last {
         "SELECT seq, leaf, mac, entry FROM journal WHERE seq >= ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"

@@ -9,10 +9,10 @@ use testudo_core::{Clock, Timestamp};
 use testudo_crypto::{KeyRing, KeyRingError, Place as Sealed, Purpose, RootKey, random};
 
 use super::{Core, Inner, Store};
-use crate::backend::{Backend, SharedRing};
+use crate::backend::{Backend, Intent, SharedRing};
 use crate::journal::lane::Lane;
 use crate::persons::PersonKeys;
-use crate::{OpenError, Place, PostgresConfig, StoreConfig, postgres, sqlite};
+use crate::{OpenError, Place, StoreConfig, postgres, sqlite};
 
 /// The place of the sealed name of the log, by which keys and data recognise each other.
 const WITNESS: Sealed<'static> = Sealed { table: "meta", column: "value", row: b"witness" };
@@ -76,11 +76,24 @@ impl Store {
     /// Opens the store, and makes it on first use. Needs a tokio runtime with a timer.
     ///
     /// The key ring is made only where there are neither keys nor data; a lost or wrong root key is an error.
+    /// So is a restore that was begun and not finished.
     pub async fn open(config: &StoreConfig, root: &RootKey, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
-        let persons = Arc::new(PersonKeys::new(config.open_keys));
+        Store::open_for(Intent::Use, config, root, clock).await
+    }
+
+    pub(crate) async fn open_for(
+        intent: Intent,
+        config: &StoreConfig,
+        root: &RootKey,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Store, OpenError> {
+        let (persons, now) = (Arc::new(PersonKeys::new(config.open_keys)), clock.now());
         let opened = match &config.place {
-            Place::Sqlite { .. } | Place::Memory => open_sqlite(config, root, clock.now())?,
-            Place::Postgres(settings) => open_postgres(settings, config, root, clock.now(), persons.clone()).await?,
+            Place::Sqlite { .. } | Place::Memory => open_sqlite(intent, config, root, now)?,
+            Place::Postgres(settings) => {
+                let opening = postgres::open(settings, intent).await?;
+                open_postgres(opening, config, root, now, persons.clone()).await?
+            }
         };
         let core = Arc::new(Core {
             backend: opened.backend,
@@ -110,12 +123,17 @@ struct OpenedBackend {
     origin: String,
 }
 
-fn open_sqlite(config: &StoreConfig, root: &RootKey, now: Timestamp) -> Result<OpenedBackend, OpenError> {
+fn open_sqlite(
+    intent: Intent,
+    config: &StoreConfig,
+    root: &RootKey,
+    now: Timestamp,
+) -> Result<OpenedBackend, OpenError> {
     let folder = match &config.place {
         Place::Sqlite { folder } => Some(folder.as_path()),
         Place::Memory | Place::Postgres(_) => None,
     };
-    let opening = sqlite::open(folder, config, now)?;
+    let opening = sqlite::open(intent, folder, config, now)?;
     let (log, witness) = (opening.meta("log")?, opening.meta("witness")?);
     let kept = Kept { ring: opening.ring.as_deref(), log, witness: witness.as_deref(), has_people: opening.has_people };
     let settled = settle(kept, root, now)?;
@@ -128,13 +146,12 @@ fn open_sqlite(config: &StoreConfig, root: &RootKey, now: Timestamp) -> Result<O
 }
 
 async fn open_postgres(
-    settings: &PostgresConfig,
+    mut opening: postgres::Opening,
     config: &StoreConfig,
     root: &RootKey,
     now: Timestamp,
     persons: Arc<PersonKeys>,
 ) -> Result<OpenedBackend, OpenError> {
-    let mut opening = postgres::open(settings).await?;
     let (log, witness) = (opening.meta("log").await?, opening.meta("witness").await?);
     let kept = Kept { ring: opening.ring.as_deref(), log, witness: witness.as_deref(), has_people: opening.has_people };
     let settled = settle(kept, root, now)?;

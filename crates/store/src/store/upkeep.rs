@@ -3,9 +3,11 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use testudo_core::{Event, EventKind, PersonId, Timestamp};
 use testudo_crypto::{KeyRing, Purpose, RootKey};
+use tokio::time::timeout;
 
 use super::{Core, Store};
 use crate::backend::{CheckpointRow, Op, Prepared, Rewrap};
@@ -25,6 +27,12 @@ const LAST_CHECKPOINTS: u64 = 16 << 10;
 const REWRAP: u32 = 256;
 /// Documents that are swept at once.
 const SWEEP: u32 = 1_000;
+/// How long closing waits for the batched lane.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long closing waits for its last checkpoint.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+/// How long closing waits for threads and connections.
+const ENDS: Duration = Duration::from_secs(8);
 
 impl Core {
     /// Makes a checkpoint; unless `always`, only when the log grew since the last one.
@@ -184,12 +192,28 @@ impl Store {
         });
     }
 
-    /// Writes what waits, makes a last checkpoint, and ends all threads. The store answers nothing afterwards.
+    /// Writes what waits, makes a last checkpoint, and ends all threads, in bounded time. The store answers nothing
+    /// afterwards. [`UpkeepError::Unwritten`] when not everything that was taken in could be written.
     pub async fn close(&self) -> Result<(), UpkeepError> {
-        self.flush().await;
-        let made = self.core().checkpoint(false).await;
-        self.core().backend.close().await;
-        made.map(|_| ())
+        self.close_within(PATIENCE).await
+    }
+
+    /// [`Store::close`], giving the batched lane this long to be written.
+    pub async fn close_within(&self, patience: Duration) -> Result<(), UpkeepError> {
+        let (core, lane) = (self.core(), &self.0.lane);
+        lane.close(patience).await;
+        // A database that does not answer is not asked for a checkpoint.
+        let made =
+            if lane.unwritten().is_empty() { timeout(CHECKPOINT, core.checkpoint(false)).await } else { Ok(Ok(None)) };
+        let ended = timeout(ENDS, core.backend.close()).await;
+        lane.give_up();
+        let unwritten = lane.unwritten();
+        if !unwritten.is_empty() {
+            return Err(UpkeepError::Unwritten(unwritten));
+        }
+        let slow = |what: &str| UpkeepError::Refused(format!("{what} in time; all events are written"));
+        made.map_err(|_| slow("the last checkpoint could not be made"))??;
+        ended.map_err(|_| slow("the threads of the store did not end"))
     }
 }
 

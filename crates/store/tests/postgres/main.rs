@@ -2,7 +2,9 @@
 //! or the way to it breaks. Each test has a server of its own; where PostgreSQL is not installed they are skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
 
+mod doubt;
 mod log;
+mod restore;
 #[path = "../support/mod.rs"]
 mod support;
 
