@@ -137,6 +137,8 @@ kinds! {
     CodeIssued = "code.issued", Must, AuthorizeSession / 1, Informational;
     /// A person allowed a client to act in her name.
     ConsentGiven = "consent.given", Must, AuthorizeSession / 1, Informational;
+    /// A person took back what she had allowed to a client.
+    ConsentWithdrawn = "consent.withdrawn", Must, AuthorizeSession / 99, Low;
     /// Tokens were issued for a code or credential.
     TokenIssued = "token.issued", Must, AuthorizeSession / 1, Informational;
     /// Tokens were issued for a refresh token.

@@ -281,7 +281,7 @@ impl Identity {
             return Ok(false);
         }
         let given = self.store.get::<Consent>(Consent::key(signed_in.person, &client.id)).await?;
-        Ok(given.is_some_and(|given| request.scopes.within(&given.document.scopes)))
+        Ok(given.is_some_and(|given| given.document.covers(client, &request.scopes)))
     }
 
     async fn give_code(
@@ -322,6 +322,7 @@ impl Identity {
         if consented && !way.client.first_party {
             let key = Consent::key(signed_in.person, &way.client.id);
             let old = self.store.get::<Consent>(key).await?.map(|old| old.document);
+            let old = old.filter(|old| old.is_to(&way.client));
             let scopes = old.as_ref().map_or_else(|| code.scopes.clone(), |old| old.scopes.union(&code.scopes));
             let created = old.map_or(ctx.now, |old| old.created);
             let consent = Consent { person: signed_in.person, client: way.client.id.clone(), scopes, created };

@@ -13,6 +13,7 @@ use testudo_store::{CommitError, Stored, Tx};
 use super::claims::{self, AccessClaims, IdClaims};
 use super::client::{Client, GrantType};
 use super::code::Code;
+use super::consent::Consent;
 use super::families::{TRIES, stage_end};
 use super::family::{Family, FamilyState, Standing};
 use super::fault::OAuthError;
@@ -93,14 +94,18 @@ impl Identity {
             tx.update(&used, stored.version);
             tx.insert(&family);
             self.make_room(&mut tx, code.person, ctx).await?;
-            // Written unchanged: whoever ends this session, or changes her roles, meanwhile makes one of us try again.
+            // Written unchanged: whoever ends this session, changes her roles, or takes her consent back, meanwhile makes
+            // one of us try again.
             tx.update(&session.document, session.version);
+            if let Some(consent) = self.consent_to(client, code).await? {
+                tx.update(&consent.document, consent.version);
+            }
             let event = ctx.event(EventKind::TokenIssued).by(family_actor(&family));
             let event = event.detail("grant", "authorization_code").detail("scope", family.scopes.to_string());
             tx.event(event);
             match self.store.commit(tx).await {
                 Ok(_) => return self.tokens(client, &family, &family.scopes, code.nonce.as_deref(), ctx),
-                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Conflict { .. } | CommitError::NotFound) => {}
                 Err(error) => return Err(IdentityError::from(error).into()),
             }
             let again = self.store.get::<Code>(stored.document.hash).await.map_err(IdentityError::from)?;
@@ -145,6 +150,18 @@ impl Identity {
             return Err(over());
         }
         Ok((session, person))
+    }
+
+    /// Her consent, which a client that is not ours must have, and may have lost since the code was made.
+    async fn consent_to(&self, client: &Client, code: &Code) -> Result<Option<Stored<Consent>>, OAuthError> {
+        if client.first_party {
+            return Ok(None);
+        }
+        let consent = self.store.get::<Consent>(Consent::key(code.person, &client.id)).await;
+        let consent = consent.map_err(IdentityError::from)?;
+        let consent = consent.filter(|consent| consent.document.covers(client, &code.scopes));
+        let text = "the person has taken back what she allowed to this client; ask her again at authorization";
+        consent.map(Some).ok_or_else(|| OAuthError::grant("consent-withdrawn", text))
     }
 
     fn family_of(&self, client: &Client, code: &Code, person: &Person, ctx: &Context) -> Family {

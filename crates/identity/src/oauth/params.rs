@@ -13,7 +13,7 @@ const MOST: usize = 64;
 
 /// Why bytes are no parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum ParamsError {
+pub enum ParamsError {
     /// Too long.
     #[error("the parameters are longer than 16 KiB; send less")]
     TooLong,
@@ -27,14 +27,14 @@ pub(crate) enum ParamsError {
 
 /// Parameters by name.
 #[derive(Debug)]
-pub(crate) struct Params {
+pub struct Params {
     values: BTreeMap<String, String>,
     repeated: BTreeSet<String>,
 }
 
 impl Params {
     /// Reads them.
-    pub(crate) fn parse(text: &str) -> Result<Params, ParamsError> {
+    pub fn parse(text: &str) -> Result<Params, ParamsError> {
         if text.len() > LONGEST {
             return Err(ParamsError::TooLong);
         }
@@ -58,22 +58,22 @@ impl Params {
     }
 
     /// The value, unless it is missing or empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Whether this parameter is there more than once.
-    pub(crate) fn is_repeated(&self, name: &str) -> bool {
+    pub fn is_repeated(&self, name: &str) -> bool {
         self.repeated.contains(name)
     }
 
     /// A parameter that is there more than once.
-    pub(crate) fn repeated(&self) -> Option<&str> {
+    pub fn repeated(&self) -> Option<&str> {
         self.repeated.first().map(String::as_str)
     }
 
     /// All of them, in the order of names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }

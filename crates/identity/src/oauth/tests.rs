@@ -3,6 +3,7 @@
 
 mod authority;
 mod authorize;
+mod consent;
 mod house;
 mod lifecycle;
 mod refresh;

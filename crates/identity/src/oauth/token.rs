@@ -247,8 +247,9 @@ impl Identity {
         let stored = self.store.get::<Family>(token.family).await.map_err(IdentityError::from)?;
         let stored = stored.ok_or_else(refresh_unknown)?;
         let family = &stored.document;
-        // Another client's token: it is not said to exist, and it is not ended by a stranger.
-        if family.client != client.id {
+        // Another client's token, or that of one that had the same id before: it is not said to exist, and it is not
+        // ended by a stranger.
+        if family.client != client.id || family.created < client.created {
             return Err(refresh_unknown());
         }
         *actor = family_actor(family);
