@@ -1,13 +1,13 @@
 //! The first administrator: whoever can read what the server prints at its first start.
 //!
 //! While there is no owner, a random token of 256 bits lets its holder make the owner's account, once, within a day. Only
-//! its hash is kept, so each start makes a new one and the one before is void. The owner signs in with a password at
+//! its hash is kept, so each start makes a new one and the one before is void; so does `testudo user enrol`. The owner signs in with a password at
 //! first and must enrol a second factor before the admin API takes her.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use testudo_core::{EventKind, Secret, Timestamp};
+use testudo_core::{Actor, EventKind, Secret, Timestamp};
 use testudo_crypto::random;
 use testudo_store::{CommitError, Document, Key, Tx};
 
@@ -50,6 +50,15 @@ impl Document for Enrolment {
     }
 }
 
+/// A token that lets its holder make an owner's account, once.
+#[derive(Debug)]
+pub struct EnrolmentToken {
+    /// The token, shown this once.
+    pub token: Secret<String>,
+    /// Until when it is good.
+    pub expires: Timestamp,
+}
+
 /// What came of an enrolment.
 #[derive(Debug)]
 pub enum EnrolOutcome {
@@ -66,32 +75,51 @@ pub enum EnrolOutcome {
 impl Identity {
     /// A new token for the first administrator, or nothing when there is an owner already. The token before is void.
     pub async fn enrolment_token(&self, ctx: &Context) -> Result<Option<Secret<String>>, IdentityError> {
-        if self.has_owner().await? { Ok(None) } else { self.make_enrolment_token(false, ctx).await.map(Some) }
+        let made = self.renew_enrolment(false, Actor::default(), ctx).await?;
+        Ok(made.map(|made| made.token))
     }
 
     async fn has_owner(&self) -> Result<bool, IdentityError> {
         Ok(!self.store.find::<Person>(BY_ROLE, OWNER.as_bytes()).await?.is_empty())
     }
 
-    /// A new token whether or not there is an owner: for whoever has the machine and lost every owner's account.
-    pub async fn renew_enrolment_token(&self, ctx: &Context) -> Result<Secret<String>, IdentityError> {
-        self.make_enrolment_token(true, ctx).await
+    /// A new token, when the printed one was lost or is too old. The token before is void. When there is an owner there
+    /// is none, unless it is to be good `beside_owners`: for whoever has the machine and lost every owner's account.
+    pub async fn renew_enrolment(
+        &self,
+        beside_owners: bool,
+        by: Actor,
+        ctx: &Context,
+    ) -> Result<Option<EnrolmentToken>, IdentityError> {
+        let has_owner = self.has_owner().await?;
+        if has_owner && !beside_owners {
+            return Ok(None);
+        }
+        self.make_enrolment_token(has_owner, by, ctx).await.map(Some)
     }
 
-    async fn make_enrolment_token(&self, beside_owners: bool, ctx: &Context) -> Result<Secret<String>, IdentityError> {
+    async fn make_enrolment_token(
+        &self,
+        beside_owners: bool,
+        by: Actor,
+        ctx: &Context,
+    ) -> Result<EnrolmentToken, IdentityError> {
         let token = random::token();
         let expires = ctx.now.plus(LIFETIME);
         let waiting = Enrolment { token: TokenHash::of_new(&token), created: ctx.now, expires, beside_owners };
         let mut tx = Tx::new();
         tx.put(&waiting);
-        tx.event(ctx.event(EventKind::AdminActed).detail("act", "enrolment-token-made"));
+        let event = ctx.event(EventKind::AdminActed).by(by).detail("act", "enrolment-token-made");
+        tx.event(event.detail("beside-owners", beside_owners.to_string()));
         self.store.commit(tx).await?;
-        Ok(token)
+        Ok(EnrolmentToken { token, expires })
     }
 
     /// Whether a token could be used now; the page asks before it shows a form.
     pub async fn enrolment_is_open(&self, ctx: &Context) -> Result<bool, IdentityError> {
-        Ok(self.store.get::<Enrolment>(KEY).await?.is_some_and(|stored| ctx.now < stored.document.expires))
+        let waiting = self.store.get::<Enrolment>(KEY).await?.map(|stored| stored.document);
+        let Some(waiting) = waiting.filter(|waiting| ctx.now < waiting.expires) else { return Ok(false) };
+        Ok(waiting.beside_owners || !self.has_owner().await?)
     }
 
     /// Makes the owner's account for the token.

@@ -31,7 +31,7 @@ mod username;
 pub use account::NewPasswordOutcome;
 pub use admin::{AdminError, ImportedPerson, NewPerson};
 pub use browser::{NewSession, SessionView};
-pub use enrolment::EnrolOutcome;
+pub use enrolment::{EnrolOutcome, EnrolmentToken};
 pub use factors::{ConfirmOutcome, FactorOutcome, RecoveryCode, TotpEnrolment};
 pub use passwords::PasswordFault;
 pub use person::{OWNER, Person, PersonState};

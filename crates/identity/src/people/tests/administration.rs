@@ -49,6 +49,35 @@ async fn the_first_administrator_enrols_once() {
 }
 
 #[tokio::test]
+async fn a_lost_enrolment_token_is_renewed_and_only_on_demand_beside_an_owner() {
+    let house = House::build().await;
+    let ctx = house.ctx();
+    let lost = house.identity.enrolment_token(&ctx).await.unwrap().unwrap();
+    let renewed = house.identity.renew_enrolment(false, by(), &ctx).await.unwrap().unwrap();
+    assert_eq!(renewed.expires, ctx.now.plus(std::time::Duration::from_hours(24)));
+    let outcome = house.identity.enrol(lost.expose(), form("root@example.com"), &ctx).await.unwrap();
+    assert!(matches!(outcome, EnrolOutcome::Refused), "the lost one is void");
+    let beside = house.identity.renew_enrolment(true, by(), &ctx).await.unwrap().unwrap();
+    let outcome = house.identity.enrol(beside.token.expose(), form("root@example.com"), &ctx).await.unwrap();
+    assert!(matches!(outcome, EnrolOutcome::Enrolled(_)));
+
+    assert!(house.identity.renew_enrolment(false, by(), &ctx).await.unwrap().is_none(), "there is an owner");
+    let second = house.identity.renew_enrolment(true, by(), &ctx).await.unwrap().unwrap();
+    assert!(house.identity.enrolment_is_open(&ctx).await.unwrap());
+    let outcome = house.identity.enrol(second.token.expose(), form("second@example.com"), &ctx).await.unwrap();
+    assert!(matches!(outcome, EnrolOutcome::Enrolled(_)));
+    let outcome = house.identity.enrol(second.token.expose(), form("third@example.com"), &ctx).await.unwrap();
+    assert!(matches!(outcome, EnrolOutcome::Refused), "it works once");
+    let made = house.events().await.into_iter().filter(|event| {
+        event.details.get("act").is_some_and(|act| act == "enrolment-token-made") && event.actor == by()
+    });
+    assert_eq!(
+        made.map(|event| event.details["beside-owners"].clone()).collect::<Vec<_>>(),
+        ["false", "false", "true"]
+    );
+}
+
+#[tokio::test]
 async fn an_enrolment_token_lasts_a_day() {
     let house = House::build().await;
     let token = house.identity.enrolment_token(&house.ctx()).await.unwrap().unwrap();
