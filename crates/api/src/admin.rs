@@ -2,10 +2,12 @@
 //!
 //! Each request is authenticated (the owner's Unix socket, or an access token of the admin audience), authorised by
 //! `access` for the permission that its route names, and, when it changes something, admitted by the gate `Execute`.
-//! Every act and every refusal leaves an event.
+//! Personal data are masked, or shown in full through the gate `Disclose`. Every act, every disclosure and every refusal
+//! leaves an event.
 
 mod audit;
 mod clients;
+mod disclosure;
 mod guard;
 mod house;
 mod input;
@@ -26,6 +28,7 @@ use testudo_core::Clock;
 use testudo_identity::Identity;
 
 use crate::{Acts, Gates, House};
+pub use disclosure::Disclosure;
 use verification::Verifications;
 
 /// The `OpenAPI` description of the admin API.

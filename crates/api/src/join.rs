@@ -6,10 +6,10 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use testudo_core::{Action, Actor, Admission, BlockTarget, Decision, Execute, Issue, Refusal, Timestamp};
+use testudo_core::{Action, Actor, Admission, BlockTarget, Decision, Disclose, Execute, Issue, Refusal, Timestamp};
 use testudo_identity::Pending;
 
-use crate::CallFacts;
+use crate::{CallFacts, Disclosure};
 
 /// A request to the admin API that wants to change something: the subject of the gate [`Execute`].
 pub type AdminRequest = axum::extract::Request;
@@ -34,6 +34,14 @@ pub trait Gates: Send + Sync + 'static {
         decision: Decision,
         facts: &CallFacts,
     ) -> Result<Admission<Execute, AdminRequest>, Box<Refusal>>;
+
+    /// May this administrator see these personal data in full?
+    fn disclose(
+        &self,
+        disclosure: Disclosure,
+        decision: Decision,
+        facts: &CallFacts,
+    ) -> Result<Admission<Disclose, Disclosure>, Box<Refusal>>;
 }
 
 /// Performs actions through the one match of `actions.rs`. A revocation is done once this node's standing shows it.

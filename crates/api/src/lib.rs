@@ -15,7 +15,7 @@ mod problem;
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod testing;
 
-pub use admin::{AdminState, OPENAPI, admin_router};
+pub use admin::{AdminState, Disclosure, OPENAPI, admin_router};
 pub use call::{CallFacts, LocalOwner};
 pub use join::{ActError, Acts, AdminRequest, Block, Gates, House, Reply};
 pub use oauth::{ErrorPage, OAuthState, oauth_router};

@@ -14,8 +14,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use testudo_access::AdminPolicies;
 use testudo_core::{
-    Action, Actor, Admission, BlockTarget, Clock, Control, ControlSet, Decision, Denial, Execute, Issue, Refusal,
-    RequestId, Secret, Timestamp,
+    Action, Actor, Admission, BlockTarget, Clock, Control, ControlSet, Decision, Denial, Disclose, Execute, Issue,
+    Refusal, RequestId, Secret, Timestamp,
 };
 use testudo_crypto::RootKey;
 use testudo_crypto::password::HashPool;
@@ -26,8 +26,8 @@ use testudo_store::{Entry, JournalFilter, Store, StoreConfig};
 use tower::ServiceExt;
 
 use crate::{
-    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Gates, House, OAuthState, Reply, admin_router,
-    oauth_router,
+    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, Gates, House, OAuthState, Reply,
+    admin_router, oauth_router,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.org";
@@ -77,6 +77,15 @@ impl Gates for TestGates {
         _: &CallFacts,
     ) -> Result<Admission<Execute, AdminRequest>, Box<Refusal>> {
         self.join(decision).admit(request, ControlSet::EMPTY)
+    }
+
+    fn disclose(
+        &self,
+        disclosure: Disclosure,
+        decision: Decision,
+        _: &CallFacts,
+    ) -> Result<Admission<Disclose, Disclosure>, Box<Refusal>> {
+        self.join(decision).admit(disclosure, ControlSet::EMPTY)
     }
 }
 

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_access::Permission;
 use testudo_core::{ClientId, EventKind, Outcome, PersonId, RequestId, SessionId, Timestamp};
-use testudo_store::{JournalFilter, parse_checkpoints};
+use testudo_store::{Entry, JournalFilter, parse_checkpoints};
 
 use super::AdminState;
+use super::disclosure::Disclosure;
 use super::guard::Admin;
 use super::input::{Body, Query};
 use super::verification::hex;
@@ -80,26 +81,35 @@ pub(super) async fn entries(
     }
     let store = state.identity.store();
     let found = store.read_journal(wanted.from, limit, &wanted.filter(&state)?).await?;
-    let mut items = Vec::with_capacity(found.len());
-    for entry in &found {
-        let mut item = json!({ "seq": entry.seq, "leaf": hex(&entry.leaf), "at": entry.plain.at.to_string() });
-        if let Some(members) = item.as_object_mut() {
-            if wanted.reveal {
-                let opened = store.open_entry(entry).await?;
-                members.insert("event".into(), json!(opened.event));
-                members.insert("erased".into(), opened.erased.into());
-            } else {
-                members.insert("event".into(), json!(entry.plain));
-            }
-        }
-        items.push(item);
-    }
-    if wanted.reveal {
-        admin.disclosed(&state, "audit-entries", items.len()).await?;
-    }
     let full = found.len() == limit;
     let next = found.last().filter(|_| full).map(|last| if wanted.newest_first { last.seq } else { last.seq + 1 });
-    Ok(Json(json!({ "items": items, "next": next })))
+    if !wanted.reveal {
+        let items: Vec<Value> = found.iter().map(|entry| view(entry, json!(entry.plain))).collect();
+        return Ok(Json(json!({ "items": items, "next": next })));
+    }
+    let mut opened = Vec::with_capacity(found.len());
+    for entry in &found {
+        opened.push(store.open_entry(entry).await?);
+    }
+    let disclosure = Disclosure::render("audit-entries", found.len(), |_| {
+        let items = found.iter().zip(&opened).map(|(entry, opened)| {
+            let mut item = view(entry, json!(opened.event));
+            if let Some(members) = item.as_object_mut() {
+                members.insert("erased".into(), opened.erased.into());
+            }
+            item
+        });
+        json!({ "items": items.collect::<Vec<_>>(), "next": next })
+    });
+    admin.disclose(&state, disclosure).await.map(Json)
+}
+
+fn view(entry: &Entry, event: Value) -> Value {
+    let mut item = json!({ "seq": entry.seq, "leaf": hex(&entry.leaf), "at": entry.plain.at.to_string() });
+    if let Some(members) = item.as_object_mut() {
+        members.insert("event".into(), event);
+    }
+    item
 }
 
 pub(super) async fn checkpoint(State(state): State<AdminState>) -> Result<Json<Value>, Problem> {

@@ -6,12 +6,14 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use testudo_access::{AdminContext, Permission, Role};
 use testudo_core::{Actor, Control, Decision, Denial, EventKind, Obligation, Timestamp};
 use testudo_identity::{Acr, Context, PersonState, TokenCache, challenge};
 use testudo_store::Tx;
 
 use super::AdminState;
+use super::disclosure::Disclosure;
 use crate::call::{authorization, context};
 use crate::{CallFacts, LocalOwner, Problem};
 
@@ -37,6 +39,9 @@ pub(super) struct Admin {
     pub(super) actor: Actor,
     /// The facts of the call.
     pub(super) ctx: Context,
+    facts: CallFacts,
+    /// How it is known who she is.
+    authentication: Decision,
     roles: BTreeSet<String>,
     acr: Option<Acr>,
     auth_time: Option<Timestamp>,
@@ -65,15 +70,23 @@ impl Admin {
         commit(state, event.detail("act", act).detail("via", self.via())).await
     }
 
-    /// Announces that personal data of so many people were shown.
-    pub(super) async fn disclosed(
-        &self,
-        state: &AdminState,
-        what: &'static str,
-        records: usize,
-    ) -> Result<(), Problem> {
-        let event = self.ctx.event(EventKind::Disclosed).by(self.actor.clone()).on(what);
-        commit(state, event.detail("records", records.to_string()).detail("via", self.via())).await
+    /// Personal data in full, once the gate [`testudo_core::Disclose`] admits them. That they are shown, or were refused,
+    /// is in the journal before anybody sees them.
+    pub(super) async fn disclose(&self, state: &AdminState, disclosure: Disclosure) -> Result<Value, Problem> {
+        let event = self.ctx.event(EventKind::Disclosed).by(self.actor.clone()).on(disclosure.what());
+        let event = event.detail("records", disclosure.records().to_string()).detail("via", self.via());
+        let decision = self.authentication.clone().and(self.decide(state, Permission::Reveal, None));
+        match state.gates.disclose(disclosure, decision, &self.facts) {
+            Ok(admission) => {
+                commit(state, event).await?;
+                Ok(Disclosure::open(admission))
+            }
+            Err(refusal) => {
+                let reason = refusal.reason();
+                commit(state, event.failed(reason.control, reason.code.clone())).await?;
+                Err(Problem::from(&*refusal))
+            }
+        }
     }
 
     fn via(&self) -> &'static str {
@@ -165,35 +178,38 @@ async fn admit(state: &AdminState, needs: Needs, request: &mut Request) -> Resul
     *request = Request::from_parts(parts, body);
     let (facts, ctx) =
         found.ok_or_else(|| Problem::new(500, "internal", "the request did not come through the pipeline"))?;
-    let (admin, authentication) = if local {
-        let admin = Admin {
+    let admin = if local {
+        Admin {
             actor: Actor::default(),
             ctx,
+            facts,
+            authentication: Decision::allow(Control::Authentication),
             roles: BTreeSet::new(),
             acr: None,
             auth_time: None,
             local,
             operation: needs.operation(),
-        };
-        (admin, Decision::allow(Control::Authentication))
+        }
     } else {
-        authenticate(state, header.as_deref(), ctx, needs).await?
+        authenticate(state, header.as_deref(), facts, ctx, needs).await?
     };
     let decision = admin.decide(state, needs.permission, role.as_deref());
     if decision.verdict() != testudo_core::Verdict::Allow {
         return Err(admin.refuse(state, &decision, needs.permission).await);
     }
+    let joined = admin.authentication.clone().and(decision);
     request.extensions_mut().insert(admin);
-    Ok((authentication.and(decision), facts))
+    Ok((joined, facts))
 }
 
 /// An access token for the admin audience whose family is alive, with the person's roles as they are now.
 async fn authenticate(
     state: &AdminState,
     header: Option<&[u8]>,
+    facts: CallFacts,
     ctx: Context,
     needs: Needs,
-) -> Result<(Admin, Decision), Problem> {
+) -> Result<Admin, Problem> {
     let audience = &state.identity.config().admin_audience;
     let authority = state.identity.authority_for(audience)?;
     let (caller, decision) = authority.authenticate(&mut TokenCache::new(), header, ctx.now);
@@ -204,16 +220,17 @@ async fn authenticate(
             _ => None,
         };
         if let Some(person) = person.filter(|person| person.document.state() == PersonState::Active) {
-            let admin = Admin {
+            return Ok(Admin {
                 actor: caller.actor(),
                 ctx,
+                facts,
+                authentication: decision,
                 roles: person.document.roles().clone(),
                 acr: caller.acr,
                 auth_time: caller.auth_time,
                 local: false,
                 operation: needs.operation(),
-            };
-            return Ok((admin, decision));
+            });
         }
         let text = "the access token was revoked, or is not a person's; sign in again";
         refused = Decision::deny(Control::Authentication, Denial::Unauthenticated, "token-revoked", text);

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_core::Action;
+use testudo_crypto::Purpose;
 use testudo_identity::Rotation;
 
 use super::AdminState;
@@ -28,7 +29,19 @@ pub(super) async fn list(State(state): State<AdminState>) -> Json<Value> {
             })
         })
         .collect();
-    Json(json!({ "signing": keys }))
+    let ring = state.identity.store().ring();
+    let purposes = Purpose::ALL.iter().map(|purpose| {
+        let versions = ring.history(*purpose);
+        let newest = versions.last().copied();
+        json!({
+            "purpose": purpose.name(),
+            "rotates": purpose.rotates(),
+            "version": newest.map(|(version, _)| version),
+            "created": newest.map(|(_, created)| created.to_string()),
+            "versions": versions.len(),
+        })
+    });
+    Json(json!({ "signing": keys, "ring": purposes.collect::<Vec<_>>() }))
 }
 
 /// How the signing key is rotated.

@@ -10,11 +10,6 @@ pub(super) fn mask(text: &str) -> String {
     }
 }
 
-/// The text if it may be shown, its mask otherwise.
-pub(super) fn shown(text: &str, reveal: bool) -> String {
-    if reveal { text.to_owned() } else { mask(text) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::mask;

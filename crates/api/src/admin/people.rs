@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_access::Permission;
 use testudo_core::{Action, PersonId, Secret};
-use testudo_identity::{NewPerson, Person, PersonState, SignUpForm};
+use testudo_identity::{NewPerson, OWNER, Person, PersonState, SignUpForm};
 
 use super::AdminState;
+use super::disclosure::{Disclosure, Sight};
 use super::guard::Admin;
 use super::input::{Body, Id, Query};
-use super::mask::shown;
 use crate::Problem;
 
 /// Which people, and how much of them.
@@ -46,11 +46,15 @@ pub(super) async fn list(
         let page = state.identity.people(after, listing.limit.unwrap_or(50), listing.state).await?;
         (page.items.into_iter().map(|stored| stored.document).collect(), page.next)
     };
+    let next = next.map(|next| next.to_string());
+    let answer = |sight: &Sight| {
+        let items: Vec<_> = people.iter().map(|person| view(person, sight)).collect();
+        json!({ "items": items, "next": next })
+    };
     if listing.reveal {
-        admin.disclosed(&state, "people", people.len()).await?;
+        return admin.disclose(&state, Disclosure::render("people", people.len(), answer)).await.map(Json);
     }
-    let items: Vec<_> = people.iter().map(|person| view(person, listing.reveal)).collect();
-    Ok(Json(json!({ "items": items, "next": next.map(|next| next.to_string()) })))
+    Ok(Json(answer(&Sight::MASKED)))
 }
 
 /// Whether personal data are shown in full.
@@ -72,16 +76,17 @@ pub(super) async fn show(
     }
     let person = state.identity.person(id).await?.ok_or_else(|| Problem::not_found("person"))?.document;
     if reveal {
-        admin.disclosed(&state, "person", 1).await?;
+        let disclosure = Disclosure::render("person", 1, |sight| view(&person, sight));
+        return admin.disclose(&state, disclosure).await.map(Json);
     }
-    Ok(Json(view(&person, reveal)))
+    Ok(Json(view(&person, &Sight::MASKED)))
 }
 
-fn view(person: &Person, reveal: bool) -> Value {
+fn view(person: &Person, sight: &Sight) -> Value {
     json!({
         "id": person.id(),
-        "username": shown(person.username(), reveal),
-        "name": shown(person.name(), reveal),
+        "username": sight.text(person.username()),
+        "name": sight.text(person.name()),
         "roles": person.roles(),
         "state": person.state(),
         "second_factor": person.has_second_factor(),
@@ -129,6 +134,28 @@ pub(super) async fn erase(
 ) -> Result<StatusCode, Problem> {
     state.identity.erase_person(id, &admin.actor, &admin.ctx).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether a new owner may enrol although there is one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEnrolment {
+    #[serde(default)]
+    beside_owners: bool,
+}
+
+/// Makes a token with which an owner enrols. Whoever may have it could make an owner anyway.
+pub(super) async fn enrol(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Body(new): Body<NewEnrolment>,
+) -> Result<Response, Problem> {
+    admin.require(&state, Permission::RolesGrant, Some(OWNER)).await?;
+    let made = state.identity.renew_enrolment(new.beside_owners, admin.actor, &admin.ctx).await?;
+    let text = "there is an owner, who can make more; if every owner's account is lost, ask for a token beside owners";
+    let made = made.ok_or_else(|| Problem::new(409, "owner-exists", text))?;
+    let answer = json!({ "token": made.token.expose(), "expires": made.expires.to_string() });
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
 /// Why something is done.

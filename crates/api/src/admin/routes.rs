@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use testudo_access::Permission;
@@ -70,6 +70,7 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Read, "/status", P::ConfigRead, house::status),
         op(Verb::Read, "/people", P::PeopleRead, people::list),
         op(Verb::Make, "/people", P::PeopleWrite, people::create),
+        op(Verb::Make, "/enrolments", P::RolesGrant, people::enrol),
         op(Verb::Read, "/people/{person}", P::PeopleRead, people::show),
         op(Verb::Remove, "/people/{person}", P::PeopleErase, people::erase),
         op(Verb::Make, "/people/{person}/lock", P::PeopleLock, people::lock),
@@ -120,7 +121,14 @@ pub(super) fn router(state: AdminState) -> Router {
         let layer = from_fn_with_state((state.clone(), needs), guard);
         router.route(&format!("{BASE}{}", operation.path), operation.handler.layer(layer))
     });
-    described.merge(guarded).fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(state)
+    let described = described.merge(guarded).fallback(unknown).method_not_allowed_fallback(wrong_method);
+    described.layer(map_response(unkept)).with_state(state)
+}
+
+/// Answers may hold personal data or secrets: nothing keeps a copy.
+async fn unkept(mut response: Response) -> Response {
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn openapi() -> Response {

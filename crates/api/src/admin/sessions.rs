@@ -6,8 +6,10 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use testudo_access::Permission;
 use testudo_core::{Action, FamilyId, PersonId, SessionId};
+use testudo_identity::Session;
 
 use super::AdminState;
+use super::disclosure::{Disclosure, Sight};
 use super::guard::Admin;
 use super::input::{Id, Query};
 use super::people::Reveal;
@@ -25,29 +27,29 @@ pub(super) async fn list(
         admin.require(&state, Permission::Reveal, None).await?;
     }
     let sessions = state.identity.list_sessions(person).await?;
+    let answer = |sight: &Sight| {
+        let items: Vec<_> = sessions.iter().map(|session| view(session, sight)).collect();
+        json!({ "items": items })
+    };
     if reveal {
-        admin.disclosed(&state, "sessions", sessions.len()).await?;
+        return admin.disclose(&state, Disclosure::render("sessions", sessions.len(), answer)).await.map(Json);
     }
-    let hidden =
-        |value: &Option<String>| value.as_ref().map(|value| if reveal { value.as_str() } else { "***" }.to_owned());
-    let items: Vec<_> = sessions
-        .iter()
-        .map(|session| {
-            json!({
-                "id": session.id,
-                "created": session.created.to_string(),
-                "seen": session.seen.to_string(),
-                "ends": session.ends.to_string(),
-                "auth_time": session.auth_time.to_string(),
-                "acr": session.acr,
-                "amr": session.amr,
-                "state": session.state,
-                "address": hidden(&session.address),
-                "user_agent": hidden(&session.user_agent),
-            })
-        })
-        .collect();
-    Ok(Json(json!({ "items": items })))
+    Ok(Json(answer(&Sight::MASKED)))
+}
+
+fn view(session: &Session, sight: &Sight) -> Value {
+    json!({
+        "id": session.id,
+        "created": session.created.to_string(),
+        "seen": session.seen.to_string(),
+        "ends": session.ends.to_string(),
+        "auth_time": session.auth_time.to_string(),
+        "acr": session.acr,
+        "amr": session.amr,
+        "state": session.state,
+        "address": session.address.as_deref().map(|text| sight.whole(text)),
+        "user_agent": session.user_agent.as_deref().map(|text| sight.whole(text)),
+    })
 }
 
 pub(super) async fn families(

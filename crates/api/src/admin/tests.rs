@@ -44,7 +44,7 @@ fn the_description_and_the_routes_agree() {
         .map(|operation| format!("{} {BASE}{}", operation.method.method(), operation.path))
         .collect();
     assert_eq!(described, built);
-    assert_eq!(built.len(), 40);
+    assert_eq!(built.len(), 41);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn nobody_comes_in_without_a_token() {
     }
     let refused = house.entries().await.into_iter().filter(|entry| entry.plain.kind == EventKind::AdminActed);
     assert!(refused.clone().all(|entry| entry.plain.outcome == Outcome::Failure));
-    assert_eq!(refused.count(), 40, "each refusal is announced");
+    assert_eq!(refused.count(), 41, "each refusal is announced");
     let response = send(&house.admin, call("GET", "/admin/v1/openapi.yaml").body(Body::empty()).unwrap()).await;
     assert_eq!(response.status(), 200);
 }
@@ -100,14 +100,7 @@ async fn a_second_factor_opens_and_a_fresh_one_opens_more() {
     let other = house.sign_in("bea@example.org").await;
     let bea = house.identity.browser(Some(other.expose()), &house.ctx).await.unwrap().unwrap();
     for (age, fresh) in [(900, false), (60, true)] {
-        let store = house.identity.store();
-        let mut session = store.get::<Session>(signed_in.session).await.unwrap().unwrap();
-        session.document.acr = Acr::SecondFactor;
-        session.document.auth_time = house.ctx.now.minus(Duration::from_secs(age));
-        let mut tx = Tx::new();
-        tx.update(&session.document, session.version);
-        tx.event(house.ctx.event(EventKind::StepUpDone));
-        store.commit(tx).await.unwrap();
+        strengthen_ago(&house, signed_in.session, age).await;
         let token = tokens(&house, cookie.expose(), "testudo-admin").await;
         let ask = async |method: &str, path: String| {
             let request = call(method, &format!("{BASE}{path}")).header("authorization", format!("Bearer {token}"));
@@ -123,6 +116,22 @@ async fn a_second_factor_opens_and_a_fresh_one_opens_more() {
     let acted = house.entries().await.into_iter().filter(|entry| entry.plain.kind == EventKind::PersonRevoked);
     let pseudonym = house.identity.store().person_pseudonym(signed_in.person);
     assert!(acted.into_iter().all(|entry| entry.plain.person == Some(pseudonym)), "who did it is written down");
+}
+
+async fn strengthen(house: &Testing, session: testudo_core::SessionId) {
+    strengthen_ago(house, session, 0).await;
+}
+
+/// Gives a session a second factor that was shown so many seconds ago.
+async fn strengthen_ago(house: &Testing, session: testudo_core::SessionId, age: u64) {
+    let store = house.identity.store();
+    let mut session = store.get::<Session>(session).await.unwrap().unwrap();
+    session.document.acr = Acr::SecondFactor;
+    session.document.auth_time = house.ctx.now.minus(Duration::from_secs(age));
+    let mut tx = Tx::new();
+    tx.update(&session.document, session.version);
+    tx.event(house.ctx.event(EventKind::StepUpDone));
+    store.commit(tx).await.unwrap();
 }
 
 async fn tokens(house: &Testing, cookie: &str, client: &str) -> String {
@@ -291,4 +300,102 @@ async fn the_gate_and_the_input_are_strict() {
     let last = house.entries().await.pop().unwrap();
     assert_eq!((last.plain.kind, last.plain.code.as_deref()), (EventKind::AdminActed, Some("journal-full")));
     assert_eq!(owner(&house, "GET", "/status", None).await.status(), 200, "reading passes no such gate");
+}
+
+#[tokio::test]
+async fn nothing_personal_is_shown_in_full_but_through_the_gate() {
+    let house = Testing::new().await;
+    house.sign_in("ada@example.org").await;
+    let ada = house.identity.person_by_name("ada@example.org").await.unwrap().unwrap().id();
+    let reveals = [
+        ("people", "/people?".to_owned(), "ada@example.org"),
+        ("people", "/people?username=ada@example.org&".to_owned(), "ada@example.org"),
+        ("person", format!("/people/{ada}?"), "ada@example.org"),
+        ("sessions", format!("/people/{ada}/sessions?"), "203.0.113.7"),
+        ("audit-entries", "/audit/entries?kind=sign-in&".to_owned(), "203.0.113.7"),
+    ];
+    let disclosures = async |outcome: Outcome| {
+        let entries = house.entries().await;
+        entries
+            .into_iter()
+            .map(|entry| entry.plain)
+            .filter(move |it| it.kind == EventKind::Disclosed && it.outcome == outcome)
+    };
+    for (what, path, secret) in &reveals {
+        let masked = owner(&house, "GET", path, None).await;
+        assert_eq!((masked.status().as_u16(), header(&masked, "cache-control")), (200, "no-store"));
+        assert!(!body(masked).await.to_string().contains(secret), "{path}");
+        let before = disclosures(Outcome::Success).await.count();
+        let shown = owner(&house, "GET", &format!("{path}reveal=true"), None).await;
+        assert_eq!((shown.status().as_u16(), header(&shown, "cache-control")), (200, "no-store"));
+        assert!(body(shown).await.to_string().contains(secret), "{path}");
+        let last = disclosures(Outcome::Success).await.next_back().unwrap();
+        assert_eq!(disclosures(Outcome::Success).await.count(), before + 1);
+        assert_eq!((last.target.as_deref(), last.details["records"].as_str()), (Some(*what), "1"));
+    }
+    // The gate is asked for each of them: what it refuses is not shown, and the refusal is written down.
+    house.refuse(Control::Audit, Denial::Unavailable, "journal-full");
+    for (what, path, secret) in &reveals {
+        let refused = owner(&house, "GET", &format!("{path}reveal=true"), None).await;
+        assert_eq!(refused.status(), 503, "{path}");
+        let text = body(refused).await.to_string();
+        assert!(text.contains("journal-full") && !text.contains(secret), "{text}");
+        let last = disclosures(Outcome::Failure).await.next_back().unwrap();
+        assert_eq!((last.target.as_deref(), last.code.as_deref()), (Some(*what), Some("journal-full")));
+        assert_eq!(owner(&house, "GET", path, None).await.status(), 200, "masked, it passes no such gate");
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_reveal_sees_masks_only() {
+    let house = Testing::new().await;
+    let cookie = house.sign_in("ada@example.org").await;
+    let ada = house.identity.browser(Some(cookie.expose()), &house.ctx).await.unwrap().unwrap();
+    house.identity.grant_role(ada.person, "support", &Actor::default(), &house.ctx).await.unwrap();
+    strengthen(&house, ada.session).await;
+    let token = tokens(&house, cookie.expose(), "testudo-admin").await;
+    let ask = async |method: &str, path: &str| {
+        let request = call(method, &format!("{BASE}{path}")).header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json").body(Body::from("{}")).unwrap();
+        let response = send(&house.admin, request).await;
+        (response.status().as_u16(), body(response).await)
+    };
+    let (status, people) = ask("GET", "/people").await;
+    assert_eq!((status, &people["items"][0]["username"]), (200, &json!("a***@e…")));
+    let (status, refused) = ask("GET", "/people?reveal=true").await;
+    assert_eq!((status, &refused["code"]), (403, &json!("policy-denied")));
+    assert!(!kinds(&house).await.contains(&EventKind::Disclosed));
+    let last = house.entries().await.pop().unwrap().plain;
+    assert_eq!((last.kind, last.outcome), (EventKind::AdminActed, Outcome::Failure));
+    assert_eq!(ask("POST", "/enrolments").await.0, 403, "nor may she make an owner");
+}
+
+#[tokio::test]
+async fn a_lost_enrolment_token_is_renewed() {
+    let house = Testing::new().await;
+    let first = owner(&house, "POST", "/enrolments", Some(json!({}))).await;
+    assert_eq!((first.status().as_u16(), header(&first, "cache-control")), (201, "no-store"));
+    let lost = body(first).await["token"].as_str().unwrap().to_owned();
+    let renewed = body(owner(&house, "POST", "/enrolments", Some(json!({}))).await).await;
+    assert!(renewed["expires"].as_str().unwrap().ends_with('Z'), "{renewed}");
+    let form = || testudo_identity::SignUpForm {
+        username: "root@example.org".into(),
+        name: String::new(),
+        password: testudo_core::Secret::new(PASSWORD.into()),
+    };
+    let enrol = async |token: &str| house.identity.enrol(token, form(), &house.ctx).await.unwrap();
+    assert!(matches!(enrol(&lost).await, testudo_identity::EnrolOutcome::Refused));
+    let renewed = renewed["token"].as_str().unwrap();
+    assert!(matches!(enrol(renewed).await, testudo_identity::EnrolOutcome::Enrolled(_)));
+    let late = owner(&house, "POST", "/enrolments", Some(json!({}))).await;
+    assert_eq!(late.status(), 409);
+    assert_eq!(body(late).await["code"], "owner-exists");
+    let beside = owner(&house, "POST", "/enrolments", Some(json!({ "beside_owners": true }))).await;
+    assert_eq!(beside.status(), 201);
+    let acted = house
+        .entries()
+        .await
+        .into_iter()
+        .filter(|entry| entry.plain.details.get("act").is_some_and(|act| act == "enrolment-token-made"));
+    assert_eq!(acted.count(), 3);
 }
