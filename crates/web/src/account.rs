@@ -1,13 +1,14 @@
-//! A person's own account: password, second factor, sessions.
+//! A person's own account: password, second factor, apps that may act for her, sessions.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use testudo_core::{SessionId, Timestamp};
-use testudo_identity::{IdentityError, NewPasswordOutcome, SessionView, SignedIn};
+use testudo_core::{ClientId, SessionId, Timestamp};
+use testudo_identity::{Allowed, IdentityError, NewPasswordOutcome, SessionView, SignedIn};
 
 use crate::Web;
-use crate::pages::{AccountPage, SessionLine};
+use crate::consent::explain;
+use crate::pages::{AccountPage, AppLine, SessionLine};
 use crate::problem::{Problem, sentence};
 use crate::visit::Visit;
 
@@ -20,6 +21,7 @@ pub(crate) async fn show(State(web): State<Web>, request: Request) -> Result<Res
         Some("password") => Some("Your password is changed, and your other sessions are over."),
         Some("factor-removed") => Some("The authenticator app and its recovery codes are removed."),
         Some("session-ended") => Some("That session is over."),
+        Some("access-ended") => Some("That app can't act for you any more."),
         _ => None,
     };
     answer(visit, StatusCode::OK, &who, notice, Vec::new()).await
@@ -63,6 +65,20 @@ pub(crate) async fn end_session(State(web): State<Web>, request: Request) -> Res
     }
 }
 
+pub(crate) async fn end_access(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
+    let (visit, form) = Visit::posted(&web, request).await?;
+    let Some(who) = visit.signed_in().await? else { return Ok(visit.see(SIGN_IN)) };
+    let ended = match form.text("client").parse::<ClientId>() {
+        Ok(client) => web.identity.withdraw_consent(&who, &client, &visit.ctx).await,
+        Err(_) => Err(IdentityError::NotFound("client")),
+    };
+    match ended {
+        // One that may do nothing is what was wanted.
+        Ok(()) | Err(IdentityError::NotFound(_)) => Ok(visit.see("/account?done=access-ended")),
+        Err(error) => Err(visit.problem(&error)),
+    }
+}
+
 pub(crate) async fn sign_out_everywhere(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
     let (mut visit, _) = Visit::posted(&web, request).await?;
     if let Some(who) = visit.signed_in().await? {
@@ -83,6 +99,7 @@ async fn answer(
     let found = visit.web.identity.person(who.person).await.map_err(|error| visit.problem(&error))?;
     let Some(person) = found.map(|stored| stored.document) else { return Ok(visit.see(SIGN_IN)) };
     let sessions = visit.web.identity.own_sessions(who, &visit.ctx).await.map_err(|error| visit.problem(&error))?;
+    let apps = visit.web.identity.allowed_clients(who, &visit.ctx).await.map_err(|error| visit.problem(&error))?;
     let page = AccountPage {
         shell: visit.shell(),
         csrf: visit.csrf(),
@@ -94,6 +111,7 @@ async fn answer(
         has_factor: person.has_second_factor(),
         owes_factor: person.owes_second_factor(),
         codes_left: person.recovery_codes_left(),
+        apps: apps.into_iter().map(app).collect(),
         sessions: sessions.into_iter().map(line).collect(),
     };
     Ok(visit.page(status, &page, None))
@@ -107,6 +125,17 @@ fn line(view: SessionView) -> SessionLine {
         address: view.address,
         since: minute(view.created),
         seen: minute(view.seen),
+    }
+}
+
+fn app(allowed: Allowed) -> AppLine {
+    AppLine {
+        client: allowed.client,
+        name: allowed.name,
+        own: allowed.first_party,
+        scopes: allowed.scopes.iter().map(explain).collect(),
+        since: minute(allowed.since),
+        used: allowed.used.map(minute),
     }
 }
 

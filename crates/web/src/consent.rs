@@ -75,7 +75,7 @@ fn bad_request(visit: &Visit, text: &str) -> Problem {
 }
 
 /// A scope in words. Those of the protected API speak for themselves.
-fn explain(scope: &str) -> String {
+pub(crate) fn explain(scope: &str) -> String {
     match scope {
         "openid" => "know who you are".to_owned(),
         "profile" => "see your name and user name".to_owned(),

@@ -86,6 +86,7 @@ pub fn public_paths() -> Vec<String> {
         "/account/totp",
         "/account/totp/remove",
         "/account/recovery-codes",
+        "/account/apps/end",
         "/account/sessions/end",
         "/account/sign-out-everywhere",
     ];
@@ -105,6 +106,7 @@ fn everybody() -> Router<Web> {
         .route("/account/totp", get(factor::show_totp).post(factor::confirm_totp))
         .route("/account/totp/remove", post(factor::remove_totp))
         .route("/account/recovery-codes", post(factor::renew_codes))
+        .route("/account/apps/end", post(account::end_access))
         .route("/account/sessions/end", post(account::end_session))
         .route("/account/sign-out-everywhere", post(account::sign_out_everywhere))
         .route("/assets/{name}", get(assets::serve))

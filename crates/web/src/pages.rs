@@ -1,7 +1,7 @@
 //! The pages: one struct per template.
 
 use askama::Template;
-use testudo_core::{RequestId, SessionId};
+use testudo_core::{ClientId, RequestId, SessionId};
 
 /// What every page has.
 #[derive(Clone, Debug)]
@@ -85,6 +85,17 @@ pub(crate) struct SessionLine {
     pub(crate) seen: String,
 }
 
+/// One line of the list of apps that may act for her.
+pub(crate) struct AppLine {
+    pub(crate) client: ClientId,
+    pub(crate) name: String,
+    /// Whether it is ours, so that she was not asked.
+    pub(crate) own: bool,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) since: String,
+    pub(crate) used: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "account.html")]
 pub(crate) struct AccountPage {
@@ -98,6 +109,7 @@ pub(crate) struct AccountPage {
     pub(crate) has_factor: bool,
     pub(crate) owes_factor: bool,
     pub(crate) codes_left: usize,
+    pub(crate) apps: Vec<AppLine>,
     pub(crate) sessions: Vec<SessionLine>,
 }
 

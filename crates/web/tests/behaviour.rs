@@ -244,6 +244,45 @@ async fn consent_is_given_or_refused() {
 }
 
 #[tokio::test]
+async fn an_app_loses_what_it_was_allowed_when_she_says_so() {
+    let house = House::with_ada().await;
+    let return_to = house.third_party().await;
+    let mut browser = house.signed_in().await;
+    assert!(!browser.get("/account").await.body.contains("Apps that may act for you"), "there is none");
+    browser.get(&format!("/consent?return_to={}", encoded(&return_to))).await;
+    browser.post("/consent", &[("approve", "yes"), ("return_to", &return_to)]).await;
+    let page = browser.get("/account").await;
+    for shown in
+        ["Budget &#60;Planner&#62;", "use `accounts`", "see your name and user name", "since 2027-01-15 08:00 UTC"]
+    {
+        assert!(page.body.contains(shown), "{shown} in {}", page.body);
+    }
+    // Neither another site nor a browser without the form's token can do it, nor does another person's word count.
+    let fields = [("client", "budget")];
+    let own = [("origin", ORIGIN), ("sec-fetch-site", "same-origin")];
+    assert_eq!(browser.post_from("/account/apps/end", &fields, &own).await.status, StatusCode::FORBIDDEN);
+    let foreign = [("origin", "https://evil.org"), ("sec-fetch-site", "cross-site")];
+    assert_eq!(browser.post_from("/account/apps/end", &fields, &foreign).await.status, StatusCode::FORBIDDEN);
+    let mut stranger = house.browser();
+    stranger.get("/sign-in").await;
+    let nobody = stranger.post("/account/apps/end", &fields).await;
+    assert_eq!(nobody.location(), "/sign-in?return_to=%2Faccount");
+    let link = format!("/consent?return_to={}", encoded(&return_to));
+    assert_eq!(browser.get(&link).await.location(), return_to, "it may still: there is nothing to ask");
+
+    browser.get("/account").await;
+    let ended = browser.post("/account/apps/end", &fields).await;
+    assert_eq!((ended.status, ended.location()), (StatusCode::SEE_OTHER, "/account?done=access-ended"));
+    let page = browser.get("/account?done=access-ended").await;
+    assert!(page.body.contains("act for you any more") && !page.body.contains("Budget"), "{}", page.body);
+    for again in ["budget", "nonsense/..", ""] {
+        let answer = browser.post("/account/apps/end", &[("client", again)]).await;
+        assert_eq!(answer.location(), "/account?done=access-ended", "what was wanted holds");
+    }
+    assert_eq!(browser.get(&link).await.status, StatusCode::OK, "she is asked again");
+}
+
+#[tokio::test]
 async fn the_first_administrator_enrols_on_the_admin_address_only() {
     let house = House::build().await;
     let token = house.enrolment_token().await;

@@ -91,6 +91,8 @@ async fn consent() {
     let answer = browser.get(&format!("/consent?return_to={}", house::encoded(&return_to))).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     insta::assert_snapshot!(stable(&answer.body));
+    browser.post("/consent", &[("approve", "yes"), ("return_to", &return_to)]).await;
+    insta::assert_snapshot!("account_with_app", stable(&browser.get("/account").await.body));
 }
 
 #[tokio::test]
