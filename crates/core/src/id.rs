@@ -25,11 +25,25 @@ pub enum IdError {
     Client,
 }
 
-fn encode(value: u128, to: &mut String) {
-    for digit in (0..DIGITS).rev() {
-        let index = usize::from(((value >> (5 * digit)) & 31) as u8);
-        to.push(char::from(*ALPHABET.get(index).unwrap_or(&b'0')));
+/// The length of an id's text: prefix, underscore, digits.
+const TEXT: usize = 4 + DIGITS;
+
+/// The text of an id, in place.
+fn encode(prefix: &str, value: u128) -> [u8; TEXT] {
+    let mut text = [b'_'; TEXT];
+    let (head, digits) = text.split_at_mut(4);
+    head.iter_mut().zip(prefix.bytes()).for_each(|(to, byte)| *to = byte);
+    let mut left = value;
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET.get(usize::from((left & 31) as u8)).copied().unwrap_or(b'0');
+        left >>= 5;
     }
+    text
+}
+
+/// Text that is made of ASCII only.
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 fn decode(text: &str) -> Option<u128> {
@@ -78,10 +92,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut text = String::with_capacity(DIGITS + 4);
-                text.push_str(concat!($prefix, "_"));
-                encode(self.0, &mut text);
-                f.write_str(&text)
+                f.write_str(ascii(&encode($prefix, self.0)))
             }
         }
 
@@ -102,7 +113,7 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(ascii(&encode($prefix, self.0)))
             }
         }
 
@@ -170,9 +181,21 @@ impl<'de> Deserialize<'de> for ClientId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pseudonym(pub [u8; 16]);
 
+impl Pseudonym {
+    /// Its 32 hexadecimal digits.
+    fn digits(self) -> [u8; 32] {
+        let digit = |nibble: u8| b"0123456789abcdef".get(usize::from(nibble)).copied().unwrap_or(b'0');
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        text
+    }
+}
+
 impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(ascii(&self.digits()))
     }
 }
 
@@ -196,7 +219,7 @@ impl FromStr for Pseudonym {
 
 impl Serialize for Pseudonym {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(ascii(&self.digits()))
     }
 }
 

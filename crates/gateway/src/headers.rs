@@ -15,7 +15,7 @@ use crate::client_address::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const HOP_BY_HOP: [HeaderName; 7] =
+static HOP_BY_HOP: [HeaderName; 7] =
     [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRANSFER_ENCODING, UPGRADE, TRAILER];
 
 /// Headers that `Connection` may not name away: they would change what was decided about.
@@ -37,8 +37,12 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, grpc: bool) {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
+    // Few messages carry any of these: one look at the names is cheaper than a search for each.
+    while let Some(name) = headers.keys().find_map(|name| HOP_BY_HOP.iter().find(|hop| *hop == name)) {
         headers.remove(name);
+    }
+    if !headers.contains_key(TE) {
+        return;
     }
     let trailers = headers.get(TE).is_some_and(|value| {
         value.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(b"trailers"))

@@ -24,10 +24,9 @@ impl TraceContext {
             (Some(one), None) => parse(one.as_bytes()),
             _ => None,
         };
-        let span = nonzero();
         match given {
-            Some((trace, parent, flags)) => TraceContext { trace, span, parent: Some(parent), flags },
-            None => TraceContext { trace: nonzero(), span, parent: None, flags: 0 },
+            Some((trace, parent, flags)) => TraceContext { trace, span: nonzero(), parent: Some(parent), flags },
+            None => TraceContext { trace: nonzero(), span: nonzero(), parent: None, flags: 0 },
         }
     }
 

@@ -1,6 +1,6 @@
 //! Turns transactions and events into what a backend stores: sealed, indexed, without anything personal in plain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use testudo_core::{Event, PersonId, Pseudonym, Timestamp};
@@ -73,7 +73,7 @@ pub(crate) async fn owners(core: &Core, events: &[Event]) -> Result<Vec<KeyOf>, 
 /// Seals events under these keys.
 pub(crate) fn seal(core: &Core, events: Vec<Event>, owners: Vec<KeyOf>) -> Vec<Result<EventDraft, ReadError>> {
     let ring = core.ring();
-    let keys = Keys::new(core, &ring);
+    let mut keys = Keys::new(core, &ring);
     events.into_iter().zip(owners).map(|(event, owner)| keys.event(event, owner)).collect()
 }
 
@@ -127,13 +127,17 @@ pub(crate) fn person_pseudonym(ring: &KeyRing, person: PersonId) -> Pseudonym {
 struct Keys<'a> {
     core: &'a Core,
     ring: &'a KeyRing,
+    /// The pseudonyms of this batch: its events come from few addresses and people.
+    addresses: HashMap<IpAddr, (Pseudonym, Pseudonym)>,
+    people: HashMap<PersonId, Pseudonym>,
     made: BTreeMap<PersonId, PersonKey>,
     erased: BTreeSet<PersonId>,
 }
 
 impl<'a> Keys<'a> {
     fn new(core: &'a Core, ring: &'a KeyRing) -> Keys<'a> {
-        Keys { core, ring, made: BTreeMap::new(), erased: BTreeSet::new() }
+        let (addresses, people) = (HashMap::new(), HashMap::new());
+        Keys { core, ring, addresses, people, made: BTreeMap::new(), erased: BTreeSet::new() }
     }
 
     async fn step(&mut self, step: Step) -> Result<Op, CommitError> {
@@ -208,9 +212,9 @@ impl<'a> Keys<'a> {
     }
 
     /// Seals an event. What is personal about the erased is left out.
-    fn event(&self, mut event: Event, owner: KeyOf) -> Result<EventDraft, ReadError> {
+    fn event(&mut self, mut event: Event, owner: KeyOf) -> Result<EventDraft, ReadError> {
         clip(&mut event);
-        let (plain, mut personal) = split(self.ring, event);
+        let (plain, mut personal) = self.split(event);
         if matches!(owner, KeyOf::Erased) {
             personal = Personal::default();
         }
@@ -231,6 +235,54 @@ impl<'a> Keys<'a> {
             }
         };
         bounded(body, terms)
+    }
+
+    /// Splits an event into what everybody may read and what is sealed.
+    fn split(&mut self, event: Event) -> (Plain, Personal) {
+        let ring = self.ring;
+        let known = |peer: testudo_core::Peer| {
+            *self.addresses.entry(peer.address).or_insert_with(|| address_pseudonyms(ring, peer.address))
+        };
+        let addresses = event.peer.map(known);
+        let mut pseudonym = |person| *self.people.entry(person).or_insert_with(|| person_pseudonym(ring, person));
+        let (actor, subject) = (event.actor.person.map(&mut pseudonym), event.subject.map(&mut pseudonym));
+        let mut http = event.http;
+        let (path, user_agent) = match &mut http {
+            Some(http) => (http.path.take(), http.user_agent.take()),
+            None => (None, None),
+        };
+        let personal = Personal {
+            person: event.actor.person,
+            subject: event.subject,
+            device: event.actor.device,
+            address: event.peer.map(|peer| peer.address),
+            path,
+            user_agent,
+            more: event.personal,
+        };
+        let device = |device: testudo_core::DeviceId| ring.pseudonym(PseudonymDomain::Device, &device.to_bytes());
+        let plain = Plain {
+            kind: event.kind,
+            at: event.at,
+            outcome: event.outcome,
+            control: event.control,
+            code: event.code,
+            request: event.request,
+            person: actor,
+            subject,
+            client: event.actor.client,
+            session: event.actor.session,
+            family: event.actor.family,
+            device: event.actor.device.map(device),
+            build: event.actor.build,
+            address: addresses.map(|(address, _)| address),
+            network: addresses.map(|(_, network)| network),
+            http,
+            target: event.target,
+            count: event.count,
+            details: event.details,
+        };
+        (plain, personal)
     }
 }
 
@@ -275,46 +327,4 @@ fn clip_to(text: &mut String, longest: usize) -> bool {
         text.truncate(text.floor_char_boundary(longest));
     }
     cut
-}
-
-/// Splits an event into what everybody may read and what is sealed.
-fn split(ring: &KeyRing, event: Event) -> (Plain, Personal) {
-    let addresses = event.peer.map(|peer| address_pseudonyms(ring, peer.address));
-    let mut http = event.http;
-    let (path, user_agent) = match &mut http {
-        Some(http) => (http.path.take(), http.user_agent.take()),
-        None => (None, None),
-    };
-    let personal = Personal {
-        person: event.actor.person,
-        subject: event.subject,
-        device: event.actor.device,
-        address: event.peer.map(|peer| peer.address),
-        path,
-        user_agent,
-        more: event.personal,
-    };
-    let device = |device: testudo_core::DeviceId| ring.pseudonym(PseudonymDomain::Device, &device.to_bytes());
-    let plain = Plain {
-        kind: event.kind,
-        at: event.at,
-        outcome: event.outcome,
-        control: event.control,
-        code: event.code,
-        request: event.request,
-        person: event.actor.person.map(|person| person_pseudonym(ring, person)),
-        subject: event.subject.map(|person| person_pseudonym(ring, person)),
-        client: event.actor.client,
-        session: event.actor.session,
-        family: event.actor.family,
-        device: event.actor.device.map(device),
-        build: event.actor.build,
-        address: addresses.map(|(address, _)| address),
-        network: addresses.map(|(_, network)| network),
-        http,
-        target: event.target,
-        count: event.count,
-        details: event.details,
-    };
-    (plain, personal)
 }

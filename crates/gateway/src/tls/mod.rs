@@ -2,15 +2,17 @@
 
 mod certificates;
 mod local_ca;
+mod tickets;
 
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::ServerSessionMemoryCache;
+use rustls::{CipherSuite, ServerConfig};
 
 pub use certificates::{CertificateError, CertificateFiles, Certificates};
 pub use local_ca::LocalCa;
+pub use tickets::TicketKeys;
 
 const SESSIONS: usize = 20_000;
 
@@ -37,9 +39,12 @@ pub enum TlsError {
     Rustls(#[from] rustls::Error),
 }
 
-/// The house's provider: aws-lc-rs with the hybrid post-quantum group first.
+/// The house's provider: aws-lc-rs with the hybrid post-quantum group first, and AES-128 before AES-256: the key schedule
+/// of a handshake then runs on SHA-256, for which processors have instructions.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
+    let first = |suite: &rustls::SupportedCipherSuite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256;
+    provider.cipher_suites.sort_by_key(first);
     provider.kx_groups = vec![
         aws_lc_rs::kx_group::X25519MLKEM768,
         aws_lc_rs::kx_group::X25519,
@@ -49,8 +54,13 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-/// The configuration of a listener. Certificates may be reloaded while it is in use.
-pub fn server_config(certificates: Arc<Certificates>, options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
+/// The configuration of a listener. Certificates may be reloaded while it is in use. Without `tickets`, and where TLS 1.2
+/// is allowed (see [`TicketKeys`]), sessions resume in this process only.
+pub fn server_config(
+    certificates: Arc<Certificates>,
+    options: &TlsOptions,
+    tickets: Option<Arc<TicketKeys>>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let versions: &[&rustls::SupportedProtocolVersion] = if options.allow_tls12 {
         &[&rustls::version::TLS13, &rustls::version::TLS12]
     } else {
@@ -62,10 +72,14 @@ pub fn server_config(certificates: Arc<Certificates>, options: &TlsOptions) -> R
         .with_cert_resolver(certificates);
     config.alpn_protocols =
         if options.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-    // Ticket keys are random, rotate every 6 h and live 12 h.
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.ticketer = match tickets.filter(|_| !options.allow_tls12) {
+        Some(tickets) => tickets,
+        // Random keys that rotate every 6 h and live 12 h.
+        None => aws_lc_rs::Ticketer::new()?,
+    };
     config.send_tls13_tickets = 1;
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     config.max_early_data_size = 0;
+    config.ignore_client_order = true;
     Ok(Arc::new(config))
 }

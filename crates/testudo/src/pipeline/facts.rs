@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use lru::LruCache;
 use testudo_access::{PreparedPrincipal, PrincipalError, PrincipalFacts};
 use testudo_core::{RequestId, Timestamp};
@@ -14,6 +15,7 @@ use testudo_gateway::trace::TraceContext;
 use testudo_identity::{Acr, Caller};
 use testudo_store::Store;
 
+use super::outbound;
 use crate::node::Node;
 use crate::snapshot::Snapshot;
 use crate::standing::StandingFacts;
@@ -21,6 +23,8 @@ use crate::standing::StandingFacts;
 /// The facts of one request.
 pub struct Facts {
     pub request: RequestId,
+    /// The same as the value of a header.
+    pub request_value: HeaderValue,
     pub address: IpAddr,
     /// Whether the forwarding headers came from a trusted proxy.
     pub trusted: bool,
@@ -41,8 +45,10 @@ impl Facts {
         let now = node.clock.now();
         let monotonic = node.clock.monotonic();
         let host = host.or_else(|| headers.get(http::header::HOST)?.to_str().ok().map(str::to_owned));
+        let request = RequestId::new(now, random::array());
         Facts {
-            request: RequestId::new(now, random::array()),
+            request,
+            request_value: outbound::display(request).unwrap_or_else(|| HeaderValue::from_static("")),
             address,
             trusted,
             https: https.unwrap_or(inbound.conn.tls.is_some()),

@@ -41,14 +41,12 @@ pub fn prepare(
     let Inbound { mut parts, body, upgrade, .. } = inbound;
     let to = &mut parts.headers;
     let origin = to.get(header::ORIGIN).cloned();
-    let grpc = to.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    headers::strip_hop_by_hop(to, grpc);
     headers::strip_reserved(to);
     let host = to.get(header::HOST).cloned().unwrap_or_else(|| HeaderValue::from_static(""));
     let forwarding = headers::Forwarding { peer, https: facts.https, host: &host, trusted: facts.trusted };
     headers::set_forwarded(to, &forwarding);
     facts.trace.set(to);
-    set_display(to, REQUEST, facts.request);
+    to.insert(REQUEST, facts.request_value.clone());
     if let Some(caller) = caller {
         // The token has done its work; the upstream needs to know who, not to be able to act as her.
         to.remove(header::AUTHORIZATION);
@@ -73,11 +71,16 @@ pub fn prepare(
 }
 
 fn set_display(headers: &mut HeaderMap, name: HeaderName, value: impl std::fmt::Display) {
-    let mut text = String::new();
-    let _ = write!(text, "{value}");
-    if let Ok(value) = HeaderValue::try_from(text) {
+    if let Some(value) = display(value) {
         headers.insert(name, value);
     }
+}
+
+/// A header's value from its text form.
+pub fn display(value: impl std::fmt::Display) -> Option<HeaderValue> {
+    let mut text = String::with_capacity(48);
+    let _ = write!(text, "{value}");
+    HeaderValue::try_from(text).ok()
 }
 
 /// Completes the headers of any answer.
@@ -99,7 +102,7 @@ pub fn finish(
         set_display(to, RATE_LIMIT, rate.rate_limit());
         set_display(to, RATE_LIMIT_POLICY, rate.policy());
     }
-    set_display(to, REQUEST, facts.request);
+    to.insert(REQUEST, facts.request_value.clone());
     if snapshot.config.server.observe {
         to.insert(OBSERVE, HeaderValue::from_static("on"));
     }
