@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use testudo_core::{Event, EventKind, Secret};
-use testudo_gateway::tls::{self, CertificateFiles, Certificates, LocalCa, TlsOptions};
+use testudo_crypto::Purpose;
+use testudo_gateway::tls::{self, CertificateFiles, Certificates, LocalCa, TicketKeys, TlsOptions};
 use testudo_gateway::{CloseSignal, Gateway, GatewayConfig, Limits};
 use testudo_identity::ClientForm;
 use testudo_store::Tx;
+use zeroize::Zeroizing;
 
 use crate::admin;
 use crate::admin_address::AdminAddress;
@@ -32,6 +34,7 @@ pub struct Server {
     gateway: Gateway,
     admin: Gateway,
     certificates: Arc<Certificates>,
+    tickets: Arc<TicketKeys>,
     servers: Vec<String>,
     stop: CloseSignal,
     tail: tokio::task::JoinHandle<()>,
@@ -52,10 +55,11 @@ impl Server {
         let identity_config = identity_config(&config)?;
         config.limits.validate()?;
         let (certificates, ca) = certificates(&config, &data)?;
-        let options = TlsOptions { allow_tls12: config.tls.allow_tls12, ..TlsOptions::default() };
-        let tls = tls::server_config(Arc::clone(&certificates), &options).map_err(|e| listen(&e))?;
-
         let node = Node::open(config.clone(), data, root_key).await?;
+        let options = TlsOptions { allow_tls12: config.tls.allow_tls12, ..TlsOptions::default() };
+        let tickets = TicketKeys::new(&ticket_secret(&node), Arc::clone(&node.clock));
+        let tls = tls::server_config(Arc::clone(&certificates), &options, Some(Arc::clone(&tickets)))
+            .map_err(|e| listen(&e))?;
         if sample {
             node.identity().ensure_client("wallet-app", ClientForm::wallet_app(), &node.context()).await?;
         }
@@ -91,7 +95,7 @@ impl Server {
         .map_err(|error| listen(&error))?;
         admin::serve(&node.data.socket(), node.owner_router(), stop.clone()).map_err(|error| listen(&error))?;
 
-        let server = Server { node, ca, sample, gateway, admin, certificates, servers, stop, tail };
+        let server = Server { node, ca, sample, gateway, admin, certificates, tickets, servers, stop, tail };
         server.upkeep();
         Ok(server)
     }
@@ -136,6 +140,7 @@ impl Server {
             tracing::warn!("`server.listen`, `server.admin` and `server.workers` change with the next start only");
         }
         install(&self.node, config, parts, current.generation + 1).await?;
+        self.tickets.replace(&ticket_secret(&self.node));
         self.watch_upstreams();
         tracing::info!(generation = current.generation + 1, "the new configuration is in force");
         Ok(())
@@ -163,12 +168,14 @@ impl Server {
         // Tuning takes a second of one core: it runs after readiness, and until then the floor is in force.
         tokio::task::spawn_blocking(move || pool.set_params(testudo_crypto::password::tune(target)));
         let (node, stop, certificates) = (Arc::clone(&self.node), self.stop.clone(), Arc::clone(&self.certificates));
+        let tickets = Arc::clone(&self.tickets);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = stop.closed() => break,
                     () = tokio::time::sleep(UPKEEP_EVERY) => {}
                 }
+                tickets.replace(&ticket_secret(&node));
                 if let Err(error) = certificates.reload() {
                     tracing::warn!(%error, "the certificates could not be read again; the ones before stay in use");
                 }
@@ -235,6 +242,11 @@ fn certificates(
     let path = ca.certificate_path().to_owned();
     let certificates = Certificates::from_local_ca(ca, config.server.names.clone()).map_err(|e| refused(&e))?;
     Ok((certificates, Some(path)))
+}
+
+/// What ticket keys are made from: every node that shares the key ring has the same.
+fn ticket_secret(node: &Node) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(node.store.ring().mac(Purpose::Tickets, b"tls session tickets"))
 }
 
 fn start_wallet(stop: &CloseSignal) -> Result<String, StartError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
-use testudo_gateway::tls::{CertificateFiles, Certificates, LocalCa, TlsOptions, server_config};
+use testudo_gateway::tls::{CertificateFiles, Certificates, LocalCa, TicketKeys, TlsOptions, server_config};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -51,7 +51,7 @@ pub fn local(options: TlsOptions) -> (Arc<rustls::ServerConfig>, tempfile::TempD
     let ca = LocalCa::open_or_create(dir.path()).unwrap();
     let file = ca.certificate_path().to_owned();
     let certificates = Certificates::from_local_ca(ca, vec!["gateway.test".to_owned()]).unwrap();
-    (server_config(certificates, &options).unwrap(), dir, file)
+    (server_config(certificates, &options, None).unwrap(), dir, file)
 }
 
 #[tokio::test]
@@ -107,6 +107,66 @@ async fn sessions_resume_by_ticket() {
     assert_eq!(kinds, [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed]);
 }
 
+struct Set(std::sync::atomic::AtomicI64);
+
+impl Set {
+    fn forward(&self, hours: i64) {
+        self.0.fetch_add(hours * 3_600_000_000, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl testudo_core::Clock for Set {
+    fn now(&self) -> testudo_core::Timestamp {
+        testudo_core::Timestamp::from_micros(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+}
+
+#[tokio::test]
+async fn sessions_resume_on_another_node_and_after_a_restart_for_two_windows() {
+    use rustls::HandshakeKind::{Full, Resumed};
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Set(std::sync::atomic::AtomicI64::new(20_000 * 86_400_000_000)));
+    let start = |secret: u8, allow_tls12: bool| {
+        let ca = LocalCa::open_or_create(dir.path()).unwrap();
+        let certificates = Certificates::from_local_ca(ca, Vec::new()).unwrap();
+        let keys = TicketKeys::new(&[secret; 32], clock.clone());
+        let options = TlsOptions { allow_tls12, ..TlsOptions::default() };
+        let tls = server_config(certificates, &options, Some(keys)).unwrap();
+        Setup { tls: Some(tls), ..Setup::default() }.start()
+    };
+    let mut node = start(1, false);
+    let config = client(&dir.path().join("ca.pem"), &[&rustls::version::TLS13], b"http/1.1");
+    let kind = async |node: &crate::harness::Fixture| {
+        let mut stream = connect(node.address, config.clone()).await.unwrap();
+        stream.write_all(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        read_until(&mut stream, "hello h").await;
+        stream.get_ref().1.handshake_kind().unwrap()
+    };
+    assert_eq!(kind(&node).await, Full);
+    assert_eq!(kind(&node).await, Resumed);
+    // A restart, and as good as that another node: nothing but the secret is the same.
+    node = start(1, false);
+    assert_eq!(kind(&node).await, Resumed);
+    clock.forward(6);
+    node = start(1, false);
+    assert_eq!(kind(&node).await, Resumed);
+    clock.forward(12);
+    assert_eq!(kind(&node).await, Full, "two windows later the key is gone");
+    assert_eq!(kind(&node).await, Resumed);
+    node = start(2, false);
+    assert_eq!(kind(&node).await, Full, "another installation, or a rotated secret");
+    // Where TLS 1.2 is allowed, keys are the process's own.
+    node = start(1, true);
+    assert_eq!(kind(&node).await, Full);
+    assert_eq!(kind(&node).await, Resumed);
+    node = start(1, true);
+    assert_eq!(kind(&node).await, Full);
+}
+
 fn write_pair(dir: &Path, name: &str) -> (CertificateFiles, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let files = CertificateFiles { certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
@@ -120,7 +180,7 @@ async fn certificates_are_swapped_while_in_use_and_errors_keep_the_old_ones() {
     let dir = tempfile::tempdir().unwrap();
     let (files, first) = write_pair(dir.path(), "localhost");
     let certificates = Certificates::from_files(vec![files.clone()]).unwrap();
-    let tls = server_config(certificates.clone(), &TlsOptions::default()).unwrap();
+    let tls = server_config(certificates.clone(), &TlsOptions::default(), None).unwrap();
     let fixture = Setup { tls: Some(tls), ..Setup::default() }.start();
     let seen = async || {
         let mut roots = rustls::RootCertStore::empty();
