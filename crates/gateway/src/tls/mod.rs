@@ -3,7 +3,6 @@
 mod certificates;
 mod local_ca;
 mod tickets;
-mod tickets;
 
 use std::sync::Arc;
 
@@ -13,7 +12,6 @@ use rustls::{CipherSuite, ServerConfig};
 
 pub use certificates::{CertificateError, CertificateFiles, Certificates};
 pub use local_ca::LocalCa;
-pub use tickets::TicketKeys;
 pub use tickets::TicketKeys;
 
 const SESSIONS: usize = 20_000;
