@@ -10,11 +10,14 @@ const MOST_FIELDS: usize = 32;
 
 /// Why a body is no form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum FormError {
+pub enum FormError {
+    /// It is too large.
     #[error("the form is larger than 16 KiB; shorten what you entered")]
     TooLarge,
+    /// It is something else.
     #[error("the request is no form; go back and use the page's button")]
     MediaType,
+    /// It is not encoded as a form, has too many fields, or one of them twice.
     #[error("the form can't be read; go back, reload the page and try again")]
     Malformed,
 }
@@ -30,7 +33,7 @@ impl FormError {
 }
 
 /// The fields of a form. Every value is kept as a secret, because some are.
-pub(crate) struct Form(Vec<(String, Secret<String>)>);
+pub struct Form(Vec<(String, Secret<String>)>);
 
 impl Form {
     pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Form, FormError> {
@@ -47,7 +50,11 @@ impl Form {
         }
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Form, FormError> {
+    /// Reads the fields of a body.
+    ///
+    /// # Errors
+    /// When it is no form of ours.
+    pub fn parse(bytes: &[u8]) -> Result<Form, FormError> {
         let mut fields: Vec<(String, Secret<String>)> = Vec::new();
         for (name, value) in form_urlencoded::parse(bytes) {
             // The parser puts U+FFFD where the text was not UTF-8; a password must be what was typed or nothing.
@@ -63,12 +70,12 @@ impl Form {
     }
 
     /// A field's text; empty when it was not sent.
-    pub(crate) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.expose().as_str())
     }
 
     /// A field as a secret.
-    pub(crate) fn secret(&self, name: &str) -> Secret<String> {
+    pub fn secret(&self, name: &str) -> Secret<String> {
         Secret::new(self.text(name).to_owned())
     }
 }

@@ -38,6 +38,7 @@ use axum::routing::{get, post};
 use testudo_identity::Identity;
 
 pub use cookies::{SESSION_COOKIE, session_cookie};
+pub use form::{Form, FormError};
 pub use origin::same_origin;
 pub use return_to::ReturnTo;
 

@@ -35,7 +35,7 @@ impl ReturnTo {
 
     /// What a form on the way to it may lead to besides ourselves: the origin of the client's redirect URI, or its scheme
     /// when that is the app's own. Browsers apply `form-action` to the redirects that follow a form, too.
-    pub(crate) fn form_target(&self) -> Option<String> {
+    pub fn form_target(&self) -> Option<String> {
         let query = self.authorize_query()?;
         let (_, uri) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "redirect_uri")?;
         source(&uri)

@@ -34,6 +34,9 @@ pub struct Params {
 
 impl Params {
     /// Reads them.
+    ///
+    /// # Errors
+    /// When the text is no form, or larger than any of ours.
     pub fn parse(text: &str) -> Result<Params, ParamsError> {
         if text.len() > LONGEST {
             return Err(ParamsError::TooLong);

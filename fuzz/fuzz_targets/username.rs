@@ -1,0 +1,11 @@
+//! User names. What is checked stands in `crates/identity/tests/replay/targets.rs`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../crates/identity/tests/replay/targets.rs"]
+mod targets;
+
+fuzz_target!(|data: &[u8]| targets::username(data));
