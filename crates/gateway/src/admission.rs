@@ -52,6 +52,11 @@ impl Seats {
         Seats { taken: Arc::default(), all, per_network }
     }
 
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.lock().all
+    }
+
     pub(crate) fn take(&self, network: Network) -> Result<Seat, Full> {
         let mut taken = self.taken.lock();
         if taken.all >= self.all {

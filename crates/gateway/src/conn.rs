@@ -79,9 +79,14 @@ const GRACEFUL: u8 = 1;
 const KILL: u8 = 2;
 const HEAD_EXPIRED: u8 = 4;
 const PARK: u8 = 8;
+const LAST: u8 = 16;
+const LATE: u8 = 32;
 
 /// An HTTP/1.1 connection that is idle for so long gives its buffers back.
 const PARK_AFTER: Duration = Duration::from_secs(1);
+
+/// Who may be about to ask when the server stops is waited for so long.
+const LINGER: u64 = 1_000;
 
 /// What was decided about the upgrade that a client waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,7 +107,7 @@ pub(crate) struct ConnState {
     flags: AtomicU8,
     upgrade: AtomicU8,
     opened: u64,
-    expires: u64,
+    expires: AtomicU64,
     head_since: AtomicU64,
     write_since: AtomicU64,
     /// Bytes that the peer took since the last sweep.
@@ -141,7 +146,7 @@ impl ConnState {
             flags: AtomicU8::new(0),
             upgrade: AtomicU8::new(0),
             opened: now,
-            expires: now.saturating_add(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX)),
+            expires: AtomicU64::new(now.saturating_add(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX))),
             head_since: AtomicU64::new(0),
             write_since: AtomicU64::new(0),
             taken: AtomicU64::new(0),
@@ -170,6 +175,34 @@ impl ConnState {
 
     pub(crate) fn is_graceful(&self) -> bool {
         self.flags.load(Relaxed) & GRACEFUL != 0
+    }
+
+    /// Whether an answer that begins now is the last one.
+    pub(crate) fn is_last(&self) -> bool {
+        self.flags.load(Relaxed) & (GRACEFUL | LAST) != 0
+    }
+
+    /// The server stops. What is open ends; a caller who may be about to ask, or who has not asked yet, is answered once
+    /// more. Over HTTP/2 a GOAWAY says all of this.
+    pub(crate) fn farewell(&self) {
+        if self.is_last() {
+            return;
+        }
+        if self.facts.protocol == Protocol::Http2 && self.requests.load(Relaxed) > 0 {
+            return self.end_gracefully();
+        }
+        self.flags.fetch_or(LAST, Relaxed);
+        self.expires.fetch_min(self.clock.now() + LINGER, Relaxed);
+    }
+
+    /// It began when the server was stopping already.
+    pub(crate) fn begin_late(&self) {
+        self.flags.fetch_or(LATE, Relaxed);
+        self.farewell();
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        self.flags.load(Relaxed) & LATE != 0
     }
 
     /// Finish what is open, then close.
@@ -292,7 +325,7 @@ impl ConnState {
         self.idle_since.store(0, Relaxed);
         self.counters.requests.fetch_add(1, Relaxed);
         self.counters.requests_open.fetch_add(1, Relaxed);
-        if self.requests.fetch_add(1, Relaxed) + 1 >= max_requests {
+        if self.requests.fetch_add(1, Relaxed) + 1 >= max_requests || self.is_last() {
             self.end_gracefully();
         }
         Ticket { conn: self.clone() }
@@ -343,7 +376,7 @@ impl ConnState {
             self.kill_in(1_000);
             return Some(Overdue::Idle);
         }
-        if now >= self.expires {
+        if now >= self.expires.load(Relaxed) {
             self.end_gracefully();
         }
         let quiet = self.head_since.load(Relaxed) == 0 && self.write_since.load(Relaxed) == 0;

@@ -1,7 +1,7 @@
 //! Starting and draining: one worker per core, each a thread with a runtime, listeners and connections of its own.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -17,7 +17,7 @@ use crate::close::CloseSignal;
 use crate::conn::CoarseClock;
 use crate::counters::{Counters, GatewayCounters};
 use crate::limits::Limits;
-use crate::listen::{Front, bind, is_free};
+use crate::listen::{Front, InheritedSockets, WorkerSocket, bind, is_free};
 use crate::reaper::Reaper;
 use crate::serve::{Handler, Serving};
 
@@ -26,6 +26,8 @@ use crate::serve::{Handler, Serving};
 pub struct GatewayConfig {
     /// Addresses; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    /// Sockets that are open already; those of the addresses above are used, and nothing is bound there.
+    pub inherited: InheritedSockets,
     /// Workers; one per core is right.
     pub workers: usize,
     /// TLS for all addresses; `None` is plain HTTP/1.1.
@@ -99,11 +101,11 @@ impl Gateway {
         config: GatewayConfig,
         make: impl Fn(WorkerContext) -> Rc<H> + Send + Sync + 'static,
     ) -> Result<Gateway, StartError> {
-        let GatewayConfig { listen, workers, tls, limits } = config;
+        let GatewayConfig { listen, inherited, workers, tls, limits } = config;
         if listen.is_empty() || workers == 0 {
             return Err(StartError::Nothing);
         }
-        let (addresses, sockets) = bind_all(&listen, workers)?;
+        let (addresses, sockets) = bind_all(&listen, &inherited, workers)?;
         let make = Arc::new(make);
         let (stop, stopped) = watch::channel(None);
         let mut gateway = Gateway { addresses, counters: Vec::new(), stop, workers: Vec::new() };
@@ -144,7 +146,8 @@ impl Gateway {
     }
 
     /// Stops accepting, asks every connection to close after its open requests (GOAWAY, `Connection: close`), ends
-    /// tunnels, waits at most `timeout`, and closes the rest.
+    /// tunnels, waits at most `timeout`, and closes the rest. Who may be about to ask is answered once more. From inherited
+    /// sockets it goes on accepting until all older connections have ended.
     pub async fn drain(mut self, timeout: Duration) -> Drained {
         let _ = self.stop.send(Some(timeout));
         let mut aborted = 0;
@@ -164,22 +167,33 @@ impl Drop for Gateway {
     }
 }
 
-type WorkerSockets = Vec<TcpListener>;
+type WorkerSockets = Vec<WorkerSocket>;
 
-fn bind_all(listen: &[SocketAddr], workers: usize) -> Result<(Vec<SocketAddr>, Vec<WorkerSockets>), StartError> {
+fn bind_all(
+    listen: &[SocketAddr],
+    inherited: &InheritedSockets,
+    workers: usize,
+) -> Result<(Vec<SocketAddr>, Vec<WorkerSockets>), StartError> {
     let mut addresses = Vec::new();
     let mut sockets: Vec<WorkerSockets> = (0..workers).map(|_| Vec::new()).collect();
     for wanted in listen {
         let mut address = *wanted;
-        is_free(address).map_err(|source| StartError::Bind { address, source })?;
+        let failed = |source| StartError::Bind { address: *wanted, source };
+        if let Some(hands) = inherited.deal(address, workers).map_err(failed)? {
+            for (sockets, hand) in sockets.iter_mut().zip(hands) {
+                sockets.extend(hand.into_iter().map(|listener| WorkerSocket { listener, inherited: true }));
+            }
+            addresses.push(address);
+            continue;
+        }
+        is_free(address).map_err(failed)?;
         for (worker, sockets) in sockets.iter_mut().enumerate() {
-            let failed = |source| StartError::Bind { address, source };
-            let socket = bind(address).map_err(failed)?;
+            let listener = bind(address).map_err(failed)?;
             if worker == 0 {
-                address = socket.local_addr().map_err(failed)?;
+                address = listener.local_addr().map_err(failed)?;
                 addresses.push(address);
             }
-            sockets.push(socket);
+            sockets.push(WorkerSocket { listener, inherited: false });
         }
     }
     Ok((addresses, sockets))
@@ -230,12 +244,22 @@ async fn live<H: Handler>(
     let serving = Serving::new(handler, limits, drain.clone());
     tokio::task::spawn_local(reaper.clone().run(clock.clone(), serving.clone()));
     let tls = tls.map(TlsAcceptor::from);
-    let front =
-        Rc::new(Front { serving, tls, worker, clock, counters, reaper: reaper.clone(), connections, handshakes });
-    for socket in sockets {
-        match tokio::net::TcpListener::from_std(socket) {
+    let (under_way, full_stop) = (handshakes.clone(), CloseSignal::new());
+    let front = Rc::new(Front {
+        serving,
+        tls,
+        worker,
+        clock,
+        counters,
+        reaper: reaper.clone(),
+        full_stop: full_stop.clone(),
+        connections,
+        handshakes,
+    });
+    for WorkerSocket { listener, inherited } in sockets {
+        match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                tokio::task::spawn_local(front.clone().accept(listener));
+                tokio::task::spawn_local(front.clone().accept(listener, inherited));
             }
             Err(error) => tracing::error!(worker, %error, "a listener can't be used"),
         }
@@ -248,10 +272,12 @@ async fn live<H: Handler>(
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
         let alive = reaper.alive();
-        for state in &alive {
-            state.end_gracefully();
+        alive.iter().for_each(|state| state.farewell());
+        let stopped = full_stop.is_closed();
+        if alive.iter().all(|state| state.is_late()) {
+            full_stop.close("drain");
         }
-        if alive.is_empty() {
+        if stopped && alive.is_empty() && under_way.taken() == 0 {
             return 0;
         }
         if tokio::time::Instant::now() >= deadline {

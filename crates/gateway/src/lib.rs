@@ -37,6 +37,7 @@ pub use counters::GatewayCounters;
 pub use framing::MalformedCode;
 pub use gateway::{CountersHandle, Drained, Gateway, GatewayConfig, StartError, WorkerContext};
 pub use limits::Limits;
+pub use listen::InheritedSockets;
 pub use pem::PemError;
 pub use serve::{Handler, Inbound, Malformed, Shed, ShedReason};
 pub use upstream::{

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::admission::{Full, Network, Seat, Seats};
+use crate::close::CloseSignal;
 use crate::conn::{CoarseClock, ConnFacts, ConnState, Protocol, TlsFacts};
 use crate::counters::Counters;
 use crate::reaper::Reaper;
@@ -25,6 +26,58 @@ const BACKLOG: i32 = 4096;
 /// and a peer that reads steadily but slowly would look as if it took nothing for minutes. Accepted sockets inherit it.
 #[cfg(target_os = "linux")]
 const NOT_SENT: u32 = 32 * 1024;
+
+/// Listening sockets that outlive the process: whoever started it (systemd, by a socket unit) opened them before and
+/// keeps them after. While no process accepts, connections wait in the kernel's queue, so a restart loses none.
+#[derive(Clone, Debug, Default)]
+pub struct InheritedSockets(Vec<Arc<TcpListener>>);
+
+impl InheritedSockets {
+    /// These sockets; each must be listening already.
+    pub fn new(sockets: Vec<TcpListener>) -> io::Result<InheritedSockets> {
+        for socket in &sockets {
+            let here = socket2::SockRef::from(socket);
+            if !here.is_listener()? {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "an inherited socket does not listen"));
+            }
+            #[cfg(target_os = "linux")]
+            here.set_tcp_notsent_lowat(NOT_SENT)?;
+            socket.set_nonblocking(true)?;
+        }
+        Ok(InheritedSockets(sockets.into_iter().map(Arc::new).collect()))
+    }
+
+    /// Where they listen.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.0.iter().map(|socket| socket.local_addr()).collect()
+    }
+
+    /// The sockets of an address, dealt to the workers so that each socket has one and each worker has one; none when the
+    /// address was not inherited. Workers that share a socket take turns at its one queue.
+    pub(crate) fn deal(&self, address: SocketAddr, workers: usize) -> io::Result<Option<Vec<Vec<TcpListener>>>> {
+        let here = |socket: &&Arc<TcpListener>| socket.local_addr().is_ok_and(|own| own == address);
+        let sockets: Vec<_> = self.0.iter().filter(here).collect();
+        if sockets.is_empty() || workers == 0 {
+            return Ok(None);
+        }
+        let mut hands: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+        for number in 0..sockets.len().max(workers) {
+            let socket = sockets.get(number % sockets.len());
+            if let (Some(socket), Some(hand)) = (socket, hands.get_mut(number % workers)) {
+                hand.push(socket.try_clone()?);
+            }
+        }
+        Ok(Some(hands))
+    }
+}
+
+/// A listening socket of a worker.
+#[derive(Debug)]
+pub(crate) struct WorkerSocket {
+    pub(crate) listener: TcpListener,
+    /// Whether somebody else keeps it open after us.
+    pub(crate) inherited: bool,
+}
 
 /// Whether nobody listens there. A shared port would let a second gateway take half of the connections unnoticed.
 pub(crate) fn is_free(address: SocketAddr) -> io::Result<()> {
@@ -61,24 +114,31 @@ pub(crate) struct Front<H> {
     pub(crate) clock: Arc<CoarseClock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) reaper: Rc<Reaper>,
+    /// Fired when a stopping worker takes no more connections from inherited sockets.
+    pub(crate) full_stop: CloseSignal,
     pub(crate) connections: Seats,
     pub(crate) handshakes: Seats,
 }
 
 impl<H: Handler> Front<H> {
-    /// Accepts until the drain begins; what the kernel has queued by then is still served.
-    pub(crate) async fn accept(self: Rc<Self>, listener: tokio::net::TcpListener) {
-        let drain = self.serving.drain.clone();
-        let mut draining = std::pin::pin!(drain.closed());
+    /// Accepts until the drain begins; what the kernel has queued by then is still served. An inherited socket is served
+    /// on while older connections finish, so that nobody waits for them; what is queued after that is for the next
+    /// process.
+    pub(crate) async fn accept(self: Rc<Self>, listener: tokio::net::TcpListener, inherited: bool) {
+        let stop = if inherited { self.full_stop.clone() } else { self.serving.drain.clone() };
+        let mut stopping = std::pin::pin!(stop.closed());
         loop {
             tokio::select! {
                 biased;
-                () = &mut draining => break,
+                () = &mut stopping => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => self.clone().begin(stream, peer),
                     Err(error) => self.pause(&error).await,
                 },
             }
+        }
+        if inherited {
+            return;
         }
         while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
             self.clone().begin(stream, peer);
@@ -148,7 +208,7 @@ impl<H: Handler> Front<H> {
         let state = ConnState::new(facts, self.clock.clone(), self.counters.clone(), seat, age);
         self.reaper.watch(&state);
         if self.serving.drain.is_closed() {
-            state.end_gracefully();
+            state.begin_late();
         }
         tokio::task::spawn_local(self.serving.clone().serve(stream, state));
     }
@@ -191,5 +251,26 @@ mod tests {
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
         assert_eq!(socket2::SockRef::from(&accepted).tcp_notsent_lowat().unwrap(), NOT_SENT);
+    }
+    #[test]
+    fn inherited_sockets_are_dealt_so_that_each_is_served_and_nobody_is_idle() {
+        let (one, other) = (bind(([127, 0, 0, 1], 0).into()).unwrap(), bind(([127, 0, 0, 1], 0).into()).unwrap());
+        let (first, second) = (one.local_addr().unwrap(), other.local_addr().unwrap());
+        let shared = bind(first).unwrap();
+        let sockets = InheritedSockets::new(vec![one, other, shared]).unwrap();
+        assert_eq!(sockets.addresses().unwrap(), [first, second, first]);
+        let dealt = |address, workers| {
+            let hands = sockets.deal(address, workers).unwrap();
+            hands.map(|hands| hands.iter().map(Vec::len).collect::<Vec<_>>())
+        };
+        assert_eq!(dealt(first, 1), Some(vec![2]));
+        assert_eq!(dealt(first, 2), Some(vec![1, 1]));
+        assert_eq!(dealt(first, 4), Some(vec![1, 1, 1, 1]));
+        assert_eq!(dealt(second, 3), Some(vec![1, 1, 1]));
+        assert_eq!(dealt(([127, 0, 0, 1], 1).into(), 3), None);
+        // Bound, but not listening.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        assert!(InheritedSockets::new(vec![socket.into()]).is_err());
     }
 }

@@ -235,7 +235,7 @@ impl<H: Handler> Serving<H> {
         }
         let bodyless = headless || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         response.body_mut().attach(ticket, bodyless, is_http2);
-        if !is_http2 && state.is_graceful() {
+        if !is_http2 && state.is_last() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)

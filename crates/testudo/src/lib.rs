@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod config;
 mod data;
+mod inherited;
 mod journal;
 mod logging;
 mod metrics;

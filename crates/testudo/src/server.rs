@@ -7,7 +7,7 @@ use std::time::Duration;
 use testudo_core::{Event, EventKind, Secret};
 use testudo_crypto::Purpose;
 use testudo_gateway::tls::{self, CertificateFiles, Certificates, LocalCa, TicketKeys, TlsOptions};
-use testudo_gateway::{CloseSignal, Gateway, GatewayConfig, Limits};
+use testudo_gateway::{CloseSignal, Gateway, GatewayConfig, InheritedSockets, Limits};
 use testudo_identity::ClientForm;
 use testudo_store::Tx;
 use zeroize::Zeroizing;
@@ -46,6 +46,7 @@ impl Server {
         config: Config,
         data: DataFolder,
         root_key: Option<Secret<String>>,
+        inherited: InheritedSockets,
     ) -> Result<Server, StartError> {
         let stop = CloseSignal::new();
         let sample = config.upstream.servers.is_empty();
@@ -54,6 +55,7 @@ impl Server {
         let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))?;
         let identity_config = identity_config(&config)?;
         config.limits.validate()?;
+        crate::inherited::check(&inherited, &config.server)?;
         let (certificates, ca) = certificates(&config, &data)?;
         let node = Node::open(config.clone(), data, root_key).await?;
         let options = TlsOptions { allow_tls12: config.tls.allow_tls12, ..TlsOptions::default() };
@@ -77,6 +79,7 @@ impl Server {
         let gateway = Gateway::start(
             GatewayConfig {
                 listen: config.server.listen.clone(),
+                inherited: inherited.clone(),
                 workers: config.workers(),
                 tls: Some(Arc::clone(&tls)),
                 limits: Limits::default(),
@@ -89,7 +92,13 @@ impl Server {
         .map_err(|error| listen(&error))?;
         let administered = AdminAddress::new(&node, gateway.counters_handle());
         let admin = Gateway::start(
-            GatewayConfig { listen: vec![config.server.admin], workers: 1, tls: Some(tls), limits: Limits::default() },
+            GatewayConfig {
+                listen: vec![config.server.admin],
+                inherited,
+                workers: 1,
+                tls: Some(tls),
+                limits: Limits::default(),
+            },
             move |_| administered.worker(),
         )
         .map_err(|error| listen(&error))?;

@@ -13,8 +13,8 @@ use http_body_util::{BodyExt as _, StreamBody};
 use parking_lot::Mutex;
 use testudo_core::{Control, ControlSet, Decision, Forward, Gate as _};
 use testudo_gateway::{
-    BodyEnd, CloseSignal, Collected, Gateway, GatewayConfig, Handler, Inbound, Limits, Malformed, Outbound,
-    ResponseBody, Shed, UpstreamConfig, UpstreamGroup, UpstreamSettings, Upstreams,
+    BodyEnd, CloseSignal, Collected, Gateway, GatewayConfig, Handler, Inbound, InheritedSockets, Limits, Malformed,
+    Outbound, ResponseBody, Shed, UpstreamConfig, UpstreamGroup, UpstreamSettings, Upstreams,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -131,12 +131,22 @@ pub struct Setup {
     pub upstreams: Vec<String>,
     pub settings: UpstreamSettings,
     pub workers: usize,
+    pub listen: SocketAddr,
+    pub inherited: InheritedSockets,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
         let limits = Limits { sweep: Duration::from_millis(20), ..Limits::default() };
-        Setup { limits, tls: None, upstreams: Vec::new(), settings: UpstreamSettings::default(), workers: 1 }
+        Setup {
+            limits,
+            tls: None,
+            upstreams: Vec::new(),
+            settings: UpstreamSettings::default(),
+            workers: 1,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            inherited: InheritedSockets::default(),
+        }
     }
 }
 
@@ -151,7 +161,8 @@ impl Setup {
         let settings = self.settings;
         let group = (!servers.is_empty()).then(|| UpstreamGroup::new(&servers, settings).unwrap());
         let config = GatewayConfig {
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            listen: vec![self.listen],
+            inherited: self.inherited,
             workers: self.workers,
             tls: self.tls,
             limits: self.limits,

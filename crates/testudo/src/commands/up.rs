@@ -8,10 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Failure, Setting, output, root_key_from_environment};
 use crate::cli::UpArgs;
 use crate::data::DataFolder;
+use crate::inherited;
 use crate::logging;
 use crate::server::Server;
 
 pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
+    // There is one thread yet.
+    let inherited = inherited::take()?;
     let overrides = arguments.overrides();
     let config = setting.load(&overrides)?;
     logging::start(&config.log).map_err(Failure::usage)?;
@@ -26,7 +29,7 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         .map_err(Failure::dependency)?;
     runtime.block_on(async {
         let started = std::time::Instant::now();
-        let server = Server::start(config, data, root_key_from_environment()).await?;
+        let server = Server::start(config, data, root_key_from_environment(), inherited).await?;
         tracing::info!(milliseconds = started.elapsed().as_millis(), "ready");
         greet(&server).await?;
         // Not under systemd: then there is nobody to tell.
