@@ -12,6 +12,9 @@ use testudo_store::{ReadError, UpkeepError};
 
 use crate::ActError;
 
+/// Seconds after which what was not available may be tried again.
+const RETRY_LATER: u32 = 5;
+
 /// An error with its stable code and what to do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
@@ -25,7 +28,8 @@ pub struct Problem {
 impl Problem {
     /// A problem with this status, stable code and sentence.
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { status, code: code.into(), detail: detail.into(), challenge: None, retry_after: None }
+        let retry_after = (status == 503).then_some(RETRY_LATER);
+        Problem { status, code: code.into(), detail: detail.into(), challenge: None, retry_after }
     }
 
     /// The stable code.

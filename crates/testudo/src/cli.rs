@@ -68,19 +68,18 @@ pub enum Command {
     /// The journal: entries, checkpoints, proofs.
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
-    /// Back the store up, also while it runs.
+    /// Back the store up, also while it runs. With PostgreSQL it says how, and writes the list of the erased.
     Backup {
         /// A folder that does not exist yet.
-        folder: PathBuf,
-    },
-    /// Restore a backup into an empty data folder; every session that was issued before is revoked.
-    Restore {
-        /// The folder of the backup.
-        folder: PathBuf,
-        /// A newer list of erased people, `erased.jsonl` of a later backup: what was erased stays erased.
+        #[arg(required_unless_present = "erased", conflicts_with = "erased")]
+        folder: Option<PathBuf>,
+        /// With PostgreSQL, after `pg_dump`: write the list of the erased to this file, which does not exist yet.
         #[arg(long, value_name = "FILE")]
         erased: Option<PathBuf>,
     },
+    /// Restore a backup into an empty data folder, or finish what `pg_restore` began; every session that was issued before
+    /// is revoked.
+    Restore(commands::restore::RestoreArgs),
     /// Print shell completions.
     Completions {
         /// For which shell.

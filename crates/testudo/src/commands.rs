@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod client;
 pub mod keys;
+pub mod restore;
 pub mod session;
 pub mod user;
 
@@ -92,10 +93,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Keys(command) => block_on(over(&setting, async |client| keys::run(&setting, client, command).await)),
         Command::Audit(command) => block_on(over(&setting, async |client| audit::run(&setting, client, command).await)),
-        Command::Backup { folder } => {
-            block_on(over(&setting, async |client| backup::backup(&setting, client, &folder).await))
+        Command::Backup { folder, erased } => {
+            block_on(backup::run(&setting, folder.as_deref(), erased.as_deref()))
         }
-        Command::Restore { folder, erased } => block_on(backup::restore(&setting, &folder, erased.as_deref())),
+        Command::Restore(arguments) => block_on(restore::run(&setting, &arguments)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "testudo", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@
 //! The tail wakes on each commit. What it reads goes to [`crate::standing::Standing`] and to the watchers of clients and
 //! keys; then its place is known, and whoever waits for a revocation to hold goes on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -72,11 +72,26 @@ impl JournalGate {
         }
     }
 
-    /// Gives up on what was kept: the node stops.
-    fn give_up(&self) {
-        for _ in self.late.lock().drain(..) {
-            self.lost();
+    /// Writes what was kept, until that is done or for at most so long.
+    pub async fn settle(&self, store: &Store, most: Duration) {
+        let limit = tokio::time::Instant::now() + most;
+        loop {
+            self.retry(store);
+            if self.late.lock().is_empty() || tokio::time::Instant::now() >= limit {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Gives up on what was kept, because the node stops: the events that will never be written.
+    pub fn give_up(&self) -> BTreeMap<EventKind, u64> {
+        let mut given_up = BTreeMap::new();
+        for (event, _) in self.late.lock().drain(..) {
+            self.lost();
+            *given_up.entry(event.kind).or_default() += u64::from(event.count);
+        }
+        given_up
     }
 
     /// An event could not be written: says so, loudly.
@@ -137,7 +152,7 @@ pub async fn catch_up(node: &Node) -> Result<(), ReadError> {
     }
 }
 
-/// Follows the journal until `stop` fires; saves standing at the end.
+/// Follows the journal until `stop` fires.
 pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
     let mut head = node.store.head();
     let mut saved = (node.standing.cursor(), node.clock.monotonic());
@@ -160,7 +175,4 @@ pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
             () = tokio::time::sleep(TICK) => {}
         }
     }
-    node.journal.retry(&node.store);
-    node.journal.give_up();
-    node.save_standing().await;
 }

@@ -1,5 +1,7 @@
 //! A running server: listeners, the control plane's tasks, reload and drain.
 
+mod stop;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,19 +193,6 @@ impl Server {
                 crate::upkeep::once(&node).await;
             }
         });
-    }
-
-    /// Stops in order: no new connections, open requests end, everything is written.
-    pub async fn stop(self) -> bool {
-        let timeout = self.node.config().server.drain_timeout;
-        let (gateway, admin) = tokio::join!(self.gateway.drain(timeout), self.admin.drain(Duration::from_secs(1)));
-        announce(&self.node, Event::new(EventKind::NodeStopped, self.node.clock.now())).await;
-        self.stop.close("server-stops");
-        let _ = self.tail.await;
-        if let Err(error) = self.node.store.close().await {
-            tracing::warn!(%error, "the store was not closed in order");
-        }
-        gateway.finished && admin.finished
     }
 }
 

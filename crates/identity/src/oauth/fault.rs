@@ -66,6 +66,9 @@ impl OAuthCode {
     }
 }
 
+/// Seconds after which what was not available may be tried again.
+const RETRY_AFTER: u32 = 5;
+
 /// A refusal in the protocol's words. The description is for developers: no personal data, no secrets.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {description}", code.as_str())]
@@ -124,7 +127,8 @@ impl From<IdentityError> for OAuthError {
             }
             Fault::Bug => (OAuthCode::ServerError, "the server made a mistake; tell its operator the request id"),
         };
-        OAuthError { source: Some(Box::new(error)), ..OAuthError::new(code, "internal", text) }
+        let retry_after = (code == OAuthCode::TemporarilyUnavailable).then_some(RETRY_AFTER);
+        OAuthError { retry_after, source: Some(Box::new(error)), ..OAuthError::new(code, "internal", text) }
     }
 }
 

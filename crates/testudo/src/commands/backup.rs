@@ -1,23 +1,79 @@
-//! `testudo backup` and `testudo restore`.
+//! `testudo backup`: a folder with everything, of SQLite; of PostgreSQL the list of the erased, since the rest is for the
+//! tools of the database.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::Method;
 use serde_json::{Value, json};
-use testudo_core::Actor;
-use testudo_store::{Store, erased_from_lines};
+use testudo_core::{Clock as _, Event, EventKind};
+use testudo_store::{Store, Tx, erased_to_lines};
 
 use super::{Failure, Setting, output, root_key_from_environment};
 use crate::admin::Client;
 use crate::clock::SystemClock;
 use crate::config::Overrides;
 use crate::data::DataFolder;
-use crate::node::Node;
+
+/// How PostgreSQL is backed up.
+const DUMP: &str = "the store is in PostgreSQL, which is backed up with its own tools, in this order: \
+    `pg_dump --format=custom --schema=testudo --file=data.dump DATABASE`, then \
+    `pg_dump --format=custom --schema=testudo_keys --file=keys.dump DATABASE`, then \
+    `testudo backup --erased erased.jsonl`; keep the keys apart from the data";
+
+/// Backs up, as it is done where the store is.
+pub async fn run(setting: &Setting, folder: Option<&Path>, erased: Option<&Path>) -> Result<ExitCode, Failure> {
+    let postgres = setting.load(&Overrides::default())?.store.postgres_url_file.is_some();
+    match (postgres, folder, erased) {
+        (true, _, Some(file)) => list(setting, file).await,
+        (true, ..) => Err(Failure::usage(DUMP)),
+        (false, Some(folder), _) => super::over(setting, async |client| backup(setting, client, folder).await).await,
+        (false, None, _) => Err(Failure::usage(
+            "`--erased` goes with PostgreSQL; the backup of this store holds the list: `testudo backup FOLDER`",
+        )),
+    }
+}
+
+/// Writes the list of the erased, for a restore that has none or an older one.
+async fn list(setting: &Setting, file: &Path) -> Result<ExitCode, Failure> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let config = setting.load(&Overrides::default())?;
+    let data = DataFolder::open(&setting.data)?;
+    let root = data.unlock(&config, root_key_from_environment())?;
+    let clock = Arc::new(SystemClock::default());
+    let cannot = |error: std::io::Error| Failure::usage(format!("can't write `{}`: {error}", file.display()));
+    let mut target = std::fs::File::options().write(true).create_new(true).mode(0o600).open(file).map_err(cannot)?;
+    let written = async {
+        // A node of its own for a moment: the database serves several.
+        let store =
+            Store::open(&data.store_config(&config)?, &root, clock.clone()).await.map_err(Failure::dependency)?;
+        let erased = store.erased().await.map_err(Failure::dependency)?;
+        target.write_all(erased_to_lines(&erased).as_bytes()).and_then(|()| target.sync_all()).map_err(cannot)?;
+        let mut tx = Tx::new();
+        let made = Event::new(EventKind::BackupMade, clock.now()).on("erased");
+        tx.event(made.detail("people", erased.len().to_string()));
+        store.commit(tx).await.map_err(Failure::dependency)?;
+        store.close().await.map_err(Failure::dependency)?;
+        Ok::<usize, Failure>(erased.len())
+    };
+    let people = match written.await {
+        Ok(people) => people,
+        Err(failure) => {
+            // Half a list must not be taken for a list.
+            let _ = std::fs::remove_file(file);
+            return Err(failure);
+        }
+    };
+    output::value(setting.format, &json!({ "erased": people, "file": file }), |_| {
+        output::line(format!("{people} erased people are listed in {}", file.display()));
+    });
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Makes a backup and moves it to where it was asked for.
-pub async fn backup(setting: &Setting, client: &mut Client, folder: &Path) -> Result<ExitCode, Failure> {
+async fn backup(setting: &Setting, client: &mut Client, folder: &Path) -> Result<ExitCode, Failure> {
     if folder.exists() {
         return Err(Failure::usage(format!("`{}` exists; name a folder that does not", folder.display())));
     }
@@ -54,56 +110,4 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Restores into the data folder; the root key must lie there already, or come from the environment or a passphrase.
-pub async fn restore(setting: &Setting, folder: &Path, erased: Option<&Path>) -> Result<ExitCode, Failure> {
-    let config = setting.load(&Overrides::default())?;
-    let data = DataFolder::open(&setting.data)?;
-    if data.store().exists() {
-        return Err(Failure::usage(format!(
-            "`{}` holds a store already; restore into a new data folder with `--data`",
-            data.path().display()
-        )));
-    }
-    let environment = root_key_from_environment();
-    if environment.is_none() && config.store.root_passphrase_file.is_none() && !data.root_key().exists() {
-        return Err(Failure::usage(format!(
-            "put the root key of the backup at `{}` (mode 0600) first; without it nothing can be opened",
-            data.root_key().display()
-        )));
-    }
-    let root = data.unlock(&config, environment)?;
-    let erased = match erased {
-        None => Vec::new(),
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| Failure::usage(format!("can't read `{}`: {error}", file.display())))?;
-            erased_from_lines(&text).map_err(Failure::usage)?
-        }
-    };
-    let restored =
-        Store::restore(folder, &data.store_config(&config)?, &root, Arc::new(SystemClock::default()), &erased).await;
-    let (store, report) = restored.map_err(Failure::dependency)?;
-    let answer = json!({
-        "made": report.manifest.made.to_string(),
-        "entries": report.manifest.journal_size,
-        "erased_again": report.erased,
-        "revoked_before": report.revoked_before.to_string(),
-    });
-    store.close().await.map_err(Failure::dependency)?;
-    // Standing refuses the tokens of old sessions; their browsers and refresh families are ended too.
-    let node = Node::open(config, data, root_key_from_environment()).await?;
-    let ended = node
-        .identity()
-        .end_all_sessions_before(report.revoked_before, "restore", Actor::default(), &node.context())
-        .await;
-    ended.map_err(Failure::dependency)?;
-    node.store.close().await.map_err(Failure::dependency)?;
-    output::value(setting.format, &answer, |_| {
-        output::line(format!("restored the backup of {}", report.manifest.made));
-        output::line(format!("{} people were erased again", report.erased));
-        output::line("every session that was issued before now is revoked; people sign in again");
-    });
-    Ok(ExitCode::SUCCESS)
 }

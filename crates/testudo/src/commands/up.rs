@@ -37,9 +37,12 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         wait(setting, arguments, &server).await?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         output::note("stopping: open requests may finish");
-        let clean = server.stop().await;
-        output::note(if clean { "stopped" } else { "stopped; some requests were cut off" });
-        Ok(ExitCode::SUCCESS)
+        let stopped = server.stop().await;
+        output::note(if stopped.clean { "stopped" } else { "stopped; some requests were cut off" });
+        match stopped.lost {
+            None => Ok(ExitCode::SUCCESS),
+            Some(lost) => Err(Failure::dependency(lost)),
+        }
     })
 }
 

@@ -19,6 +19,7 @@ mod clients;
 mod clock;
 mod config;
 mod crowd;
+mod database;
 mod http2;
 mod origin;
 mod store;

@@ -254,9 +254,14 @@ impl<'a> Browser<'a> {
         Browser { server, http: Http::new(&server.ca()), cookies: BTreeMap::new() }
     }
 
-    fn send(&mut self, to: SocketAddr, method: &str, path: &str, body: Option<&str>) -> Reply {
+    /// Its cookies, as it sends them.
+    pub fn cookies(&self) -> String {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = cookies.join("; ");
+        cookies.join("; ")
+    }
+
+    fn send(&mut self, to: SocketAddr, method: &str, path: &str, body: Option<&str>) -> Reply {
+        let cookies = self.cookies();
         let mut headers = vec![("Accept", "text/html")];
         if !cookies.is_empty() {
             headers.push(("Cookie", &cookies));

@@ -158,6 +158,13 @@ impl Server {
         self.child.wait().unwrap().success()
     }
 
+    /// Stops it in order, and says with which exit code it ended and how long that took. The data stay.
+    pub fn end(&mut self) -> (Option<i32>, Duration) {
+        let began = Instant::now();
+        self.signal("TERM");
+        (self.child.wait().unwrap().code(), began.elapsed())
+    }
+
     /// The resident memory in KiB.
     pub fn memory_kib(&self) -> u64 {
         self.kib("VmRSS:")
