@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
 use testudo_api::CallFacts;
-use testudo_core::RequestId;
+use testudo_core::{ControlSet, Event, EventKind, Obligation, Outcome, Refusal, RequestId};
 use testudo_crypto::random;
 use testudo_gateway::{Collected, CountersHandle, Handler, Inbound, ResponseBody};
 use testudo_identity::Context;
@@ -113,6 +113,34 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Resp
     response
 }
 
+/// Writes down what a limit refused, or would have. In groups, as all that costs a stranger nothing.
+fn report(node: &Node, event: Event, refusal: &Refusal, observe: bool) {
+    let reason = refusal.reason();
+    let event = event.failed(reason.control, reason.code.clone());
+    let event = if observe {
+        if let Some(metrics) = node.metrics.first() {
+            metrics.observed();
+        }
+        Event { outcome: Outcome::Success, ..event.detail("observed", "would have been refused") }
+    } else {
+        event
+    };
+    if node.store.append(event).is_err() {
+        node.journal.lost();
+    }
+}
+
+fn too_many(refusal: &Refusal) -> Response<ResponseBody> {
+    let plain = "text/plain; charset=utf-8";
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, plain, "too many requests; try again later\n");
+    for obligation in refusal.decision().obligations() {
+        if let Obligation::RetryAfter(seconds) = obligation {
+            response.headers_mut().insert(header::RETRY_AFTER, http::HeaderValue::from(*seconds));
+        }
+    }
+    response
+}
+
 impl Handler for AdminWorker {
     async fn handle(self: Rc<Self>, mut inbound: Inbound) -> Response<ResponseBody> {
         let AdminAddress { node, api: admin_api, pages, .. } = &self.0;
@@ -138,16 +166,21 @@ impl Handler for AdminWorker {
         if inbound.parts.method == Method::POST {
             verdict = verdict.and(limiter.admit_door(Door::SignIn, &peer).decision);
         }
-        if verdict.is_denied() {
-            return text(StatusCode::TOO_MANY_REQUESTS, plain, "too many requests; try again later\n");
+        let now = node.clock.now();
+        let request_id = RequestId::new(now, random::array());
+        let observe = node.config().server.observe;
+        if let Err(refusal) = verdict.demand(ControlSet::EMPTY) {
+            let event = Event::new(EventKind::RequestDecided, now).from(address).during(request_id).on("admin-address");
+            report(node, event, &refusal, observe);
+            if !observe {
+                return too_many(&refusal);
+            }
         }
         let body = match inbound.body.read_up_to(MAX_BODY).await {
             Ok(Collected::Whole(bytes)) => bytes,
             Ok(Collected::TooLarge(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, plain, "at most 1 MiB\n"),
             Err(_) => return text(StatusCode::BAD_REQUEST, plain, "the body was cut off\n"),
         };
-        let now = node.clock.now();
-        let request_id = RequestId::new(now, random::array());
         let agent = inbound.parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let user_agent = agent.map(|agent| agent.chars().take(256).collect());
         let mut request = Request::from_parts(inbound.parts, Body::from(body));
@@ -160,6 +193,9 @@ impl Handler for AdminWorker {
             node.settled().await;
         }
         node.snapshot().security_headers.apply(response.headers_mut(), inbound.conn.tls.is_some());
+        if observe {
+            response.headers_mut().insert("testudo-observe", http::HeaderValue::from_static("on"));
+        }
         response.map(ResponseBody::boxed)
     }
 }

@@ -352,7 +352,7 @@ fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &Forwar
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let text = match status {
         StatusCode::GATEWAY_TIMEOUT => "the backend did not answer in time; try again later",
-        StatusCode::SERVICE_UNAVAILABLE => "the backend is busy or down; try again later",
+        StatusCode::SERVICE_UNAVAILABLE => "as many requests as may be are under way to the backend; try again later",
         StatusCode::PAYLOAD_TOO_LARGE => "the request body is larger than this route takes",
         _ if status.is_client_error() => "the request body was cut off or came too slowly",
         _ => "the backend gave no usable answer; try again later",
@@ -360,6 +360,9 @@ fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &Forwar
     ledger.failed(error.code());
     ledger.answered(status, None);
     let mut response = refuse::problem(status, error.code(), text, facts.request);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("1"));
+    }
     outbound::finish(snapshot, facts, None, None, None, response.headers_mut());
     response.map(|body| body.on_end(move |end| ledger.close(&end)))
 }

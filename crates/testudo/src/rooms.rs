@@ -9,10 +9,12 @@ use axum::{Extension, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use testudo_api::{
-    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, ErrorPage, Gates, House, LocalOwner, OAuthState, Reply,
+    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, ErrorPage, Gates, House, LocalOwner,
+    OAuthState, Reply,
 };
 use testudo_core::{
-    Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Execute, Fault, Issue, Refusal, Timestamp,
+    Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Disclose, Event, EventKind, Execute, Fault,
+    Issue, Refusal, Timestamp,
 };
 use testudo_crypto::Purpose;
 use testudo_identity::{Acr, Identity, Pending};
@@ -128,7 +130,8 @@ impl Gates for Rooms {
             },
             node.clock.monotonic(),
         );
-        decision.and(limits.decision).and(standing).and(audit(&node)).admit(pending, ControlSet::EMPTY)
+        let limits = observed(&node, limits.decision, facts);
+        decision.and(limits).and(standing).and(audit(&node)).admit(pending, ControlSet::EMPTY)
     }
 
     fn execute(
@@ -141,6 +144,37 @@ impl Gates for Rooms {
             self.0.upgrade().map_or_else(|| Decision::fault(Control::Audit, Fault::Dependency), |node| audit(&node));
         decision.and(audit).admit(request, ControlSet::EMPTY)
     }
+
+    fn disclose(
+        &self,
+        disclosure: Disclosure,
+        decision: Decision,
+        _: &CallFacts,
+    ) -> Result<Admission<Disclose, Disclosure>, Box<Refusal>> {
+        let audit =
+            self.0.upgrade().map_or_else(|| Decision::fault(Control::Audit, Fault::Dependency), |node| audit(&node));
+        decision.and(audit).admit(disclosure, ControlSet::EMPTY)
+    }
+}
+
+/// What the limits say of tokens. In observe mode a used-up one is reported, and the tokens are made; all else that
+/// stands before tokens is asked as ever, since they outlive the mode.
+fn observed(node: &Node, limits: Decision, facts: &CallFacts) -> Decision {
+    let observe = node.config().server.observe;
+    let Some(reason) = limits.reasons().first().filter(|_| observe && limits.is_denied()).cloned() else {
+        return limits;
+    };
+    let event = Event::new(EventKind::RequestDecided, node.clock.now()).from(facts.address).during(facts.request);
+    let mut event = event.on("tokens").detail("observed", "would have been refused");
+    event.control = Some(reason.control);
+    event.code = Some(reason.code);
+    if node.store.append(event).is_err() {
+        node.journal.lost();
+    }
+    if let Some(metrics) = node.metrics.first() {
+        metrics.observed();
+    }
+    Decision::allow(Control::RateLimit)
 }
 
 /// The bit of the journal: it takes entries.

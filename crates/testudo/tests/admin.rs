@@ -96,6 +96,38 @@ fn the_first_administrator_enrols_once_and_administers() {
 }
 
 #[test]
+fn a_lost_enrolment_token_is_renewed_on_the_command_line() {
+    let mut server = Server::start(&[]);
+    let lost = printed_token(&server).expect("no administrator yet");
+    let text = server.run(&["user", "enrol"]);
+    assert!(text.contains(&format!("https://localhost:{}/enrol", server.admin.port())), "{text}");
+    let renewed = text.lines().nth(1).unwrap().trim().to_owned();
+    assert!(enrol(&server, &mut Browser::new(&server), &lost, OWNER).status >= 400, "the lost one is void");
+    let reply = enrol(&server, &mut Browser::new(&server), &renewed, OWNER);
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    // There is an owner now: only who says so gets another token, with and without a server.
+    for running in [true, false] {
+        if !running {
+            server.halt();
+        }
+        let refused = server.command(&["user", "enrol"]);
+        let errors = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{errors}");
+        assert!(errors.contains("add `--beside-owners`"), "{errors}");
+    }
+    let made = server.json(&["user", "enrol", "--beside-owners"]);
+    server.resume();
+    assert_eq!(printed_token(&server), None);
+    let reply = enrol(&server, &mut Browser::new(&server), made["token"].as_str().unwrap(), "second@example.org");
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let owners = server.json(&["user", "list", "--reveal"]);
+    let owners = owners.as_array().unwrap().iter().filter(|person| person["roles"] == json!(["owner"]));
+    assert_eq!(owners.count(), 2);
+    let made = server.events("admin.acted").into_iter().filter(|it| it["details"]["act"] == "enrolment-token-made");
+    assert!(made.count() >= 3);
+}
+
+#[test]
 fn the_admin_api_asks_for_its_own_audience_and_is_not_on_the_gateway() {
     let server = Server::start(&[]);
     let (mut person, tokens) = owner(&server);

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::http::{Browser, Person, form, tokens};
 use support::{Server, command_in, free_address, succeeded};
 
@@ -19,14 +19,14 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-/// What was printed to stderr as one line: diagnostics wrap lines as wide as they like.
+/// What was printed to stderr as one line.
 fn errors(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let words = text.split_whitespace().filter(|word| !word.chars().all(|c| "│×╰╭─▶·┬├".contains(c)));
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn json(output: &Output) -> Value {
+fn parsed(output: &Output) -> Value {
     let text = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("no JSON ({error}): {text} {}", errors(output)))
 }
@@ -45,7 +45,23 @@ fn init_writes_one_file_that_check_likes() {
     assert_eq!(code(&check), 0, "{}", errors(&check));
     assert!(String::from_utf8_lossy(&check.stdout).contains("testudo.toml: good"));
     let other = command_in(folder.path(), &["--format", "json", "init", "other.toml"], "");
-    assert!(json(&other)["file"].as_str().unwrap().contains("other.toml"));
+    assert!(parsed(&other)["file"].as_str().unwrap().contains("other.toml"));
+}
+
+#[test]
+fn errors_leave_paths_and_options_whole() {
+    // Where a wrapped line would end, whatever stands there, on a terminal of any width.
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("{}-with-hyphens/and/slashes.toml", "a-very-long-name/".repeat(12));
+    for arguments in [&["--config", path.as_str(), "check"][..], &["check", "--openapi", path.as_str()]] {
+        let output = command_in(folder.path(), arguments, "");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(code(&output), 2, "{text}");
+        assert!(text.contains(&path), "{text}");
+    }
+    let output = command_in(folder.path(), &["user", "list"], "");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("or name another with `--data`"), "{text}");
 }
 
 /// Checks a configuration, and expects it to be refused with all of these words.
@@ -58,10 +74,8 @@ fn refused(toml: &str, files: &[(&str, &str)], words: &[&str]) {
     let check = command_in(folder.path(), &["check"], "");
     let text = errors(&check);
     assert_eq!((code(&check), check.stdout.is_empty()), (2, true), "{toml}: {text}");
-    // Lines are broken within words, too.
-    let dense = |text: &str| text.split_whitespace().collect::<String>();
     for word in words {
-        assert!(dense(&text).contains(&dense(word)), "{toml}: {word:?} is missing in: {text}");
+        assert!(text.contains(word), "{toml}: {word:?} is missing in: {text}");
     }
     // `up` refuses the same, and makes nothing.
     let up = command_in(folder.path(), &["up"], "");
@@ -104,7 +118,7 @@ fn check_shows_what_is_off() {
     let folder = tempfile::tempdir().unwrap();
     let check = command_in(folder.path(), &["--format", "json", "check", "--upstream", "http://127.0.0.1:9"], "");
     assert_eq!(code(&check), 0, "{}", errors(&check));
-    let answer = json(&check);
+    let answer = parsed(&check);
     let off = |name: &str| {
         let controls = answer["controls"].as_array().unwrap();
         let control = controls.iter().find(|control| control["control"] == name).unwrap_or_else(|| panic!("no {name}"));
@@ -131,7 +145,7 @@ fn doctor_finds_a_taken_address_and_an_open_folder() {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(folder.path().join("data"), open).unwrap();
     let doctor = command_in(folder.path(), &["--format", "json", "doctor"], "");
-    let findings = json(&doctor);
+    let findings = parsed(&doctor);
     let findings = findings.as_array().unwrap();
     assert_eq!(code(&doctor), 1);
     let bad = |check: &str, text: &str| {
@@ -152,9 +166,7 @@ fn without_data_or_with_a_wrong_word_commands_say_what_to_do() {
         assert_eq!(code(&output), 2, "{}", errors(&output));
         assert!(errors(&output).contains("there is no data folder `data`"), "{}", errors(&output));
     }
-    for arguments in
-        [&["fly"][..], &["user"], &["up", "--listen", "x"], &["keys", "rotate", "--ring", "a", "--compromised"]]
-    {
+    for arguments in [&["fly"][..], &["user"], &["up", "--listen", "x"], &["keys", "rotate", "a", "b"]] {
         let output = command_in(folder.path(), arguments, "");
         assert_eq!((code(&output), output.stdout.is_empty()), (2, true), "{arguments:?}: {}", errors(&output));
     }
@@ -383,17 +395,26 @@ fn purposes_of_the_ring_rotate_and_what_was_sealed_still_opens() {
     let mut server = Server::start(&[]);
     let id = server.create_person("ada@example.org", PASSWORD);
     for purpose in ["records", "person-keys", "journal"] {
-        let versions = server.json(&["keys", "rotate", "--ring", purpose]);
+        let versions = server.json(&["keys", "rotate", purpose]);
         assert_eq!(versions["versions"].as_array().unwrap().len(), 2, "{versions}");
     }
     for purpose in ["blind-index", "nonsense"] {
-        let output = server.command(&["keys", "rotate", "--ring", purpose]);
+        let output = server.command(&["keys", "rotate", purpose]);
         assert_eq!(code(&output), 1, "{purpose}: {}", errors(&output));
     }
+    let output = server.command(&["keys", "rotate", "records", "--compromised"]);
+    assert_eq!(code(&output), 2, "{}", errors(&output));
+    let listed = server.json(&["keys", "list"]);
+    let ring = listed["ring"].as_array().unwrap();
+    let of = |purpose: &str| ring.iter().find(|key| key["purpose"] == purpose).unwrap();
+    assert_eq!((&of("records")["version"], &of("records")["rotates"]), (&json!(2), &json!(true)));
+    assert_eq!((&of("blind-index")["version"], &of("blind-index")["rotates"]), (&json!(1), &json!(false)));
+    let shown = server.run(&["keys", "list"]);
+    assert!(shown.contains("SIGNING KEY") && shown.contains("PURPOSE OF THE RING"), "{shown}");
     assert_eq!(server.json(&["user", "show", &id, "--reveal"])["username"], "ada@example.org");
     server.halt();
     assert_eq!(server.json(&["user", "show", &id, "--reveal"])["username"], "ada@example.org");
-    assert_eq!(server.json(&["keys", "rotate", "--ring", "records"])["versions"].as_array().unwrap().len(), 3);
+    assert_eq!(server.json(&["keys", "rotate", "records"])["versions"].as_array().unwrap().len(), 3);
     server.resume();
     let mut ada = Person::new("ada@example.org", PASSWORD);
     server.tokens(&mut ada, "wallet-app", "openid");
@@ -405,7 +426,7 @@ fn every_command_prints_json_when_asked() {
     let server = Server::start(&[]);
     let made =
         server.command_with_input(&["--format", "json", "user", "create", "ada@example.org"], "a first password\n");
-    assert!(json(&made)["id"].as_str().unwrap().starts_with("per_"), "{}", errors(&made));
+    assert!(parsed(&made)["id"].as_str().unwrap().starts_with("per_"), "{}", errors(&made));
     for arguments in [
         &["user", "list"][..],
         &["user", "show", "ada@example.org"],
@@ -424,8 +445,9 @@ fn every_command_prints_json_when_asked() {
         &["client", "remove", "app", "--yes"],
         &["keys", "list"],
         &["keys", "rotate"],
-        &["keys", "reload"],
-        &["keys", "rotate", "--ring", "records"],
+        &["keys", "rotate", "records"],
+        &["reload"],
+        &["user", "enrol"],
         &["audit", "list"],
         &["audit", "checkpoint"],
         &["audit", "prove", "0"],
@@ -438,7 +460,7 @@ fn every_command_prints_json_when_asked() {
         assert!(value.is_object() || value.is_array(), "{arguments:?}: {value}");
     }
     let doctor = server.command(&["--format", "json", "doctor"]);
-    assert!(json(&doctor).is_array());
+    assert!(parsed(&doctor).is_array());
 }
 
 #[test]
@@ -464,7 +486,7 @@ fn nobody_is_asked_without_a_terminal() {
     assert_eq!(code(&second), 3, "{}", errors(&second));
     assert!(errors(&second).contains(&server.pid().to_string()), "{}", errors(&second));
     server.halt();
-    assert_eq!(code(&server.command(&["keys", "reload"])), 1, "no server runs");
+    assert_eq!(code(&server.command(&["reload"])), 1, "no server runs");
 }
 
 #[test]

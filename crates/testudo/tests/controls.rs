@@ -246,6 +246,39 @@ fn a_block_holds_for_the_next_request_and_only_named_proxies_are_believed() {
 }
 
 #[test]
+fn a_backend_that_is_down_is_502_that_is_late_504_and_our_own_queue_503() {
+    // Down, before and after the health check has noticed.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("testudo.toml"), "[upstream]\nhealth-path = \"/health\"\n").unwrap();
+    let nobody = format!("http://{}", support::free_address());
+    let server = Server::start_in(folder, &["--upstream", &nobody, "--public", "/public"]);
+    let mut codes = std::collections::BTreeSet::new();
+    support::eventually("the health check has noticed", std::time::Duration::from_secs(30), || {
+        let reply = server.send("GET", "/public", &[], b"");
+        assert_eq!((reply.status, reply.header("retry-after")), (502, None), "{}", reply.text());
+        codes.insert(reply.refusal().1);
+        codes.contains("upstream-unavailable")
+    });
+
+    // Late: it takes connections and says nothing. Who finds the only place taken is told by us to come back.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let few = "[server]\nworkers = 1\n[upstream]\nmax-in-flight = 1\nhead-timeout = \"4s\"\n";
+    std::fs::write(folder.path().join("testudo.toml"), few).unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let server = Server::start_in(folder, &["--upstream", &url, "--public", "/public"]);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| server.send("GET", "/public", &[], b""));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let second = server.send("GET", "/public", &[], b"");
+        assert_eq!(second.refusal(), (503, "upstream-queue-timeout".into()));
+        assert_eq!(second.header("retry-after"), Some("1"));
+        let first = first.join().unwrap();
+        assert_eq!((first.refusal(), first.header("retry-after")), ((504, "upstream-timeout".into()), None));
+    });
+}
+
+#[test]
 fn a_flood_of_sources_does_not_grow_the_memory() {
     // `TESTUDO_FLOOD=1000000` is the number of the plan; fewer show the same in the time of a test.
     let total: u64 = std::env::var("TESTUDO_FLOOD").ok().and_then(|text| text.parse().ok()).unwrap_or(30_000);

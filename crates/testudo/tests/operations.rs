@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::http::{Http, Person, read_reply, request};
+use support::http::{Browser, Http, Person, Tokens, form, read_reply, request};
 use support::shop::{POLICY, Shop, toml};
 use support::upstream::{Upstream, saw};
 use support::{Server, eventually};
@@ -34,6 +34,76 @@ fn observe_mode_lets_through_and_still_takes_claims_off() {
     let metrics = server.send_admin("GET", "/metrics", &[], b"").text();
     assert!(value_of(&metrics, "testudo_observed_total") >= 2.0 && value_of(&metrics, "testudo_observe") > 0.0);
     assert!(server.greeting.concat().contains("OBSERVE MODE"));
+}
+
+#[test]
+fn observe_mode_reports_what_stands_before_our_own_endpoints_too() {
+    let limits = "[limits]\naddress = \"1/min burst 2\"\nclient = \"1/min burst 1\"\n";
+    let strict = Shop::start(limits);
+    let statuses: Vec<u16> = (0..4).map(|_| strict.server.send("GET", "/sign-in", &[], b"").status).collect();
+    assert_eq!(statuses, [200, 200, 429, 429], "without it the same requests are refused");
+
+    let shop = Shop::start(&format!("[server]\nobserve = true\n{limits}"));
+    let server = &shop.server;
+    let told = |code: &str, target: &Value| {
+        server.events("request.decided").iter().any(|event| {
+            let observed = event["details"]["observed"] == "would have been refused" && event["outcome"] == "success";
+            observed && event["code"] == code && event["target"] == *target
+        })
+    };
+    let reported = |code: &str, target: Value| {
+        eventually(&format!("{code} in the journal"), Duration::from_secs(5), || told(code, &target));
+    };
+    // Limits and strict counters. What the page itself refuses stays refused.
+    let mut browser = Browser::new(server);
+    for number in 0..16 {
+        let reply = browser.sign_in(&Person::new(&format!("guess{number}@example.org"), "a wrong password"));
+        assert_eq!((reply.status, reply.header("testudo-observe")), (401, Some("on")), "{}", reply.text());
+    }
+    reported("limit-address", Value::Null);
+    // Tokens: limits are reported, what ends a sign-in is not.
+    let tokens = shop.ada("openid offline_access");
+    let again = shop.ada("openid offline_access");
+    reported("limit-client", json!("tokens"));
+    let refresh = |tokens: &Tokens| {
+        let refresh = tokens.refresh.as_deref().unwrap();
+        let fields = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", refresh)];
+        server.token(&form(&fields), &[])
+    };
+    assert_eq!(refresh(&again).status, 200);
+    server.run(&["session", "revoke", "ada@example.org"]);
+    assert_eq!(refresh(&tokens).status, 400, "tokens outlive the mode: none are made for an ended session");
+    assert_eq!(server.get("/items/1", &again).status, 200, "which is reported at the backend's routes");
+    assert_eq!(server.send("GET", "/userinfo", &[("Authorization", &again.bearer())], b"").status, 401);
+    // Standing, where no limit speaks first.
+    let open = Shop::start("[server]\nobserve = true\n");
+    let server = &open.server;
+    let own = json!({ "target": { "network": "127.0.0.0/8" }, "seconds": 600, "reason": "test" });
+    assert_eq!(server.as_owner("POST", "/admin/v1/blocks", Some(&own)).status, 204);
+    assert_eq!(server.send("GET", "/sign-in", &[], b"").status, 200);
+    let preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "GET")];
+    let reply = server.send("OPTIONS", "/items/1", &preflight, b"");
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, Some("https://app.example")));
+    eventually("the block in the journal", Duration::from_secs(5), || {
+        let codes = server.events("request.decided");
+        codes.iter().filter(|event| event["code"] == "peer-blocked" && event["outcome"] == "success").count() >= 2
+    });
+    // A form that can't be read leaves nothing to call the page with.
+    let large = vec![b'a'; 70 * 1024];
+    let reply = server.send("POST", "/sign-in", &[("Content-Type", "application/x-www-form-urlencoded")], &large);
+    assert_eq!(reply.refusal(), (413, "body-too-large".into()));
+    // The admin address.
+    for _ in 0..4 {
+        let reply = shop.server.send_admin("GET", "/admin/v1/status", &[], b"");
+        assert_eq!((reply.status, reply.header("testudo-observe")), (401, Some("on")));
+    }
+    reported("limit-address", json!("admin-address"));
+    let refused = (0..4).map(|_| strict.server.send_admin("GET", "/admin/v1/status", &[], b"")).next_back().unwrap();
+    assert_eq!((refused.status, refused.header("retry-after").is_some()), (429, true));
+    eventually("the refusal in the journal", Duration::from_secs(5), || {
+        let events = strict.server.events("request.decided");
+        events.iter().any(|event| event["target"] == "admin-address" && event["outcome"] == "failure")
+    });
 }
 
 #[test]
@@ -69,12 +139,12 @@ fn a_hang_up_signal_swaps_the_configuration_whole_or_not_at_all() {
     refused(1, "[server]\nmax-bodyy = 9\n", "max-bodyy");
     refused(2, "\u{0}\u{1}", "");
     refused(3, &toml(&shop.upstream, "").replace("api.yaml", "gone.yaml"), "gone.yaml");
-    let reload = server.command(&["keys", "reload"]);
+    let reload = server.command(&["reload"]);
     assert_eq!(reload.status.code(), Some(1), "who asks is told");
     let said = String::from_utf8_lossy(&reload.stderr).into_owned();
     assert!(said.contains("gone.yaml"), "{said}");
     std::fs::write(&file, toml(&shop.upstream, "")).unwrap();
-    server.run(&["keys", "reload"]);
+    server.run(&["reload"]);
     assert_eq!(refund(), 200, "in force when the command ends");
 }
 

@@ -159,3 +159,37 @@ fn an_account_locks_softly_and_nobody_learns_whether_it_exists() {
     assert!(failures["items"].as_array().unwrap().len() >= 7, "{failures}");
     assert!(!failures.to_string().contains(&ada.username));
 }
+
+#[test]
+fn an_app_whose_consent_is_withdrawn_is_refused_at_the_next_request() {
+    let server = Server::start(&[]);
+    let mut ada = ada(&server);
+    let create = ["client", "create", "planner", "--name", "Budget Planner", "--redirect", "http://127.0.0.1/callback"];
+    server.run(&[&create[..], &["--scope", "accounts:read"]].concat());
+    let mut browser = Browser::new(&server);
+    let theirs = browser.tokens(&mut ada, "planner", SCOPE, &[]);
+    let own = browser.tokens(&mut ada, "wallet-app", SCOPE, &[]);
+    assert!(alive(&server, &theirs) && alive(&server, &own));
+
+    let page = browser.get("/account");
+    let text = page.text();
+    for shown in
+        ["Budget Planner", "use `accounts:read`", "stay connected when you are not using it", "signed in, last used"]
+    {
+        assert!(text.contains(shown), "{shown} in {text}");
+    }
+    // The form of the first app of the list, with its button and nothing filled in.
+    let done = browser.submit("/account/apps/end", &page, &[]);
+    assert_eq!((done.status, done.header("location")), (303, Some("/account?done=access-ended")), "{}", done.text());
+    assert_eq!(server.get("/accounts", &theirs).refusal(), (401, "family-revoked".into()));
+    let body = [("grant_type", "refresh_token"), ("client_id", "planner")];
+    let body = form(&[&body[..], &[("refresh_token", theirs.refresh.as_deref().unwrap())]].concat());
+    assert_eq!(server.token(&body, &[]).refusal(), (400, "invalid_grant".into()));
+    assert!(alive(&server, &own), "the other app goes on, and so does she");
+    assert!(!browser.get("/account").text().contains("Budget Planner"));
+    let withdrawn = server.events("consent.withdrawn");
+    assert_eq!((withdrawn.len(), withdrawn[0]["client"].as_str()), (1, Some("planner")), "{withdrawn:?}");
+    // It may ask again, and she is asked: without her word there is no code.
+    assert!(alive(&server, &browser.tokens(&mut ada, "planner", SCOPE, &[])));
+    assert_eq!(server.events("consent.given").len(), 2);
+}

@@ -71,6 +71,11 @@ impl Client {
         Some(Client::Running(sender))
     }
 
+    /// Whether a server runs.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Client::Running(_))
+    }
+
     /// Ends it: a store that was opened for a command is closed in order.
     pub async fn close(self) {
         if let Client::Offline { node, .. } = self

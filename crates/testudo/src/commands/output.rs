@@ -18,6 +18,13 @@ pub fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
 }
 
+/// Says how errors look. Paths and options are copied out of them, so that lines are left to the terminal to wrap, which
+/// breaks nothing that is in them.
+pub fn prepare_errors() {
+    // It is in place already when a command is run again in the same process.
+    let _ = miette::set_hook(Box::new(|_| Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())));
+}
+
 /// Prints an error.
 pub fn error(report: &miette::Report) {
     eprintln!("{report:?}");

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Failure, Setting, confirm, output};
-use crate::admin::Client;
+use crate::admin::{Client, ClientError};
 
 /// What to do with people.
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,14 @@ pub enum UserCommand {
         /// The password stays; without it she must choose another at the first sign-in.
         #[arg(long)]
         keep_password: bool,
+    },
+    /// Make a new enrolment token for the first administrator, when the one that `up` printed was lost or is too old.
+    /// Those before are void.
+    Enrol {
+        /// Also when there is an owner: whoever has the token becomes another one. For when every owner's account is
+        /// lost.
+        #[arg(long)]
+        beside_owners: bool,
     },
     /// Sign-in is refused, and all sessions end, until it is undone.
     Lock {
@@ -115,6 +123,7 @@ pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -
             let made: Value = client.call(Method::POST, "/admin/v1/people", Some(body)).await?;
             output::value(setting.format, &made, |made| output::line(format!("created {}", output::cell(made, "id"))));
         }
+        UserCommand::Enrol { beside_owners } => enrol(setting, client, beside_owners).await?,
         UserCommand::Lock { who, reason } => {
             done(setting, client, Method::POST, &who, "/lock", Some(json!({ "reason": reason })), "locked").await?;
         }
@@ -140,6 +149,37 @@ pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn enrol(setting: &Setting, client: &mut Client, beside_owners: bool) -> Result<(), Failure> {
+    let body = json!({ "beside_owners": beside_owners });
+    let made = client.call::<Value>(Method::POST, "/admin/v1/enrolments", Some(body)).await;
+    let mut made = match made {
+        Err(ClientError::Refused { status: StatusCode::CONFLICT, .. }) => {
+            let text = "there is an owner, who can make more with `testudo user grant`; if every owner's account is lost, \
+                        add `--beside-owners`";
+            return Err(Failure::refused(text));
+        }
+        made => made?,
+    };
+    let config: Value = client.call(Method::GET, "/admin/v1/config", None).await?;
+    let admin = config.pointer("/server/admin").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let url = admin.map(|address: std::net::SocketAddr| format!("https://localhost:{}/enrol", address.port()));
+    if let (Some(url), Some(members)) = (&url, made.as_object_mut()) {
+        members.insert("url".into(), json!(url));
+    }
+    output::value(setting.format, &made, |made| {
+        let url = url.as_deref().unwrap_or("the page /enrol of the admin address");
+        output::line(format!("Open {url} before {}, with this token:", output::cell(made, "expires")));
+        output::line(format!("  {}", output::cell(made, "token")));
+        output::line("Whoever has it becomes an owner. Tokens that were made before are void.");
+        if !client.is_running() {
+            output::line(
+                "No server runs. While there is no owner, its start makes a token of its own, and this one is void.",
+            );
+        }
+    });
+    Ok(())
 }
 
 fn row(person: &Value) -> Vec<String> {

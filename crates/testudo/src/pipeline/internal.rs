@@ -1,5 +1,6 @@
 //! The paths that the server answers itself: OAuth endpoints and sign-in pages. They run through the same controls
-//! (limits, blocks, strict counters for guessers), are journalled the same way, and are then called in process.
+//! (limits, blocks, strict counters for guessers), are journalled the same way, and are then called in process. In observe
+//! mode these controls report here as they do for the backend; what an endpoint refuses by itself stays refused.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -75,8 +76,9 @@ impl Worker {
             .and(self.node.standing.check_peer(facts.address, facts.now))
             .and(self.node.standing.check_anonymous(facts.monotonic));
         let door = door(&inbound.parts.method, inbound.parts.uri.path());
+        let observe = snapshot.config.server.observe;
         if let Some(door) = door
-            && !decision.is_denied()
+            && (observe || !decision.is_denied())
         {
             let strict = snapshot.limiter.admit_door(door, &peer);
             decision = decision.and(strict.decision);
@@ -92,11 +94,11 @@ impl Worker {
         let route: Arc<str> = inbound.parts.uri.path().chars().take(64).collect::<String>().into();
         let mut ledger = Ledger::open(&self, &facts, &inbound, None, &route, place);
         let body = match inbound.body.read_up_to(MAX_FORM).await {
-            Ok(Collected::Whole(bytes)) => bytes,
+            Ok(Collected::Whole(bytes)) => Some(bytes),
             Ok(Collected::TooLarge(_)) => {
                 let text = "forms have at most 64 KiB";
                 decision = decision.and(Decision::deny(Control::Contract, Denial::TooLarge, "body-too-large", text));
-                axum::body::Bytes::new()
+                None
             }
             Err(error) => {
                 decision = decision.and(Decision::deny(
@@ -105,12 +107,20 @@ impl Worker {
                     error.code(),
                     "the request body was cut off or came too slowly",
                 ));
-                axum::body::Bytes::new()
+                None
             }
         };
-        if let Err(refusal) = decision.demand(BEFORE) {
-            return self.refuse(&snapshot, ledger, &facts, *refusal, rate, None).await;
+        let refusal = decision.demand(BEFORE).err();
+        let observed = refusal.is_some();
+        if let Some(refusal) = refusal {
+            // Without its body there is nothing to call the endpoint with, in observe mode too.
+            if !observe || body.is_none() {
+                return self.refuse(&snapshot, ledger, &facts, *refusal, rate, None).await;
+            }
+            self.metrics.observed();
+            ledger.observed(&refusal);
         }
+        let body = body.unwrap_or_default();
 
         let unsafe_method = !inbound.parts.method.is_safe();
         let agent = inbound.parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -147,7 +157,8 @@ impl Worker {
                 refuse::problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing here", facts.request);
             return Worker::deliver(&snapshot, &facts, ledger, rate, response);
         }
-        if response.status().is_client_error() {
+        // What the endpoint itself refused is refused; what was reported before it stays readable in the event.
+        if response.status().is_client_error() && !observed {
             ledger.failed_internally(response.status());
         }
         Worker::deliver(&snapshot, &facts, ledger, rate, response.map(ResponseBody::boxed))
@@ -175,8 +186,14 @@ impl Worker {
     ) -> Response<ResponseBody> {
         let mut ledger = Ledger::open(&self, facts, inbound, None, &Arc::from("-"), None);
         let rules = outbound::preflight_rules(snapshot, &inbound.parts.headers);
+        let refusal = decision.clone().demand(ControlSet::EMPTY).err();
+        let observe = snapshot.config.server.observe;
+        if let Some(refusal) = refusal.as_ref().filter(|_| observe) {
+            self.metrics.observed();
+            ledger.observed(refusal);
+        }
         let mut response = match testudo_gateway::cors::preflight(&rules, &inbound.parts) {
-            Some(response) if !decision.is_denied() => response.map(|()| ResponseBody::empty()),
+            Some(response) if observe || refusal.is_none() => response.map(|()| ResponseBody::empty()),
             _ => {
                 ledger.denied(decision);
                 let text = "this origin or method is not allowed; add the origin to the client with `testudo client`";
