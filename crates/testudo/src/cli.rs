@@ -62,12 +62,14 @@ pub enum Command {
     /// Sessions of people.
     #[command(subcommand)]
     Session(commands::session::SessionCommand),
-    /// Signing keys and the key ring.
+    /// Keys: those that sign tokens, and the purposes of the key ring.
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
     /// The journal: entries, checkpoints, proofs.
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
+    /// Have the running server read its configuration again; a bad one is refused, and the old one stays in force.
+    Reload,
     /// Back the store up, also while it runs. With PostgreSQL it says how, and writes the list of the erased.
     Backup {
         /// A folder that does not exist yet.

@@ -78,6 +78,7 @@ pub fn root_key_from_environment() -> Option<testudo_core::Secret<String>> {
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    output::prepare_errors();
     let setting = Setting::of(&cli);
     match cli.command {
         Command::Up(arguments) => up::run(&setting, &arguments),
@@ -91,6 +92,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Session(command) => {
             block_on(over(&setting, async |client| session::run(&setting, client, command).await))
         }
+        Command::Reload => block_on(over(&setting, async |client| reload(&setting, client).await)),
         Command::Keys(command) => block_on(over(&setting, async |client| keys::run(&setting, client, command).await)),
         Command::Audit(command) => block_on(over(&setting, async |client| audit::run(&setting, client, command).await)),
         Command::Backup { folder, erased } => {
@@ -102,6 +104,18 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// `testudo reload`.
+async fn reload(setting: &Setting, client: &mut Client) -> Result<ExitCode, Failure> {
+    client.call::<serde_json::Value>(http::Method::POST, "/admin/v1/config/reload", None).await?;
+    output::done(setting.format, "configuration", "the new one is in force");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A text as one segment of a path.
+fn segment(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// Runs a command over the admin API, which is closed in order whatever came of it.

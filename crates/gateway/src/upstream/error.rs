@@ -101,7 +101,8 @@ impl ForwardError {
     /// The status for the caller.
     pub fn status(&self) -> u16 {
         match self {
-            ForwardError::Unavailable | ForwardError::QueueFull | ForwardError::QueueTimeout => 503,
+            // Ours to say: we could ask the server, and have too many who want to.
+            ForwardError::QueueFull | ForwardError::QueueTimeout => 503,
             ForwardError::UpgradeNeedsHttp1 => 502,
             ForwardError::ConnectTimeout(_) | ForwardError::HeadTimeout => 504,
             ForwardError::Caller(error) => error.status(),
