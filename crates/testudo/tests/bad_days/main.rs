@@ -22,6 +22,7 @@ mod crowd;
 mod database;
 mod http2;
 mod origin;
+mod restart;
 mod store;
 mod upstream;
 mod wire;

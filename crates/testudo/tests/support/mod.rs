@@ -32,6 +32,8 @@ pub struct Server {
     pub admin: SocketAddr,
     pub greeting: Vec<String>,
     arguments: Vec<String>,
+    /// Handed to each of its processes, as systemd does.
+    socket: Option<TcpListener>,
 }
 
 /// An address on loopback that nobody listens on now. It is below the ports that outgoing connections take, so that
@@ -63,15 +65,24 @@ impl Server {
         let (gateway, admin) = (free_address(), free_address());
         let mut all = vec!["--listen".to_owned(), gateway.to_string(), "--admin".to_owned(), admin.to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let (child, greeting) = spawn(folder.path(), &all, environment);
-        Server { child, folder, gateway, admin, greeting, arguments: all }
+        let (child, greeting) = spawn(folder.path(), &all, environment, None);
+        Server { child, folder, gateway, admin, greeting, arguments: all, socket: None }
+    }
+
+    /// The same on a socket that outlives its processes.
+    pub fn start_on(socket: TcpListener, folder: tempfile::TempDir, arguments: &[&str]) -> Server {
+        let (gateway, admin) = (socket.local_addr().unwrap(), free_address());
+        let mut all = vec!["--listen".to_owned(), gateway.to_string(), "--admin".to_owned(), admin.to_string()];
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let (child, greeting) = spawn(folder.path(), &all, &[], Some(&socket));
+        Server { child, folder, gateway, admin, greeting, arguments: all, socket: Some(socket) }
     }
 
     /// Kills it without warning and starts it again on the same data.
     pub fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let (child, greeting) = spawn(self.folder.path(), &self.arguments, &[]);
+        let (child, greeting) = spawn(self.folder.path(), &self.arguments, &[], self.socket.as_ref());
         self.child = child;
         self.greeting = greeting;
     }
@@ -84,7 +95,7 @@ impl Server {
 
     /// Starts it again on the same data and addresses.
     pub fn resume(&mut self) {
-        let (child, greeting) = spawn(self.folder.path(), &self.arguments, &[]);
+        let (child, greeting) = spawn(self.folder.path(), &self.arguments, &[], self.socket.as_ref());
         self.child = child;
         self.greeting = greeting;
     }
@@ -243,13 +254,35 @@ fn base(folder: &Path) -> Command {
     command
 }
 
+/// The binary as systemd starts it with a socket unit; the socket is put in as standard input.
+pub fn activated(folder: &Path) -> Command {
+    let mut command = Command::new("sh");
+    let start = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\"";
+    command.current_dir(folder).args(["-c", start, BINARY, "--data", "data"]);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TESTUDO_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Starts `up` in a folder and waits until it has said everything, which it does when it is ready.
-fn spawn(folder: &Path, arguments: &[String], environment: &[(&str, &str)]) -> (Child, Vec<String>) {
-    let mut child = base(folder)
+fn spawn(
+    folder: &Path,
+    arguments: &[String],
+    environment: &[(&str, &str)],
+    socket: Option<&TcpListener>,
+) -> (Child, Vec<String>) {
+    let (mut command, input) = match socket {
+        None => (base(folder), Stdio::null()),
+        Some(socket) => (activated(folder), std::os::fd::OwnedFd::from(socket.try_clone().unwrap()).into()),
+    };
+    let mut child = command
         .envs(environment.iter().copied())
         .arg("up")
         .args(arguments)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
