@@ -8,6 +8,7 @@
 //! variant to [`EventKind`] with its row in `EventKind::facts`.
 
 mod action;
+mod alert;
 mod control;
 mod decision;
 mod event;
@@ -21,6 +22,7 @@ mod secret;
 mod time;
 
 pub use action::{Action, BlockTarget};
+pub use alert::Alert;
 pub use control::{Control, ControlSet};
 pub use decision::{Decision, Denial, Obligation, Reason, Verdict};
 pub use event::{Actor, Event, EventKind, HttpFacts, Lane, OcsfClass, Outcome, Peer, Severity};

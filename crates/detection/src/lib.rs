@@ -1,1 +1,29 @@
-//! Detection: Sigma rules over events.
+//! Detection: what is an attack, with its evidence.
+//!
+//! Rules are Sigma 2.1 files (detections, filters, correlations). [`Rules`] reads them, with errors that name file,
+//! line and what to write instead; [`Rules::compile`] makes a [`Detector`], which observes events in the order of the
+//! journal and gives [`testudo_core::Alert`]s. Time is that of the events; the detector reads no clock, so a replay of
+//! the same events gives the same alerts.
+//!
+//! - A field of our own events, with its names in OCSF, ECS and the Sigma taxonomy: `event/native.rs`.
+//! - A modifier: `rule/modifier.rs`, and if tables must answer it, `engine/table.rs`.
+//! - A type of correlation: `rule/correlation.rs` reads it, a file in `correlate/` is its window.
+//! - A rule of our pack: a file in `rules/`, and a case for and against it in `tests/pack/`.
+
+mod correlate;
+mod detector;
+mod engine;
+mod error;
+mod event;
+mod pack;
+mod predicate;
+mod rule;
+mod yaml;
+
+pub use correlate::Counters;
+pub use detector::{Detector, Options, Restored, Shape, State, StateError};
+pub use error::{Position, Problem, RuleErrors};
+pub use event::json::EventError;
+pub use event::{Details, EventView, Pseudonyms, Record, native_fields};
+pub use pack::pack;
+pub use rule::{Loaded, LogSource, Metadata, Rules};

@@ -1,0 +1,139 @@
+//! SigmaHQ's rules load, and its recorded events fire the rules that they were recorded for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use testudo_detection::{Detector, Options, Rules};
+
+fn corpus() -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
+    let root = std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from).join("sigma");
+    if root.is_dir() {
+        return Some(root);
+    }
+    eprintln!("SKIPPED: no corpus at {}; set TESTUDO_CORPORA", root.display());
+    None
+}
+
+fn files(root: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|known| known == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Loads a folder; what fails is listed.
+fn load(rules: &mut Rules, folder: &Path) -> (usize, Vec<String>) {
+    let mut loaded = 0;
+    let mut failed = Vec::new();
+    for path in files(folder, "yml") {
+        match rules.add(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap()) {
+            Ok(_) => loaded += 1,
+            Err(errors) => failed.push(errors.to_string()),
+        }
+    }
+    (loaded, failed)
+}
+
+#[test]
+fn every_rule_of_the_corpus_loads() {
+    let Some(root) = corpus() else { return };
+    let mut counts = BTreeMap::new();
+    let mut rules = Rules::new();
+    let mut all_failed = Vec::new();
+    for folder in ["rules/web", "rules/identity", "rules/application", "rules/windows", "rules/network"] {
+        let (loaded, failed) = load(&mut rules, &root.join(folder));
+        counts.insert(folder, loaded);
+        all_failed.extend(failed);
+    }
+    for folder in ["rules-emerging-threats", "rules-threat-hunting"] {
+        let (loaded, failed) = load(&mut rules, &root.join(folder));
+        counts.insert(folder, loaded);
+        all_failed.extend(failed);
+    }
+    eprintln!("loaded {counts:?}, failed {}", all_failed.len());
+    assert!(all_failed.is_empty(), "{}", all_failed.join("\n"));
+    assert_eq!(counts["rules/web"] + counts["rules/identity"] + counts["rules/application"], 168);
+    assert_eq!(counts.values().sum::<usize>(), 371);
+    let detector = rules.compile(Options::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let shape = detector.shape();
+    eprintln!("{shape:?}");
+    assert_eq!(shape.detections, 371);
+    assert!(shape.unguarded * 100 <= shape.detections, "{} rules have no witness", shape.unguarded);
+}
+
+fn all(root: &Path) -> Detector {
+    let mut rules = Rules::new();
+    for folder in ["rules", "rules-emerging-threats", "rules-threat-hunting"] {
+        load(&mut rules, &root.join(folder));
+    }
+    rules.compile(Options::default()).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn recorded_events_fire_their_rules() {
+    let Some(root) = corpus() else { return };
+    let mut detector = all(&root);
+    let (mut tested, mut events, mut missed, mut not_json) = (0, 0, Vec::new(), Vec::new());
+    for info in files(&root.join("regression_data"), "yml") {
+        let text = std::fs::read_to_string(&info).unwrap();
+        let id = text.lines().find_map(|line| line.trim().strip_prefix("- id: ")).unwrap().to_owned();
+        let recorded = files(info.parent().unwrap(), "json");
+        if recorded.is_empty() {
+            not_json.push(id);
+            continue;
+        }
+        let mut fired = false;
+        for path in recorded {
+            let text = std::fs::read_to_string(path).unwrap();
+            for event in serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>() {
+                events += 1;
+                let event = event.unwrap().to_string();
+                fired |= detector.matches_json(&event).unwrap().any(|rule| rule.id == id);
+            }
+        }
+        tested += 1;
+        if !fired {
+            missed.push(id);
+        }
+    }
+    eprintln!("{tested} rules tested with {events} events; not JSON: {not_json:?}; missed: {missed:?}");
+    assert_eq!((tested, events), (202, 238));
+    assert_eq!(not_json.len(), 1);
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// What the specification shows as samples.
+#[test]
+fn samples_of_the_specification_are_read() {
+    let Some(root) = corpus() else { return };
+    let mut loaded = 0;
+    for path in files(&root.join("specification/tests/schema"), "yml") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut rules = Rules::new();
+        let result = rules.add(&name, &std::fs::read_to_string(&path).unwrap());
+        match name.as_str() {
+            // Not evaluated yet, and said so.
+            "value_sum.yml" | "value_avg.yml" | "value_percentile.yml" => {
+                assert!(result.unwrap_err().to_string().contains("not evaluated yet"), "{name}");
+            }
+            _ => {
+                result.unwrap_or_else(|errors| panic!("{errors}"));
+                loaded += 1;
+            }
+        }
+    }
+    assert_eq!(loaded, 9);
+}
