@@ -272,7 +272,9 @@ async fn live<H: Handler>(
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
         let alive = reaper.alive();
-        alive.iter().for_each(|state| state.farewell());
+        for state in &alive {
+            state.farewell();
+        }
         let stopped = full_stop.is_closed();
         if alive.iter().all(|state| state.is_late()) {
             full_stop.close("drain");

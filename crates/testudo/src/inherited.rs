@@ -1,4 +1,4 @@
-//! Listening sockets that systemd hands over (sd_listen_fds(3)). They outlive the process: over a restart, connections wait
+//! Listening sockets that systemd hands over (`sd_listen_fds(3)`). They outlive the process: over a restart, connections wait
 //! in the kernel's queue instead of being refused.
 
 use std::net::SocketAddr;
@@ -49,6 +49,6 @@ pub fn check(sockets: &InheritedSockets, config: &ServerConfig) -> Result<(), St
     }
 }
 
-fn refused(text: String) -> StartError {
+fn refused(text: impl std::fmt::Display) -> StartError {
     StartError::Usage(miette::miette!("{text}"))
 }
