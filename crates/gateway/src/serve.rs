@@ -118,6 +118,9 @@ pub struct Shed {
     pub why: ShedReason,
 }
 
+/// The header fields that hyper takes when it is not told otherwise.
+const HYPER_FIELDS: usize = 100;
+
 /// What the connections of a worker share.
 pub(crate) struct Serving<H> {
     pub(crate) handler: Rc<H>,
@@ -135,9 +138,12 @@ impl<H: Handler> Serving<H> {
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_buf_size(limits.buffer)
-            .max_headers(limits.head.fields)
             .half_close(false)
             .keep_alive(true);
+        // Framing counts the fields. Room for as many as hyper takes by itself lies on the stack, for more on the heap.
+        if limits.head.fields > HYPER_FIELDS {
+            http1.max_headers(limits.head.fields);
+        }
         let mut http2 = http2::Builder::new(LocalExecutor);
         http2
             .timer(TokioTimer::new())

@@ -107,7 +107,6 @@ impl ServerPool {
         let (io, received) = dial(&self.group, &self.server, self.group.0.settings.connect_timeout).await?;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(64 * 1024)
-            .max_headers(128)
             .handshake(io)
             .await
             .map_err(ForwardError::Handshake)?;
