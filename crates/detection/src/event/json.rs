@@ -50,7 +50,24 @@ pub(crate) struct Trie {
 #[derive(Default, Debug)]
 struct Branch {
     keys: HashMap<Box<str>, u32, QuickHash>,
+    /// Where every other key leads.
+    any: Option<u32>,
     field: Option<FieldId>,
+}
+
+impl Branch {
+    fn child(&self, key: &str) -> Option<u32> {
+        if let Some(child) = self.keys.get(key) {
+            return Some(*child);
+        }
+        // Windows writes some names with spaces that rules leave out.
+        if key.contains(' ')
+            && let Some(child) = self.keys.get(key.replace(' ', "").as_str())
+        {
+            return Some(*child);
+        }
+        self.any
+    }
 }
 
 impl Trie {
@@ -63,10 +80,15 @@ impl Trie {
             }
         }
         let event = trie.step(0, "Event");
-        for part in ["System", "EventData", "UserData"] {
+        for part in ["System", "EventData"] {
             if let Some(branch) = trie.nodes.get_mut(event as usize) {
                 branch.keys.entry(part.into()).or_insert(0);
             }
+        }
+        // `UserData` has one element of any name around its fields.
+        let user = trie.step(event, "UserData");
+        if let Some(branch) = trie.nodes.get_mut(user as usize) {
+            branch.any = Some(0);
         }
         trie
     }
@@ -297,7 +319,7 @@ impl Visitor<'_> for Key<'_> {
         if key == "#text" {
             return Ok(self.node);
         }
-        Ok(self.node.and_then(|node| self.trie.nodes.get(node as usize)?.keys.get(key).copied()))
+        Ok(self.node.and_then(|node| self.trie.nodes.get(node as usize)?.child(key)))
     }
 }
 
