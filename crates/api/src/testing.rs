@@ -105,7 +105,10 @@ impl Acts for TestActs {
                         .await
                         .map_err(|_| ActError::NotFound("person"));
                 }
-                Action::Block { .. } => Ok(()),
+                Action::ForcePasswordReset { person } => {
+                    return self.0.require_reset(person, &by, &self.1).await.map_err(|_| ActError::NotFound("person"));
+                }
+                Action::Block { .. } | Action::RequireStepUp { .. } => Ok(()),
                 other => return Err(ActError::Failed(format!("not in this test: {other:?}"))),
             };
             done.map_err(|_| ActError::NotFound("target"))

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_access::Permission;
 use testudo_core::{Action, PersonId, Secret};
-use testudo_identity::{NewPerson, OWNER, Person, PersonState, SignUpForm};
+use testudo_identity::{ImportedPerson, NewPerson, OWNER, Person, PersonState, SignUpForm};
 
 use super::AdminState;
 use super::disclosure::{Disclosure, Sight};
@@ -102,15 +102,11 @@ pub(super) struct NewAccount {
     username: String,
     #[serde(default)]
     name: String,
-    password: String,
+    password: Option<String>,
+    password_hash: Option<String>,
     #[serde(default)]
     roles: BTreeSet<String>,
-    #[serde(default = "yes")]
-    temporary: bool,
-}
-
-const fn yes() -> bool {
-    true
+    temporary: Option<bool>,
 }
 
 pub(super) async fn create(
@@ -121,9 +117,23 @@ pub(super) async fn create(
     for role in &new.roles {
         admin.require(&state, Permission::RolesGrant, Some(role)).await?;
     }
-    let form = SignUpForm { username: new.username, name: new.name, password: Secret::new(new.password) };
-    let new = NewPerson { form, roles: new.roles, temporary: new.temporary };
-    let id = state.identity.create_person(new, &admin.actor, &admin.ctx).await?;
+    let NewAccount { username, name, password, password_hash, roles, temporary } = new;
+    let id = match (password, password_hash) {
+        (Some(password), None) => {
+            let form = SignUpForm { username, name, password: Secret::new(password) };
+            let new = NewPerson { form, roles, temporary: temporary.unwrap_or(true) };
+            state.identity.create_person(new, &admin.actor, &admin.ctx).await?
+        }
+        // Taken over from another system: she keeps the password that she has.
+        (None, Some(hash)) if temporary.is_none() => {
+            let new = ImportedPerson { username, name, hash: Secret::new(hash), roles };
+            state.identity.import_person(new, &admin.actor, &admin.ctx).await?
+        }
+        (None, Some(_)) => {
+            return Err(Problem::malformed("`temporary` goes with `password`, not with `password_hash`"));
+        }
+        _ => return Err(Problem::malformed("give either `password` or `password_hash`")),
+    };
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
 }
 
@@ -202,6 +212,18 @@ pub(super) async fn require_reset(
 ) -> Result<StatusCode, Problem> {
     let reason = because.checked()?;
     state.acts.perform(Action::ForcePasswordReset { person }, admin.actor, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn require_step_up(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+    Body(because): Body<Because>,
+) -> Result<StatusCode, Problem> {
+    let reason = because.checked()?;
+    state.identity.person(person).await?.ok_or_else(|| Problem::not_found("person"))?;
+    state.acts.perform(Action::RequireStepUp { person }, admin.actor, reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -76,6 +76,7 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Make, "/people/{person}/lock", P::PeopleLock, people::lock),
         op(Verb::Make, "/people/{person}/unlock", P::PeopleLock, people::unlock),
         op(Verb::Make, "/people/{person}/require-reset", P::PeopleLock, people::require_reset),
+        op(Verb::Make, "/people/{person}/require-step-up", P::PeopleLock, people::require_step_up),
         op(Verb::Set, "/people/{person}/password", P::PeopleWrite, people::set_password),
         op(Verb::Remove, "/people/{person}/factors", P::PeopleWrite, people::remove_factors),
         op(Verb::Set, "/people/{person}/roles/{role}", P::RolesGrant, people::grant_role),

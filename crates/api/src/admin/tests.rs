@@ -44,7 +44,7 @@ fn the_description_and_the_routes_agree() {
         .map(|operation| format!("{} {BASE}{}", operation.method.method(), operation.path))
         .collect();
     assert_eq!(described, built);
-    assert_eq!(built.len(), 41);
+    assert_eq!(built.len(), 42);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn nobody_comes_in_without_a_token() {
     }
     let refused = house.entries().await.into_iter().filter(|entry| entry.plain.kind == EventKind::AdminActed);
     assert!(refused.clone().all(|entry| entry.plain.outcome == Outcome::Failure));
-    assert_eq!(refused.count(), 41, "each refusal is announced");
+    assert_eq!(refused.count(), 42, "each refusal is announced");
     let response = send(&house.admin, call("GET", "/admin/v1/openapi.yaml").body(Body::empty()).unwrap()).await;
     assert_eq!(response.status(), 200);
 }
@@ -172,6 +172,17 @@ async fn people_are_made_masked_revealed_and_erased() {
 
     let response = owner(&house, "DELETE", &format!("/people/{bea}"), None).await;
     assert_eq!(body(response).await["code"], "last-owner");
+    let hash = "$2a$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+    for (odd, status) in [
+        (json!({ "username": "dot@example.org" }), 400),
+        (json!({ "username": "dot@example.org", "password": PASSWORD, "password_hash": hash }), 400),
+        (json!({ "username": "dot@example.org", "password_hash": hash, "temporary": true }), 400),
+        (json!({ "username": "dot@example.org", "password_hash": "md5" }), 422),
+        (json!({ "username": "dot@example.org", "password_hash": hash, "roles": ["customer"] }), 201),
+        (json!({ "username": "dot@example.org", "password_hash": hash }), 409),
+    ] {
+        assert_eq!(owner(&house, "POST", "/people", Some(odd.clone())).await.status(), status, "{odd}");
+    }
     let plain = json!({ "username": "cid@example.org", "password": PASSWORD });
     let cid = body(owner(&house, "POST", "/people", Some(plain)).await).await["id"].as_str().unwrap().to_owned();
     for (method, path, json, status) in [
@@ -179,6 +190,8 @@ async fn people_are_made_masked_revealed_and_erased() {
         ("POST", "lock", Some(json!({ "reason": "" })), 400),
         ("POST", "lock", Some(json!({})), 400),
         ("POST", "unlock", None, 204),
+        ("POST", "require-reset", Some(json!({ "reason": "leaked" })), 204),
+        ("POST", "require-step-up", Some(json!({ "reason": "new country" })), 204),
         ("PUT", "roles/auditor", None, 204),
         ("DELETE", "roles/auditor", None, 204),
         ("PUT", "roles/Not-A-Role", None, 422),

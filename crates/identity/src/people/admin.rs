@@ -90,6 +90,8 @@ pub struct ImportedPerson {
     pub name: String,
     /// An Argon2id PHC string or a bcrypt hash; the hash is renewed at her next sign-in when it is weaker than ours.
     pub hash: Secret<String>,
+    /// Her roles.
+    pub roles: BTreeSet<String>,
 }
 
 impl Identity {
@@ -108,6 +110,7 @@ impl Identity {
 
     /// Takes over an account from another system; she signs in with the password that she has.
     pub async fn import_person(&self, new: ImportedPerson, by: &Actor, ctx: &Context) -> Result<PersonId, AdminError> {
+        check_roles(&new.roles)?;
         let fault = |fault| AdminError::Invalid(vec![fault]);
         let username = new.username.parse::<Username>().map_err(|error| fault(FormFault::Username(error)))?;
         let name = super::person::display_name(&new.name).ok_or_else(|| fault(FormFault::Name))?;
@@ -115,6 +118,7 @@ impl Identity {
         let id = PersonId::new(ctx.now, testudo_crypto::random::array());
         let mut person = Person::new(id, username, name, ctx.now);
         person.password = Some(super::person::Password { phc: new.hash, changed: ctx.now });
+        person.roles = new.roles;
         self.add_person(&person, by, "imported", ctx).await
     }
 

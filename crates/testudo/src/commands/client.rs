@@ -21,6 +21,8 @@ pub enum ClientCommand {
     },
     /// Register one. A confidential client's secret is shown once.
     Create(NewClient),
+    /// Change one. What is named takes the place of what was there, the rest stays.
+    Change(Changes),
     /// No tokens for it, and its tokens are refused.
     Disable {
         /// Its id.
@@ -104,6 +106,57 @@ impl NewClient {
     }
 }
 
+/// What changes of a client.
+#[derive(Debug, Args)]
+pub struct Changes {
+    /// Its id.
+    id: String,
+    /// The name that people see.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where codes may go; all of them.
+    #[arg(long, value_name = "URI")]
+    redirect: Vec<String>,
+    /// The scopes that it may ask for, besides `openid`, `profile` and `offline_access`; all of them.
+    #[arg(long)]
+    scope: Vec<String>,
+    /// The origins whose pages may call the API with its tokens; all of them.
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// Whether it is your own, so that people are not asked for consent.
+    #[arg(long, value_name = "YES")]
+    first_party: Option<bool>,
+}
+
+impl Changes {
+    /// Puts them into the form that is there; whether there are any.
+    fn enter(&self, form: &mut serde_json::Map<String, Value>) -> bool {
+        let known: Vec<String> = form
+            .get("scopes")
+            .and_then(Value::as_array)
+            .map(|scopes| scopes.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default();
+        let about_people = ["openid", "profile", "offline_access"];
+        let scopes: Vec<&str> = known.iter().map(String::as_str).filter(|scope| about_people.contains(scope)).collect();
+        let scopes: Vec<&str> = scopes.into_iter().chain(self.scope.iter().map(String::as_str)).collect();
+        let changes = [
+            ("name", self.name.as_ref().map(|name| json!(name))),
+            ("redirect_uris", (!self.redirect.is_empty()).then(|| json!(self.redirect))),
+            ("scopes", (!self.scope.is_empty()).then(|| json!(scopes))),
+            ("cors_origins", (!self.cors.is_empty()).then(|| json!(self.cors))),
+            ("first_party", self.first_party.map(|own| json!(own))),
+        ];
+        let mut any = false;
+        for (key, value) in changes {
+            if let Some(value) = value {
+                form.insert(key.to_owned(), value);
+                any = true;
+            }
+        }
+        any
+    }
+}
+
 const CELLS: &[&str] = &["id", "name", "type", "state", "grant_types", "redirect_uris"];
 
 pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand) -> Result<ExitCode, Failure> {
@@ -116,9 +169,8 @@ pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand)
     let head = ["ID", "NAME", "TYPE", "STATE", "GRANTS", "REDIRECTS"];
     match command {
         ClientCommand::List => {
-            let page: Value = client.call(Method::GET, "/admin/v1/clients?limit=200", None).await?;
-            output::value(setting.format, &page, |page| {
-                let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+            let items = all(client).await?;
+            output::value(setting.format, &json!({ "items": items }), |_| {
                 output::table(&head, &items.iter().map(row).collect::<Vec<_>>());
             });
         }
@@ -132,6 +184,16 @@ pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand)
                 output::line(format!("registered {}", new.id));
                 secret(made);
             });
+        }
+        ClientCommand::Change(changes) => {
+            let path = format!("/admin/v1/clients/{}", super::segment(&changes.id));
+            let item: Value = client.call(Method::GET, &path, None).await?;
+            let mut form = item.get("client").and_then(Value::as_object).cloned().unwrap_or_default();
+            if !changes.enter(&mut form) {
+                return Err(Failure::usage("name what is to change, such as `--redirect URI`"));
+            }
+            let changed: Value = client.call(Method::PUT, &path, Some(Value::Object(form))).await?;
+            output::value(setting.format, &changed, |item| output::table(&head, &[row(item)]));
         }
         ClientCommand::Secret { id } => {
             let made: Value = client.call(Method::POST, &format!("/admin/v1/clients/{id}/secret"), None).await?;
@@ -152,6 +214,18 @@ pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand)
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn all(client: &mut Client) -> Result<Vec<Value>, Failure> {
+    let (mut clients, mut after) = (Vec::new(), String::new());
+    loop {
+        let page: Value = client.call(Method::GET, &format!("/admin/v1/clients?limit=200{after}"), None).await?;
+        clients.extend(page.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => after = format!("&after={next}"),
+            None => return Ok(clients),
+        }
+    }
 }
 
 fn secret(made: &Value) {

@@ -1,7 +1,8 @@
 //! `testudo doctor`: what keeps Testudo from running well on this machine?
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -14,6 +15,9 @@ const ENOUGH_FILES: u64 = 65_536;
 /// The journal stops when the disk is full; below this it is time to act.
 const ENOUGH_DISK: u64 = 1 << 30;
 
+/// How long a backend may take to take a connection.
+const UPSTREAM_WITHIN: Duration = Duration::from_secs(2);
+
 struct Finding {
     name: &'static str,
     /// Good, or what is wrong and what to do.
@@ -22,8 +26,10 @@ struct Finding {
 
 pub fn run(setting: &Setting) -> Result<ExitCode, Failure> {
     let config = setting.load(&Overrides::default())?;
-    let running = setting.data.join("testudo.sock").exists();
+    // A socket that a crash left behind answers nobody.
+    let running = std::os::unix::net::UnixStream::connect(setting.data.join("testudo.sock")).is_ok();
     let mut findings = vec![data_folder(setting), open_files(), disk(setting), clock(), entropy()];
+    findings.extend(config.upstream.servers.iter().map(|server| upstream(server)));
     for address in config.server.listen.iter().chain([&config.server.admin]) {
         findings.push(port(*address, running));
     }
@@ -127,6 +133,22 @@ fn port(address: std::net::SocketAddr, running: bool) -> Finding {
         Err(error) => Err(format!("{address}: {error}")),
     };
     Finding { name: "address", outcome }
+}
+
+/// Whether the backend takes connections.
+fn upstream(server: &str) -> Finding {
+    let name = "upstream";
+    let port = || Some(if matches!(server.split_once("://"), Some(("h2" | "https", _))) { 443 } else { 80 });
+    let addresses = url::Url::parse(server).ok().and_then(|url| url.socket_addrs(port).ok()).unwrap_or_default();
+    let mut why = "its host has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, UPSTREAM_WITHIN) {
+            Ok(_) => return Finding { name, outcome: Ok(format!("`{server}` takes connections")) },
+            Err(error) => why = error.to_string(),
+        }
+    }
+    let remedy = "start the backend, or correct `upstream.servers`";
+    Finding { name, outcome: Err(format!("`{server}` takes no connections: {why}; {remedy}")) }
 }
 
 fn private_file(name: &'static str, file: &std::path::Path) -> Finding {

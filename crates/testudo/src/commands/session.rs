@@ -13,7 +13,7 @@ use crate::admin::Client;
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
 pub enum SessionCommand {
-    /// List the sessions of a person.
+    /// List the sessions of a person, and the sign-ins of apps (refresh families) that descend from them.
     List {
         /// Her id or user name.
         who: String,
@@ -29,13 +29,18 @@ pub async fn run(setting: &Setting, client: &mut Client, command: SessionCommand
     match command {
         SessionCommand::List { who } => {
             let id = user::find(client, &who).await?;
-            let page: Value = client.call(Method::GET, &format!("/admin/v1/people/{id}/sessions"), None).await?;
+            let mut page: Value = client.call(Method::GET, &format!("/admin/v1/people/{id}/sessions"), None).await?;
+            let families: Value = client.call(Method::GET, &format!("/admin/v1/people/{id}/families"), None).await?;
+            if let Some(members) = page.as_object_mut() {
+                members.insert("families".into(), families.get("items").cloned().unwrap_or_default());
+            }
             output::value(setting.format, &page, |page| {
                 let cells = ["id", "state", "acr", "created", "seen", "ends"];
-                let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-                let row = |item: &Value| cells.iter().map(|cell| output::cell(item, cell)).collect();
-                let rows: Vec<Vec<String>> = items.iter().map(row).collect();
-                output::table(&["ID", "STATE", "ACR", "CREATED", "SEEN", "ENDS"], &rows);
+                table(page, "items", &["SESSION", "STATE", "ACR", "CREATED", "SEEN", "ENDS"], &cells);
+                output::line("");
+                let cells = ["id", "client", "session", "scope", "created", "refreshed", "ends"];
+                let head = ["FAMILY", "CLIENT", "SESSION", "SCOPE", "CREATED", "REFRESHED", "ENDS"];
+                table(page, "families", &head, &cells);
             });
         }
         SessionCommand::Revoke { what } => {
@@ -49,4 +54,10 @@ pub async fn run(setting: &Setting, client: &mut Client, command: SessionCommand
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn table(page: &Value, name: &str, head: &[&str], cells: &[&str]) {
+    let items = page.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let row = |item: &Value| cells.iter().map(|cell| output::cell(item, cell)).collect();
+    output::table(head, &items.iter().map(row).collect::<Vec<_>>());
 }

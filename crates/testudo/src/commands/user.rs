@@ -1,5 +1,8 @@
 //! `testudo user`: people with accounts.
 
+mod import;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -40,6 +43,12 @@ pub enum UserCommand {
         #[arg(long)]
         keep_password: bool,
     },
+    /// Take over accounts of another system, with the passwords that people have.
+    Import {
+        /// A file of JSON lines: `{"username": "...", "name": "...", "password_hash": "...", "roles": ["..."]}`, with an
+        /// Argon2id PHC string or a bcrypt hash; name and roles may be left out.
+        file: PathBuf,
+    },
     /// Make a new enrolment token for the first administrator, when the one that `up` printed was lost or is too old.
     /// Those before are void.
     Enrol {
@@ -60,6 +69,22 @@ pub enum UserCommand {
     Unlock {
         /// Her id or user name.
         who: String,
+    },
+    /// She must choose a new password at the next sign-in.
+    RequireReset {
+        /// Her id or user name.
+        who: String,
+        /// Why; goes to the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Her tokens are refused until she has shown a second factor.
+    RequireStepUp {
+        /// Her id or user name.
+        who: String,
+        /// Why; goes to the journal.
+        #[arg(long)]
+        reason: String,
     },
     /// Set a first password, which she must change at the next sign-in.
     Password {
@@ -123,9 +148,19 @@ pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -
             let made: Value = client.call(Method::POST, "/admin/v1/people", Some(body)).await?;
             output::value(setting.format, &made, |made| output::line(format!("created {}", output::cell(made, "id"))));
         }
+        UserCommand::Import { file } => return import::run(setting, client, &file).await,
         UserCommand::Enrol { beside_owners } => enrol(setting, client, beside_owners).await?,
         UserCommand::Lock { who, reason } => {
             done(setting, client, Method::POST, &who, "/lock", Some(json!({ "reason": reason })), "locked").await?;
+        }
+        UserCommand::RequireReset { who, reason } => {
+            let body = Some(json!({ "reason": reason }));
+            done(setting, client, Method::POST, &who, "/require-reset", body, "she must choose a new password").await?;
+        }
+        UserCommand::RequireStepUp { who, reason } => {
+            let body = Some(json!({ "reason": reason }));
+            done(setting, client, Method::POST, &who, "/require-step-up", body, "she must show a second factor")
+                .await?;
         }
         UserCommand::Unlock { who } => done(setting, client, Method::POST, &who, "/unlock", None, "unlocked").await?,
         UserCommand::Password { who } => {

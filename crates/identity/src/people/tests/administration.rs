@@ -224,16 +224,25 @@ async fn imported_bcrypt_hashes_sign_in_and_are_upgraded() {
     let house = House::build().await;
     // bcrypt, cost 4, of "correct horse battery", made by crypt(3).
     let hash = "$2b$04$31cWVoT8MQYlrCnrqwmzX.rf/U44Cb7ZARVrCWnSu9wNV91YQTmqq";
-    let new = |hash: &str| ImportedPerson { username: ADA.into(), name: "Ada".into(), hash: secret(hash) };
+    let new = |hash: &str| ImportedPerson {
+        username: ADA.into(),
+        name: "Ada".into(),
+        hash: secret(hash),
+        roles: BTreeSet::from(["customer".into()]),
+    };
     let refused_hash = house.identity.import_person(new("$1$md5$abc"), &by(), &house.ctx()).await;
     assert!(matches!(refused_hash, Err(AdminError::Hash(_))));
+    let odd = ImportedPerson { roles: BTreeSet::from(["Not A Role".into()]), ..new(hash) };
+    let refused_role = house.identity.import_person(odd, &by(), &house.ctx()).await;
+    assert!(matches!(refused_role, Err(AdminError::Role(_))));
     house.identity.import_person(new(hash), &by(), &house.ctx()).await.unwrap();
     let twice = house.identity.import_person(new(hash), &by(), &house.ctx()).await;
     assert!(matches!(twice, Err(AdminError::NameTaken)));
     assert!(refused(&house.try_password(ADA, "wrong horse battery").await));
     house.sign_in(ADA, "correct horse battery").await;
     let person = house.identity.person_by_name(ADA).await.unwrap().unwrap();
-    assert!(person.password.unwrap().phc.expose().starts_with("$argon2id$"));
+    assert!(person.password.as_ref().unwrap().phc.expose().starts_with("$argon2id$"));
+    assert!(person.roles().contains("customer"));
     house.sign_in(ADA, "correct horse battery").await;
 }
 
