@@ -187,7 +187,8 @@ impl Worker {
             }
         };
 
-        let owed = match self.upstreams(&snapshot).forward(admission).await {
+        let upstreams = self.upstreams(&snapshot);
+        let owed = match Box::pin(upstreams.forward(admission)).await {
             Ok(owed) => owed,
             Err(error) => return failed(&snapshot, ledger, &facts, &error),
         };
@@ -372,9 +373,10 @@ impl Handler for Worker {
         let snapshot = self.node.snapshot();
         let facts = Facts::read(&self.node, &snapshot, &inbound);
         if snapshot.is_internal(facts.host.as_deref(), inbound.parts.uri.path()) {
-            self.internal(snapshot, facts, inbound).await
+            Box::pin(self.internal(snapshot, facts, inbound)).await
         } else {
-            self.forward(snapshot, facts, inbound).await
+            // Boxed: a future that awaits another holds room for it twice, and is copied when it is made.
+            Box::pin(self.forward(snapshot, facts, inbound)).await
         }
     }
 

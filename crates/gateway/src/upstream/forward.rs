@@ -75,7 +75,7 @@ impl Upstreams {
         let (pool, place, connection) = self.reach(outbound.upgrade.is_some()).await?;
         let sent = match connection {
             Connection::Http1(connection) => send_http1(pool, place, connection, outbound).await,
-            Connection::Http2(connection) => send_http2(pool, place, connection, outbound).await,
+            Connection::Http2(connection) => Box::pin(send_http2(pool, place, connection, outbound)).await,
         };
         match &sent {
             Ok(_) => pool.server.succeeded(),
@@ -188,8 +188,8 @@ async fn send_http1(
         Err(ForwardError::Closed(error)) => match retry.request {
             Some(again) if connection.reused && connection.received.load(Relaxed) == before => {
                 tracing::debug!(%error, "sent again on a new connection");
-                connection = pool.http1(true).await?;
-                head(connection.sender.send_request(again), &Retry::none(), timeout).await
+                connection = Box::pin(pool.http1(true)).await?;
+                Box::pin(head(connection.sender.send_request(again), &Retry::none(), timeout)).await
             }
             _ => Err(ForwardError::Closed(error)),
         },
@@ -242,9 +242,9 @@ async fn send_http2(
         Err(ForwardError::Closed(error)) => match retry.request {
             Some(again) if connection.reused => {
                 tracing::debug!(%error, "sent again on another connection");
-                connection = pool.http2().await?;
+                connection = Box::pin(pool.http2()).await?;
                 stream = OpenStream::new(connection.streams.clone());
-                head(connection.sender.send_request(again), &Retry::none(), timeout).await
+                Box::pin(head(connection.sender.send_request(again), &Retry::none(), timeout)).await
             }
             _ => Err(ForwardError::Closed(error)),
         },

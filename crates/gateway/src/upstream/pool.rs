@@ -104,12 +104,14 @@ impl ServerPool {
         if !fresh && let Some(idle) = self.take_idle() {
             return Ok(Http1 { sender: idle.sender, received: idle.received, reused: true });
         }
+        // Boxed: it is rare, and every request's future would hold room for it.
+        Box::pin(self.dial_http1()).await
+    }
+
+    async fn dial_http1(&self) -> Result<Http1, ForwardError> {
         let (io, received) = dial(&self.group, &self.server, self.group.0.settings.connect_timeout).await?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(64 * 1024)
-            .handshake(io)
-            .await
-            .map_err(ForwardError::Handshake)?;
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(64 * 1024).handshake(io).await.map_err(ForwardError::Handshake)?;
         tokio::task::spawn_local(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "upstream connection ended");
