@@ -192,8 +192,8 @@ pub async fn run(setting: &Setting, client: &mut Client, command: ClientCommand)
             if !changes.enter(&mut form) {
                 return Err(Failure::usage("name what is to change, such as `--redirect URI`"));
             }
-            let changed: Value = client.call(Method::PUT, &path, Some(Value::Object(form))).await?;
-            output::value(setting.format, &changed, |item| output::table(&head, &[row(item)]));
+            let answer: Value = client.call(Method::PUT, &path, Some(Value::Object(form))).await?;
+            output::value(setting.format, &answer, |item| output::table(&head, &[row(item)]));
         }
         ClientCommand::Secret { id } => {
             let made: Value = client.call(Method::POST, &format!("/admin/v1/clients/{id}/secret"), None).await?;
