@@ -411,6 +411,13 @@ impl ConnState {
         u128::from(behind) > limits.write_grace.as_millis()
     }
 
+    /// Since when it has been idle, if it is a connection over HTTP/2, which can't be parked.
+    pub(crate) fn idle_http2(&self) -> Option<u64> {
+        let since = self.idle_since.load(Relaxed);
+        let here = self.facts.protocol == Protocol::Http2 && since != 0 && !self.is_last() && !self.is_killed();
+        here.then_some(since)
+    }
+
     fn is_stream_stalled(&self, now: u64, limit: Duration) -> bool {
         let stalls = self.stalls.lock();
         stalls.iter().any(|(_, since)| *since != 0 && u128::from(now.saturating_sub(*since)) > limit.as_millis())

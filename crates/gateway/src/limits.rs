@@ -21,6 +21,9 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// A connection without an open request is closed after this time. 60 s.
     pub idle_timeout: Duration,
+    /// HTTP/2 connections without an open request, per worker: each holds some 50 KiB of buffers and compression state.
+    /// When there are more, those that have been idle the longest are closed. 1,024.
+    pub idle_http2: usize,
     /// A peer that takes no byte of an answer for this time is cut off. 30 s.
     pub write_stall: Duration,
     /// Waiting time for a peer that takes an answer more slowly than `write_rate`. 30 s.
@@ -75,6 +78,7 @@ impl Default for Limits {
             connections_per_network: 4_096,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
+            idle_http2: 1_024,
             write_stall: Duration::from_secs(30),
             write_grace: Duration::from_secs(30),
             write_rate: 512,

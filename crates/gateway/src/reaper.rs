@@ -41,15 +41,27 @@ impl Reaper {
 
     fn sweep(&self, limits: &Limits) -> Vec<(Arc<ConnState>, Overdue)> {
         let mut overdue = Vec::new();
+        let mut idle = Vec::new();
         self.connections.borrow_mut().retain(|_, weak| match weak.upgrade() {
             None => false,
             Some(state) => {
-                if let Some(why) = state.sweep(limits) {
-                    overdue.push((state, why));
+                match (state.sweep(limits), state.idle_http2()) {
+                    (Some(why), _) => overdue.push((state, why)),
+                    (None, Some(since)) => idle.push((since, state)),
+                    (None, None) => {}
                 }
                 true
             }
         });
+        // Those that have been idle the longest are asked to go; their callers lose nothing by it.
+        let too_many = idle.len().saturating_sub(limits.idle_http2);
+        if let Some(last) = too_many.checked_sub(1) {
+            idle.select_nth_unstable_by_key(last, |(since, _)| *since);
+            for (_, state) in idle.drain(..too_many) {
+                state.kill_in(1_000);
+                overdue.push((state, Overdue::Idle));
+            }
+        }
         overdue
     }
 

@@ -148,6 +148,35 @@ async fn an_unread_stream_is_cut_off_after_the_write_stall() {
 }
 
 #[tokio::test]
+async fn of_too_many_idle_connections_the_longest_idle_ones_are_closed() {
+    let mut setup = Setup::default();
+    setup.limits.idle_http2 = 3;
+    let (fixture, _dir, ca) = start(setup);
+    let mut busy = open(&fixture, &ca).await;
+    let stream = busy.send_request(empty(request("GET", "/stream"))).await.unwrap();
+    let mut senders = Vec::new();
+    for number in 0..6 {
+        // The oldest asks again before there are too many: it stays, and the next ones go.
+        if number >= 3 {
+            let first: &mut SendRequest<Full<Bytes>> = &mut senders[0];
+            first.send_request(empty(request("GET", "/hello"))).await.unwrap();
+        }
+        let mut sender = open(&fixture, &ca).await;
+        sender.send_request(empty(request("GET", "/hello"))).await.unwrap();
+        senders.push(sender);
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    eventually("three are closed", || senders.iter().filter(|sender| sender.is_closed()).count() == 3).await;
+    let closed: Vec<_> = senders.iter().map(SendRequest::is_closed).collect();
+    assert_eq!(closed, [false, true, true, true, false, false]);
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(senders.iter().filter(|sender| sender.is_closed()).count(), 3);
+    assert!(!busy.is_closed() && fixture.seen.shed.lock().is_empty());
+    assert_eq!(fixture.gateway.counters().connections_open, 4);
+    drop(stream);
+}
+
+#[tokio::test]
 async fn a_window_that_opens_byte_by_byte_is_too_slow() {
     let mut setup = Setup::default();
     setup.limits.write_grace = Duration::from_millis(300);
