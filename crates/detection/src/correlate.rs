@@ -2,7 +2,7 @@
 //!
 //! Each correlation keeps one window for each group (the values of its `group-by` fields; an event that lacks one of
 //! them is in no group). The window is the timespan that ends with the group's newest event. A correlation that holds
-//! gives one alert for a group, and then is quiet for its timespan: how often it held meanwhile is in the next alert.
+//! gives one alert for a group, and then is quiet for its timespan (or as long as its `quiet` says): how often it held meanwhile is in the next alert.
 //! Conditions with nothing but `lt` or `lte` are decided when the watermark passes the end of a window.
 //!
 //! State is bounded: groups for each correlation (the longest untouched go first, counted), entries for each window (see
@@ -242,7 +242,7 @@ impl Group {
             counters.suppressed += 1;
             return None;
         }
-        self.quiet_until = at.saturating_add(plan.span);
+        self.quiet_until = at.saturating_add(plan.quiet);
         let group = plan.group_by.iter().zip(&self.values);
         let group = group.map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let alert = Alert {

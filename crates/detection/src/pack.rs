@@ -4,7 +4,13 @@ use crate::error::RuleErrors;
 use crate::rule::{Loaded, Rules};
 
 /// The files of the pack, by name.
-const FILES: [(&str, &str); 1] = [("signin.yml", include_str!("../rules/signin.yml"))];
+const FILES: [(&str, &str); 5] = [
+    ("signin.yml", include_str!("../rules/signin.yml")),
+    ("factors.yml", include_str!("../rules/factors.yml")),
+    ("tokens.yml", include_str!("../rules/tokens.yml")),
+    ("requests.yml", include_str!("../rules/requests.yml")),
+    ("admin.yml", include_str!("../rules/admin.yml")),
+];
 
 /// Adds our own rules.
 pub fn pack(rules: &mut Rules) -> Result<Loaded, RuleErrors> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
+use testudo_core::Severity;
 
 use crate::engine::{Engine, FieldId};
 use crate::error::{Fault, Problem, instead, nearest};
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub watch: Watch,
     /// Microseconds.
     pub span: i64,
+    /// Microseconds without a further alert for a group.
+    pub quiet: i64,
     pub group_by: Vec<Box<str>>,
     /// The members' names as the rule writes them.
     pub names: Vec<Box<str>>,
@@ -106,7 +109,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
         raising: vec![true; rules.detections.len()],
     };
     let mut feeds: Vec<Vec<usize>> = vec![Vec::new(); rules.correlations.len()];
-    let mut quiet = Vec::new();
+    let mut named = Vec::new();
     for (index, rule) in rules.correlations.iter().enumerate() {
         let mut written = format!("{:?}{:?}{:?}{:?}", rule.kind, rule.group_by, rule.aliases, rule.timespan);
         for (place, (name, at)) in rule.rules.iter().enumerate() {
@@ -143,27 +146,26 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
                 }
                 Err(problem) => problems.push(*problem),
             }
-            if !rule.generate {
-                quiet.push(target);
-            }
+            named.push((target, rule.generate));
         }
         check(rule, problems);
         let mut hasher = SipHasher13::new_with_key(&[0; 16]);
         hasher.write(written.as_bytes());
         all.plans.push(plan(rule, hasher.finish()));
     }
-    for target in quiet {
-        match target {
-            Target::Rule(of) => {
-                if let Some(raises) = all.raising.get_mut(of) {
-                    *raises = false;
-                }
-            }
+    // What a correlation names gives no alerts of its own, unless one says `generate`; what is informational is only
+    // ever a part.
+    named.sort_by_key(|(_, generate)| *generate);
+    for (target, generate) in named {
+        let (level, raises) = match target {
+            Target::Rule(of) => (rules.detections.get(of).map(|rule| rule.metadata.level), all.raising.get_mut(of)),
             Target::Plan(of) => {
-                if let Some(plan) = all.plans.get_mut(of) {
-                    plan.raises = false;
-                }
+                let level = rules.correlations.get(of).map(|rule| rule.metadata.level);
+                (level, all.plans.get_mut(of).map(|plan| &mut plan.raises))
             }
+        };
+        if let Some(raises) = raises {
+            *raises = generate && level > Some(Severity::Informational);
         }
     }
     circles(rules, &feeds, problems);
@@ -185,6 +187,7 @@ fn plan(rule: &Correlation, fingerprint: u64) -> Plan {
     Plan {
         metadata: rule.metadata.clone(),
         span: i64::try_from(rule.timespan.as_micros()).unwrap_or(i64::MAX),
+        quiet: i64::try_from(rule.quiet.as_micros()).unwrap_or(i64::MAX),
         group_by: rule.group_by.clone(),
         names: rule.rules.iter().map(|(name, _)| name.clone()).collect(),
         closes,

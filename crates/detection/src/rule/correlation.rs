@@ -27,6 +27,8 @@ pub(crate) struct Correlation {
     /// For an alias, the field of each rule.
     pub aliases: Vec<(Box<str>, Vec<(Box<str>, Box<str>, Position)>)>,
     pub timespan: Duration,
+    /// How long it gives no further alert for a group; our own attribute, the timespan when it is not given.
+    pub quiet: Duration,
     /// The rules that it names also give alerts of their own.
     pub generate: bool,
 }
@@ -100,7 +102,11 @@ impl Correlation {
             _ => Vec::new(),
         };
         let group_by = group_by.into_iter().map(|(name, _)| name).collect();
-        let timespan = timespan(need("timespan")?)?;
+        let timespan = span(need("timespan")?, Duration::from_secs(1))?;
+        let quiet = match rule.get("quiet") {
+            Some((_, value)) => span(value, Duration::ZERO)?,
+            None => timespan,
+        };
         let kind = kind(need("type")?, map.get("condition").map(|(_, value)| value), body.position)?;
         let aliases = match map.get("aliases") {
             Some((_, value)) => aliases(value)?,
@@ -114,7 +120,7 @@ impl Correlation {
                 return Err(Fault::new(other.position, what, "write true or false"));
             }
         };
-        Ok(Correlation { metadata, kind, rules, group_by, aliases, timespan, generate })
+        Ok(Correlation { metadata, kind, rules, group_by, aliases, timespan, quiet, generate })
     }
 }
 
@@ -216,7 +222,7 @@ fn names(node: &Node, what: &str, most: usize) -> Result<Vec<(Box<str>, Position
     Ok(names)
 }
 
-fn timespan(node: &Node) -> Result<Duration, Fault> {
+fn span(node: &Node, least: Duration) -> Result<Duration, Fault> {
     let wrong =
         || Fault::new(node.position, "the timespan can't be read", "write it such as `30s`, `5m`, `1h` or `7d`");
     let text = node.text().ok_or_else(wrong)?;
@@ -231,7 +237,7 @@ fn timespan(node: &Node) -> Result<Duration, Fault> {
     };
     let count: u64 = text.strip_suffix(unit).and_then(|count| count.parse().ok()).ok_or_else(wrong)?;
     let span = Duration::from_secs(count.checked_mul(seconds).ok_or_else(wrong)?);
-    if span.is_zero() || span > MAX_SPAN {
+    if span < least || span > MAX_SPAN {
         return Err(Fault::new(node.position, "the timespan must be 1 second to 366 days", "write it such as `5m`"));
     }
     Ok(span)

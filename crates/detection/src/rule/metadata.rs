@@ -5,8 +5,8 @@ use testudo_core::Severity;
 use crate::error::{Fault, Position, Problem, instead, nearest};
 use crate::yaml::{Data, Map, Node};
 
-/// The attributes of the specification, of all three sorts of rules.
-const KNOWN: [&str; 24] = [
+/// The attributes of the specification, of all three sorts of rules, and our own `quiet`.
+const KNOWN: [&str; 25] = [
     "title",
     "id",
     "name",
@@ -31,6 +31,7 @@ const KNOWN: [&str; 24] = [
     "generate",
     "regression_tests_path",
     "simulation",
+    "quiet",
 ];
 
 /// The longest title and name in characters.
