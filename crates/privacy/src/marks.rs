@@ -298,7 +298,6 @@ fn hash(key: &[u8]) -> usize {
         _ => (word(key.first_chunk()), word(key.last_chunk())),
     };
     let mixed = (u64::from(first) << 32 | u64::from(last)).wrapping_add(key.len() as u64);
-    #[expect(clippy::cast_possible_truncation, reason = "the high bits were shifted down")]
     let mixed = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize;
     mixed
 }

@@ -93,7 +93,7 @@ fn nl_bsn(chars: &[u8]) -> bool {
 /// Eight digits, and the letter of their rest by 23.
 fn es_dni(chars: &[u8]) -> bool {
     const LETTERS: &[u8; 23] = b"TRWAGMYFPDXBNJZSQVHLCKE";
-    let Some(([number @ ..], letter)) = chars.split_last().map(|(letter, number)| (number, letter)) else {
+    let Some((letter, number)) = chars.split_last() else {
         return false;
     };
     let place = decimal(number).and_then(|number| usize::try_from(number % 23).ok());
@@ -148,7 +148,7 @@ fn pl_pesel(chars: &[u8]) -> bool {
     is_date(century + year, month % 20, day) && sum.is_multiple_of(10)
 }
 
-/// Eleven digits, not led by 0; of the first ten one comes two or three times and the others at most once (BZSt).
+/// Eleven digits, not led by 0; of the first ten one comes two or three times and the others at most once (Federal Central Tax Office).
 fn de_steuer_id(chars: &[u8]) -> bool {
     let Some(first) = chars.get(..10).filter(|_| digits(chars, 11) && !chars.starts_with(b"0")) else { return false };
     let mut counts = [0_u8; 10];
@@ -196,19 +196,19 @@ fn fr_nir(chars: &[u8]) -> bool {
 
 /// Two check digits by 11 (Receita Federal).
 fn br_cpf(chars: &[u8]) -> bool {
-    let check = |length: usize| {
+    let check = |length: usize, weight: u32| {
         let sum: u32 = chars
             .get(..length)
             .map(values)
             .into_iter()
             .flatten()
-            .zip((2..=length as u32 + 1).rev())
+            .zip((2..=weight).rev())
             .map(|(value, weight)| value * weight)
             .sum();
         let rest = sum * 10 % 11 % 10;
         chars.get(length).is_some_and(|digit| u32::from(digit.wrapping_sub(b'0')) == rest)
     };
-    digits(chars, 11) && varied(chars) && check(9) && check(10)
+    digits(chars, 11) && varied(chars) && check(9, 10) && check(10, 11)
 }
 
 /// Twelve digits, not led by 0 or 1, with Verhoeff (UIDAI).
