@@ -26,8 +26,10 @@ const DATA: &str = "data";
 const KEYS: &str = "keys";
 /// The largest list of erased people that is read.
 const MOST_LIST: usize = 64 << 20;
-/// People who are erased in one transaction.
-const TOGETHER: usize = 64;
+/// People who are erased in one transaction of a file: each costs a sync and the end of the write-ahead log.
+const TOGETHER: usize = 1_000;
+/// The same of a database that may be far away: a transaction has a deadline, and each of them some trips.
+const TOGETHER_FAR: usize = 64;
 
 /// What a backup holds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -141,7 +143,7 @@ impl Store {
         let (from, to, now) = (backup.to_owned(), folder.clone(), clock.now());
         let manifest = blocking(move || copy_back(&from, &to, now)).await?;
         let store = Store::open_for(Intent::Finish { anyway: false }, config, root, clock).await?;
-        let report = store.replay(Some(manifest), erased).await?;
+        let report = store.replay(Some(manifest), erased, TOGETHER).await?;
         Ok((store, report))
     }
 
@@ -160,7 +162,7 @@ impl Store {
             return Err(UpkeepError::Refused("name the backup that is to be restored into the folder".into()));
         }
         let store = Store::open_for(Intent::Finish { anyway }, config, root, clock).await?;
-        let report = store.replay(None, erased).await?;
+        let report = store.replay(None, erased, TOGETHER_FAR).await?;
         Ok((store, report))
     }
 
@@ -179,13 +181,14 @@ impl Store {
         &self,
         manifest: Option<BackupManifest>,
         erased: &[ErasedPerson],
+        together: usize,
     ) -> Result<RestoreReport, UpkeepError> {
         let (now, journal_size) = (self.core().clock.now(), *self.head().borrow());
         let known: BTreeSet<PersonId> = self.erased().await?.into_iter().map(|one| one.person).collect();
         let again: BTreeSet<PersonId> =
             erased.iter().map(|one| one.person).filter(|person| !known.contains(person)).collect();
         let again: Vec<PersonId> = again.into_iter().collect();
-        for part in again.chunks(TOGETHER) {
+        for part in again.chunks(together) {
             let mut tx = Tx::new();
             for person in part {
                 tx.erase_person(*person).event(Event::new(EventKind::PersonErased, now).to(*person));

@@ -61,8 +61,10 @@ async fn nothing_personal_stands_in_the_files() {
     let (folder, root, clock) = (tempfile::tempdir().unwrap(), RootKey::generate(), TestClock::new());
     let store = Store::open(&StoreConfig::sqlite(folder.path()), &root, clock.clone()).await.unwrap();
     let account = Account::new(1, "very.secret@example.com");
+    let mut note = Note::new("note", 1);
+    note.text = "nobody reads very.secret things".into();
     let mut tx = Tx::new();
-    tx.create_person(account.id).insert(&account);
+    tx.create_person(account.id).insert(&account).insert(&note);
     tx.event(Event::new(EventKind::SignedUp, clock.now()).to(account.id).personal("email", "very.secret@example.com"));
     store.commit(tx).await.unwrap();
     store.close().await.unwrap();

@@ -74,3 +74,47 @@ pub async fn watch_health(node: Arc<Node>, stop: CloseSignal) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use testudo_store::JournalFilter;
+
+    use super::*;
+    use crate::config::{self, Overrides};
+    use crate::data::DataFolder;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn each_kind_is_kept_as_long_as_the_configuration_says_and_then_exported() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("testudo.toml");
+        std::fs::write(&file, "[retention]\ndefault = \"10d\"\nkinds = { \"request.decided\" = \"2d\" }\n").unwrap();
+        let config = config::load(Some(&file), std::iter::empty(), &Overrides::default()).unwrap();
+        let data = DataFolder::open(&folder.path().join("data")).unwrap();
+        let node = Node::open(config, data, None).await.unwrap();
+        let kinds = [EventKind::RequestDecided, EventKind::SignIn];
+        let mut tx = Tx::new();
+        for days in [11, 4, 1] {
+            for kind in kinds {
+                tx.event(Event::new(kind, node.clock.now().minus(DAY * days)).on(days.to_string()));
+            }
+        }
+        node.store.commit(tx).await.unwrap();
+        for _ in 0..2 {
+            once(&node).await;
+            let filter = JournalFilter { kinds: kinds.to_vec(), ..JournalFilter::default() };
+            let left = node.store.read_journal(0, 100, &filter).await.unwrap();
+            let left: Vec<_> = left
+                .iter()
+                .map(|entry| (entry.plain.kind, entry.plain.target.as_deref().unwrap_or_default()))
+                .collect();
+            assert_eq!(left, [(kinds[1], "4"), (kinds[0], "1"), (kinds[1], "1")]);
+            let exported = std::fs::read_to_string(node.data.path().join("pruned.jsonl")).unwrap();
+            assert_eq!(exported.lines().count(), 3, "each once");
+        }
+        let report = node.store.verify(None).await.unwrap();
+        assert!(report.sound(), "{report:?}");
+        assert_eq!(report.pruned.iter().map(|range| range.to - range.from + 1).sum::<u64>(), 3, "{report:?}");
+        node.store.close().await.unwrap();
+    }
+}

@@ -116,17 +116,60 @@ pub(super) async fn migrate(client: &mut ClientWrapper) -> Result<(), OpenError>
     }
     let format = "CREATE TABLE IF NOT EXISTS testudo.format (number bigint PRIMARY KEY, at timestamptz DEFAULT now())";
     client.batch_execute(format).await.map_err(failed)?;
+    advance(client, STEPS).await
+}
+
+/// Takes the steps that were not taken yet, each whole or not at all.
+async fn advance(client: &mut ClientWrapper, steps: &[&str]) -> Result<(), OpenError> {
+    let failed = |error: tokio_postgres::Error| OpenError::Database(fault::cause(&error));
     let found = client.query_one("SELECT COALESCE(MAX(number), 0) FROM testudo.format", &[]).await.map_err(failed)?;
     let found: i64 = found.try_get(0).map_err(failed)?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     if !(0..=known).contains(&found) {
         return Err(OpenError::Newer { found, known });
     }
-    for (step, number) in STEPS.iter().zip(1i64..).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+    for (step, number) in steps.iter().zip(1i64..).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         let tx = client.transaction().await.map_err(failed)?;
         tx.batch_execute(step).await.map_err(failed)?;
         tx.execute("INSERT INTO testudo.format (number) VALUES ($1)", &[&number]).await.map_err(failed)?;
         tx.commit().await.map_err(failed)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::print_stderr)]
+    use testudo_core::Secret;
+    use testudo_testkit::postgres::TempPostgres;
+
+    use super::super::connect::Link;
+    use super::*;
+    use crate::PostgresConfig;
+
+    #[tokio::test]
+    async fn migrations_go_forward_from_where_the_database_is_each_whole_or_not_at_all() {
+        let Some(server) = TempPostgres::start(None).unwrap() else {
+            eprintln!("SKIPPED: PostgreSQL is not installed; nothing is known of migrations on it");
+            return;
+        };
+        let url = Secret::new(server.url("postgres"));
+        let link = Link::new(&PostgresConfig { url, ca_file: None, pool: 2 }).unwrap();
+        let mut client = link.session(|_| ()).await.unwrap();
+        migrate(&mut client).await.unwrap();
+        migrate(&mut client).await.unwrap();
+        client.batch_execute("DELETE FROM testudo.format").await.unwrap();
+        let first = "CREATE TABLE testudo.a (x bigint); INSERT INTO testudo.a VALUES (1)";
+        let second = "ALTER TABLE testudo.a ADD COLUMN y bigint; UPDATE testudo.a SET y = x + 1";
+        let broken = "CREATE TABLE testudo.b (x bigint); INSERT INTO testudo.nowhere VALUES (1)";
+        advance(&mut client, &[first]).await.unwrap();
+        assert!(matches!(advance(&mut client, &[first, second, broken]).await, Err(OpenError::Database(_))));
+        let sql = "SELECT max(number), to_regclass('testudo.b') IS NULL FROM testudo.format";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, bool>(1)), (2, true), "nothing of a step that failed is there");
+        advance(&mut client, &[first, second, "CREATE TABLE testudo.b (x bigint)"]).await.unwrap();
+        let row = client.query_one("SELECT x, y FROM testudo.a", &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 2), "each step ran once");
+        assert!(matches!(advance(&mut client, &[first]).await, Err(OpenError::Newer { found: 3, known: 1 })));
+    }
 }

@@ -106,6 +106,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn migrations_go_forward_from_where_the_file_is_each_whole_or_not_at_all() {
+        let connection = Connection::open_in_memory().unwrap();
+        let found = || -> i64 { connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap() };
+        let first = "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);";
+        let second = "ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1;";
+        let broken = "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);";
+        migrate(&connection, &[first]).unwrap();
+        assert_eq!(found(), 1);
+        assert!(matches!(migrate(&connection, &[first, second, broken]), Err(OpenError::Database(_))));
+        assert_eq!(found(), 2, "what was done stays done");
+        assert!(connection.prepare("SELECT x FROM b").is_err(), "nothing of a step that failed is there");
+        migrate(&connection, &[first, second, "CREATE TABLE b (x INTEGER) STRICT;"]).unwrap();
+        let row = connection.query_row("SELECT x, y FROM a", [], |row| Ok((row.get(0)?, row.get(1)?)));
+        assert_eq!((found(), row.unwrap()), (3, (1, 2)), "each step ran once");
+    }
+
+    #[test]
     fn a_newer_format_is_refused() {
         let connection = Connection::open_in_memory().unwrap();
         migrate_data(&connection).unwrap();

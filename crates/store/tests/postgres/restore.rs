@@ -11,7 +11,7 @@ use testudo_store::{
 };
 use testudo_testkit::postgres::TempPostgres;
 
-use super::support::{Account, TestClock, person};
+use super::support::{Account, Note, TestClock, person};
 use super::{config, raw, server};
 
 struct House {
@@ -140,6 +140,29 @@ async fn a_restored_database_is_opened_only_after_the_restore_is_finished() {
     assert_eq!(restored[0].plain.details["erased-again"], "2");
     assert!(store.verify(None).await.unwrap().sound());
     store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_is_sealed_stands_in_a_dump() {
+    let Some(house) = House::start() else { return };
+    let store = house.open("postgres").await.unwrap();
+    let account = Account::new(1, "very.secret@example.com");
+    let mut note = Note::new("note", 1);
+    note.text = "nobody reads very.secret things".into();
+    let mut tx = Tx::new();
+    tx.create_person(account.id).insert(&account).insert(&note);
+    let event = Event::new(EventKind::SignedUp, house.clock.now()).to(account.id);
+    tx.event(event.from("192.0.2.77".parse().unwrap()).personal("email", "very.secret@example.com"));
+    store.commit(tx).await.unwrap();
+    assert_eq!(store.find_blind::<Account>("email", b"very.secret@example.com").await.unwrap().len(), 1);
+    assert_eq!(store.find::<Account>("team", b"blue").await.unwrap().len(), 1);
+    store.close().await.unwrap();
+    let dump = house.server.run("pg_dump", &["--format=plain", "postgres"]).unwrap();
+    let stands = |text: &str| dump.contains(text) || dump.contains(&data_encoding::HEXLOWER.encode(text.as_bytes()));
+    for secret in ["very.secret", "example.com", "192.0.2.77"] {
+        assert!(!stands(secret), "{secret}");
+    }
+    assert!(stands("blue"), "a plain index is what can be found in a dump");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -79,7 +79,7 @@ impl Node {
             }
             std::thread::sleep(Duration::from_millis(1_500));
             first(self);
-            std::thread::sleep(Duration::from_millis(1_000));
+            std::thread::sleep(Duration::from_secs(1));
             second(self);
             stop.store(true, Ordering::Relaxed);
         });
@@ -176,7 +176,7 @@ fn a_commit_whose_answer_is_lost_is_never_told_as_done_and_another_try_does_noth
         assert_eq!(told.status.code(), Some(3), "{cut:?}: {errors}");
         back();
         let again = server.command_with_input(&create, &format!("{PASSWORD}\n"));
-        let wanted = if cut == Cut::After { 1 } else { 0 };
+        let wanted = i32::from(cut == Cut::After);
         assert_eq!(again.status.code(), Some(wanted), "{cut:?}: {}", String::from_utf8_lossy(&again.stderr));
     }
     assert_eq!(server.json(&["user", "list"]).as_array().unwrap().len(), 3);
