@@ -7,13 +7,15 @@
 //!
 //! A **token** is `t1_` and base64url of a deterministic authenticated encryption (the SIV construction of Rogaway and
 //! Shrimpton, 2006): V is HMAC-SHA-256 of the padded value cut to 128 bits; the value is encrypted by the key stream
-//! HMAC(V, 0), HMAC(V, 1), ..., each cut to 128 bits; the token is V and the ciphertext. Opening decrypts and compares V.
+//! HMAC(V, 0), HMAC(V, 1), ... of 256 bits each; the token is V and the ciphertext. Opening decrypts and compares V.
 //! Each class and each use has its own domain, so a token opens only as the class that it was made for. The value is
-//! padded to multiples of 16 bytes, so that its length tells little.
+//! padded to multiples of 16 bytes (with 0x80, then zeros), so that its length tells little.
+
+use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use testudo_crypto::KeyRing;
 use testudo_crypto::digest::equal;
+use testudo_crypto::{KeyRing, Purpose};
 use zeroize::Zeroizing;
 
 use crate::DataClass;
@@ -21,20 +23,39 @@ use crate::DataClass;
 const HASH: &str = "h1_";
 const TOKEN: &str = "t1_";
 const BLOCK: usize = 16;
+/// Bytes of the key stream that one HMAC gives.
+const STREAM: usize = 32;
 
-/// Makes hashes and tokens, and opens tokens.
+/// Makes hashes and tokens, and opens tokens. Clones share the keys.
 #[derive(Clone, Debug)]
-pub struct MaskKeys(KeyRing);
+pub struct MaskKeys {
+    ring: KeyRing,
+    domains: Arc<[Domains; DataClass::ALL.len()]>,
+}
+
+/// The domain of each use, for one class.
+#[derive(Default, Debug)]
+struct Domains {
+    hash: String,
+    token: String,
+    stream: String,
+}
 
 impl MaskKeys {
     /// Uses the keys of this ring.
     pub fn new(ring: KeyRing) -> MaskKeys {
-        MaskKeys(ring)
+        let domain = |of: &str, class: DataClass| format!("privacy/{of}/{class}");
+        let domains = DataClass::ALL.map(|class| Domains {
+            hash: domain("hash", class),
+            token: domain("token", class),
+            stream: domain("stream", class),
+        });
+        MaskKeys { ring, domains: Arc::new(domains) }
     }
 
     /// The hash of a value.
     pub fn hash(&self, class: DataClass, value: &str) -> String {
-        let hash = self.0.blind_index(&domain("hash", class), plain_form(class, value).as_bytes());
+        let hash = self.ring.blind_index(self.domain(class, |own| &own.hash), plain_form(class, value).as_bytes());
         let mut text = HASH.to_owned();
         BASE64URL_NOPAD.encode_append(&hash, &mut text);
         text
@@ -47,7 +68,7 @@ impl MaskKeys {
         sealed.push(0x80);
         let padded = sealed.len().next_multiple_of(BLOCK);
         sealed.resize(padded, 0);
-        let iv = self.0.blind_index(&domain("token", class), &sealed);
+        let iv = self.ring.blind_index(self.domain(class, |own| &own.token), &sealed);
         self.apply_stream(class, &iv, &mut sealed);
         sealed.splice(0..0, iv);
         let mut text = TOKEN.to_owned();
@@ -61,7 +82,7 @@ impl MaskKeys {
         let (iv, ciphertext) = sealed.split_first_chunk::<BLOCK>()?;
         let mut plain = Zeroizing::new(ciphertext.to_vec());
         self.apply_stream(class, iv, &mut plain);
-        if !equal(&self.0.blind_index(&domain("token", class), &plain), iv) {
+        if !equal(&self.ring.blind_index(self.domain(class, |own| &own.token), &plain), iv) {
             return None;
         }
         let end = plain.iter().rposition(|byte| *byte == 0x80)?;
@@ -69,18 +90,17 @@ impl MaskKeys {
     }
 
     fn apply_stream(&self, class: DataClass, iv: &[u8; BLOCK], bytes: &mut [u8]) {
-        let domain = domain("stream", class);
-        for (block, counter) in bytes.chunks_mut(BLOCK).zip(0_u64..) {
-            let mut input = iv.to_vec();
-            input.extend_from_slice(&counter.to_be_bytes());
-            let stream = Zeroizing::new(self.0.blind_index(&domain, &input));
+        let domain = self.domain(class, |own| &own.stream).as_bytes();
+        for (block, counter) in bytes.chunks_mut(STREAM).zip(0_u64..) {
+            let input = [domain, iv, &counter.to_be_bytes()].concat();
+            let stream = Zeroizing::new(self.ring.mac(Purpose::BlindIndex, &input));
             block.iter_mut().zip(stream.iter()).for_each(|(byte, key)| *byte ^= key);
         }
     }
-}
 
-fn domain(of: &str, class: DataClass) -> String {
-    format!("privacy/{of}/{class}")
+    fn domain(&self, class: DataClass, of: impl Fn(&Domains) -> &String) -> &str {
+        self.domains.get(class.index()).map_or("", |own| of(own))
+    }
 }
 
 /// What two writings of one value have in common.
@@ -117,7 +137,7 @@ mod tests {
         assert_ne!(keys.hash(DataClass::Name, "Ada"), keys.hash(DataClass::Name, "ada"));
         assert_ne!(hash, keys.hash(DataClass::Phone, "4111111111111111"));
         assert_ne!(hash, others.hash(DataClass::Pan, "4111111111111111"));
-        assert_eq!(format!("{keys:?}"), "MaskKeys(KeyRing([redacted]))");
+        assert!(format!("{keys:?}").starts_with("MaskKeys { ring: KeyRing([redacted]), "));
     }
 
     #[test]

@@ -298,8 +298,7 @@ fn hash(key: &[u8]) -> usize {
         _ => (word(key.first_chunk()), word(key.last_chunk())),
     };
     let mixed = (u64::from(first) << 32 | u64::from(last)).wrapping_add(key.len() as u64);
-    let mixed = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize;
-    mixed
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
 }
 
 #[cfg(test)]

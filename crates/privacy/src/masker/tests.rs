@@ -27,8 +27,8 @@ fn run(masking: &Masking, format: Format, chunks: &[&[u8]]) -> Result<(String, M
     for chunk in chunks {
         masker.push(chunk, &mut out)?;
     }
-    let masked = masker.finish(&mut out)?;
-    Ok((String::from_utf8(out).unwrap(), masked))
+    let counts = masker.finish(&mut out)?;
+    Ok((String::from_utf8(out).unwrap(), counts))
 }
 
 /// The output, which is the same for every cut into two and for single bytes.
@@ -134,7 +134,7 @@ fn masking_of_quote() -> Masking {
 
 #[test]
 fn detectors_find_what_is_not_marked() {
-    use DataClass::{Email, Iban, Pan, Phone};
+    use DataClass::{Iban, Pan, Phone};
     let masking = detecting(
         &[("$.ref", "none"), ("$.mail", "email"), ("$.note", "free-text")],
         &[(Pan, Treatment::Partial), (Phone, Treatment::Null), (Iban, Treatment::Drop)],

@@ -31,8 +31,8 @@ fn pattern(steps: &[Step]) -> String {
     for step in steps {
         match (step, std::mem::take(&mut deep)) {
             (Step::Deep, _) => deep = true,
-            (Step::Member(key), true) => text += &format!("..{key}"),
-            (Step::Member(key), false) => text += &format!("['{key}']"),
+            (Step::Member(key), true) => text.extend(["..", key]),
+            (Step::Member(key), false) => text.extend(["['", key, "']"]),
             (Step::AnyMember, deep) => text += if deep { "..*" } else { ".*" },
             (Step::AnyItem, deep) => text += if deep { "..[]" } else { "[*]" },
         }
@@ -232,7 +232,7 @@ fn pieces(text: &[u8]) -> (Vec<u8>, Vec<(Vec<u8>, String)>) {
 /// The same document, written otherwise: letters escaped, and space between tokens.
 fn rewritten(value: &Value, odd: bool) -> String {
     let text = serde_json::to_string_pretty(value).unwrap();
-    if odd { text.replace('b', "\\u0062").replace("\n", "\r\n \t") } else { text }
+    if odd { text.replace('b', "\\u0062").replace('\n', "\r\n \t") } else { text }
 }
 
 proptest! {

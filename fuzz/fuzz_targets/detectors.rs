@@ -1,0 +1,11 @@
+//! Detectors of personal data. What is checked stands in `crates/privacy/tests/replay/targets.rs`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../crates/privacy/tests/replay/targets.rs"]
+mod targets;
+
+fuzz_target!(|data: &[u8]| targets::detectors(data));
