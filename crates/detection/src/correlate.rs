@@ -19,12 +19,13 @@ use std::hash::Hasher as _;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
-use testudo_core::{Alert, Timestamp};
+use testudo_core::{Alert, Pseudonym, Timestamp};
 
 pub(crate) use clock::{Clock, Standing};
-pub(crate) use compile::{Member, Plan, Plans, Watch, fields, plans};
+pub(crate) use compile::{Member, Place, Plan, Plans, Watch, fields, plans};
 
 use crate::engine::{Engine, Facts};
+use crate::event::value::Value;
 use crate::rule::Metadata;
 use count::Count;
 use distinct::Distinct;
@@ -78,10 +79,11 @@ pub(crate) struct Evidence {
 /// The groups of one correlation.
 #[derive(Default)]
 pub(crate) struct Groups {
-    pub(crate) groups: HashMap<u128, Group>,
+    pub(crate) known: HashMap<u128, Group>,
     /// When windows end, for conditions that are decided then.
     closing: BTreeSet<(i64, u128)>,
-    swept: i64,
+    /// The watermark when what was over was forgotten last.
+    pub(crate) swept: i64,
 }
 
 /// Bounds of the state.
@@ -120,19 +122,15 @@ impl Groups {
         clock: &Clock,
         counters: &mut Counters,
     ) -> Option<Found> {
-        let mut values = smallvec::SmallVec::<[std::borrow::Cow<'_, str>; 4]>::new();
         let mut hasher = SipHasher13::new_with_key(&limits.seed);
-        for place in 0..member.group.len() {
-            let value = input.group(member, place)?;
-            hasher.write(value.as_bytes());
-            hasher.write_u8(0xff);
-            values.push(value);
+        for place in &member.group {
+            input.hash(*place, &mut hasher)?;
         }
         let key = hasher.finish128().as_u128();
         let counted = if member.values.is_empty() { None } else { Some(input.counted(member, limits.seed)?) };
         self.make_room(plan, limits, clock, counters, key);
-        let group = self.groups.entry(key).or_insert_with(|| Group {
-            values: values.iter().map(|value| value.chars().take(MAX_SHOWN).collect()).collect(),
+        let group = self.known.entry(key).or_insert_with(|| Group {
+            values: member.group.iter().map(|place| input.shown(*place)).collect(),
             last: i64::MIN,
             quiet_until: i64::MIN,
             suppressed: 0,
@@ -177,7 +175,7 @@ impl Groups {
                 return;
             }
             self.closing.pop_first();
-            if let Some(mut group) = self.groups.remove(&key) {
+            if let Some(mut group) = self.known.remove(&key) {
                 let evidence = group.window.evidence(plan);
                 if evidence.holds {
                     found.extend(group.fire(plan, index, end, &evidence, counters));
@@ -187,43 +185,45 @@ impl Groups {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.groups.clear();
+        self.known.clear();
         self.closing.clear();
+        self.swept = 0;
     }
 
-    pub(crate) fn restore(&mut self, plan: &Plan, groups: HashMap<u128, Group>) {
+    pub(crate) fn restore(&mut self, plan: &Plan, swept: i64, groups: HashMap<u128, Group>) {
+        self.swept = swept;
         if plan.closes {
             let ends = groups.iter().map(|(key, group)| (group.window.since().saturating_add(plan.span), *key));
             self.closing = ends.collect();
         }
-        self.groups = groups;
+        self.known = groups;
     }
 
     /// Forgets what is over; and when that is not enough, what was untouched for longest.
     fn make_room(&mut self, plan: &Plan, limits: Limits, clock: &Clock, counters: &mut Counters, key: u128) {
         let watermark = clock.watermark();
-        let full = self.groups.len() >= limits.groups && !self.groups.contains_key(&key);
+        let full = self.known.len() >= limits.groups && !self.known.contains_key(&key);
         if !full && watermark.saturating_sub(self.swept) < plan.span {
             return;
         }
         self.swept = watermark;
         if !plan.closes {
-            self.groups
+            self.known
                 .retain(|_, group| group.last.saturating_add(plan.span) >= watermark || group.quiet_until >= watermark);
         }
-        if self.groups.len() < limits.groups {
+        if self.known.len() < limits.groups {
             return;
         }
-        let mut oldest: Vec<(i64, u128)> = self.groups.iter().map(|(key, group)| (group.last, *key)).collect();
+        let mut oldest: Vec<(i64, u128)> = self.known.iter().map(|(key, group)| (group.last, *key)).collect();
         let surplus = oldest.len().saturating_sub(limits.groups - limits.groups.div_ceil(8));
         let surplus = surplus.clamp(1, oldest.len().max(1));
         if let Some(last) = surplus.checked_sub(1).filter(|last| *last < oldest.len()) {
             oldest.select_nth_unstable(last);
         }
         for (_, key) in oldest.iter().take(surplus) {
-            self.groups.remove(key);
+            self.known.remove(key);
         }
-        self.closing.retain(|(_, key)| self.groups.contains_key(key));
+        self.closing.retain(|(_, key)| self.known.contains_key(key));
         counters.evicted += surplus as u64;
     }
 }
@@ -349,21 +349,31 @@ pub(crate) enum Input<'i, 'e> {
 }
 
 impl Input<'_, '_> {
-    /// The value of a `group-by` field.
-    fn group(&self, member: &Member, place: usize) -> Option<std::borrow::Cow<'_, str>> {
-        self.value(*member.group.get(place)?)
+    /// Hashes a value as its text; nothing when there is none.
+    fn hash(&self, place: Place, hasher: &mut SipHasher13) -> Option<()> {
+        match (self, place) {
+            (Input::Event(engine, facts), Place::Field(field)) => match engine.value(*facts, field)? {
+                Value::Text(text) => hasher.write(text.as_bytes()),
+                Value::Name(name) => hasher.write(&hexadecimal(name)),
+                other => hasher.write(other.text()?.as_bytes()),
+            },
+            (Input::Group(values), Place::Group(index)) => hasher.write(values.get(index)?.as_bytes()),
+            _ => return None,
+        }
+        hasher.write_u8(0xff);
+        Some(())
     }
 
-    fn value(&self, place: compile::Place) -> Option<std::borrow::Cow<'_, str>> {
+    /// A value as alerts show it.
+    fn shown(&self, place: Place) -> Box<str> {
         match (self, place) {
-            (Input::Event(engine, facts), compile::Place::Field(field)) => {
-                let value = engine.value(*facts, field)?;
-                Some(std::borrow::Cow::Owned(value.text()?.into_owned()))
+            (Input::Event(engine, facts), Place::Field(field)) => {
+                let value = engine.value(*facts, field);
+                let text = value.as_ref().and_then(Value::text).unwrap_or_default();
+                text.chars().take(MAX_SHOWN).collect::<String>().into()
             }
-            (Input::Group(values), compile::Place::Group(index)) => {
-                values.get(index).map(|value| std::borrow::Cow::Borrowed(&**value))
-            }
-            _ => None,
+            (Input::Group(values), Place::Group(index)) => values.get(index).cloned().unwrap_or_default(),
+            _ => Box::default(),
         }
     }
 
@@ -371,9 +381,20 @@ impl Input<'_, '_> {
     fn counted(&self, member: &Member, seed: [u8; 16]) -> Option<u128> {
         let mut hasher = SipHasher13::new_with_key(&seed);
         for place in &member.values {
-            hasher.write(self.value(*place)?.as_bytes());
-            hasher.write_u8(0xff);
+            self.hash(*place, &mut hasher)?;
         }
         Some(hasher.finish128().as_u128())
     }
+}
+
+/// A pseudonym in the text form that it has everywhere.
+fn hexadecimal(name: Pseudonym) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_mut(2).zip(name.0) {
+        for (to, digit) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+            *to = DIGITS.get(usize::from(digit)).copied().unwrap_or(b'0');
+        }
+    }
+    text
 }

@@ -38,7 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { lateness: Duration::from_secs(60), repeat: Duration::from_secs(60), groups: 20_000, seed: [0; 16] }
+        Options { lateness: Duration::from_mins(1), repeat: Duration::from_mins(1), groups: 20_000, seed: [0; 16] }
     }
 }
 
@@ -73,6 +73,7 @@ pub struct State {
 struct SavedPlan {
     rule: String,
     fingerprint: u64,
+    swept: i64,
     groups: Vec<(u64, u64, Group)>,
 }
 
@@ -107,7 +108,7 @@ impl Rules {
             return Err(RuleErrors::new(problems));
         }
         let json = engine.source(None);
-        let groups = plans.plans.iter().map(|_| Groups::default()).collect();
+        let groups = plans.all.iter().map(|_| Groups::default()).collect();
         let clock = Clock::new(micros(options.lateness));
         Ok(Detector {
             engine,
@@ -169,14 +170,14 @@ impl Detector {
     /// The rules, detections first.
     pub fn rules(&self) -> impl Iterator<Item = &Metadata> {
         let detections = (0u32..).map_while(|rule| self.engine.metadata(rule));
-        detections.chain(self.plans.plans.iter().map(|plan| &plan.metadata))
+        detections.chain(self.plans.all.iter().map(|plan| &plan.metadata))
     }
 
     /// How many detections and correlations there are, and how many predicates are shared by the detections, of which
     /// the last have no witness and so run for every event.
     pub fn shape(&self) -> Shape {
         let (predicates, unguarded) = self.engine.shape();
-        Shape { detections: self.engine.len(), correlations: self.plans.plans.len(), predicates, unguarded }
+        Shape { detections: self.engine.len(), correlations: self.plans.all.len(), predicates, unguarded }
     }
 
     /// What was not taken into account so far.
@@ -186,19 +187,24 @@ impl Detector {
 
     /// How many groups are remembered.
     pub fn groups(&self) -> usize {
-        self.groups.iter().map(|groups| groups.groups.len()).sum()
+        self.groups.iter().map(|groups| groups.known.len()).sum()
     }
 
     /// Everything that is remembered, in an order that depends on nothing else.
     pub fn save(&self) -> State {
-        let correlations = self.plans.plans.iter().zip(&self.groups).map(|(plan, groups)| {
-            let mut saved: Vec<_> = groups.groups.iter().collect();
+        let correlations = self.plans.all.iter().zip(&self.groups).map(|(plan, groups)| {
+            let mut saved: Vec<_> = groups.known.iter().collect();
             saved.sort_unstable_by_key(|(key, _)| **key);
-            let groups = saved.into_iter().map(|(key, group)| {
+            let saved = saved.into_iter().map(|(key, group)| {
                 let (high, low) = halves(*key);
                 (high, low, group.clone())
             });
-            SavedPlan { rule: plan.metadata.id.clone(), fingerprint: plan.fingerprint, groups: groups.collect() }
+            SavedPlan {
+                rule: plan.metadata.id.clone(),
+                fingerprint: plan.fingerprint,
+                swept: groups.swept,
+                groups: saved.collect(),
+            }
         });
         State {
             format: FORMAT,
@@ -217,7 +223,7 @@ impl Detector {
         let mut restored = Restored { kept: 0, fresh: 0 };
         let mut saved: HashMap<String, SavedPlan> =
             state.correlations.into_iter().map(|saved| (saved.rule.clone(), saved)).collect();
-        for (plan, groups) in self.plans.plans.iter().zip(&mut self.groups) {
+        for (plan, groups) in self.plans.all.iter().zip(&mut self.groups) {
             groups.clear();
             let known = saved.remove(&plan.metadata.id).filter(|saved| saved.fingerprint == plan.fingerprint);
             let Some(known) = known else {
@@ -226,7 +232,7 @@ impl Detector {
             };
             restored.kept += 1;
             let kept = known.groups.into_iter().filter(|(.., group)| group.fits(plan));
-            groups.restore(plan, kept.map(|(high, low, group)| (whole(high, low), group)).collect());
+            groups.restore(plan, known.swept, kept.map(|(high, low, group)| (whole(high, low), group)).collect());
         }
         self.clock = state.clock.with_lateness(micros(self.options.lateness));
         self.repeats = Repeats::restore(state.repeats);
@@ -288,7 +294,7 @@ impl Step<'_, '_> {
         }
         let mut found = Vec::new();
         let watermark = self.clock.watermark();
-        for (index, (plan, groups)) in self.plans.plans.iter().zip(self.groups.iter_mut()).enumerate() {
+        for (index, (plan, groups)) in self.plans.all.iter().zip(self.groups.iter_mut()).enumerate() {
             if plan.closes {
                 groups.close(plan, index, watermark, self.counters, &mut found);
             }
@@ -308,11 +314,11 @@ impl Step<'_, '_> {
         // Correlations of correlations; there are no circles.
         let mut queue = VecDeque::from(found);
         while let Some(Found { plan, values, alert }) = queue.pop_front() {
-            let members = self.plans.of_plans.get(plan).map_or(&[][..], |members| members);
+            let members = self.plans.of_correlations.get(plan).map_or(&[][..], |members| members);
             let mut more = Vec::new();
             self.feed(members, &Input::Group(&values), Occurrence { weight: 1, ..what }, &mut more);
             queue.extend(more);
-            if self.plans.plans.get(plan).is_some_and(|plan| plan.raises) {
+            if self.plans.all.get(plan).is_some_and(|plan| plan.raises) {
                 alerts.push(alert);
             }
         }
@@ -321,7 +327,7 @@ impl Step<'_, '_> {
     fn feed(&mut self, members: &[Member], input: &Input<'_, '_>, what: Occurrence, found: &mut Vec<Found>) {
         let limits = Limits { groups: self.options.groups.max(1), seed: self.options.seed };
         for member in members {
-            let plan: Option<&Plan> = self.plans.plans.get(member.plan);
+            let plan: Option<&Plan> = self.plans.all.get(member.plan);
             if let (Some(plan), Some(groups)) = (plan, self.groups.get_mut(member.plan)) {
                 let held = groups.take(plan, member.plan, member, input, what, limits, self.clock, self.counters);
                 found.extend(held);

@@ -6,22 +6,23 @@
 //! texts, regular expressions and references to other fields are asked by programs, at most once an event, after
 //! their witness. Rules without a witness run always; there are few.
 
+mod build;
 mod program;
 mod scan;
 mod table;
 mod witness;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use regex_automata::meta;
 
-use crate::error::{Fault, Problem, RuleErrors, instead};
+use crate::error::RuleErrors;
 use crate::event::json::{Flat, TIMES, Trie};
 use crate::event::value::Value;
 use crate::event::{EventView, Native, OWN_CATEGORIES, own_source};
-use crate::predicate::{Anchor, Expr, Predicate, Test, fold_into};
-use crate::rule::{Detection, LogSource, Metadata, Rules};
+use crate::predicate::{Anchor, fold_into};
+use crate::rule::{LogSource, Metadata, Rules};
+use build::{Builder, filtered, question};
 use program::Program;
 use table::Table;
 
@@ -167,7 +168,7 @@ impl Engine {
         }
         let mut runnables = Vec::with_capacity(filtered.len());
         for (detection, expr) in filtered {
-            let program = builder.program(expr, u32::try_from(runnables.len()).unwrap_or(u32::MAX));
+            let program = builder.program(&expr, u32::try_from(runnables.len()).unwrap_or(u32::MAX));
             runnables.push(Runnable {
                 metadata: detection.metadata.clone(),
                 source: detection.source.clone(),
@@ -470,135 +471,5 @@ fn same(left: &str, right: &str, anchor: Anchor, cased: bool) -> bool {
         Anchor::Start => left.starts_with(&right),
         Anchor::End => left.ends_with(&right),
         Anchor::Anywhere => right.is_empty() || left.windows(right.len()).any(|part| part == right),
-    }
-}
-
-fn question(test: &Test, field: Option<FieldId>, other: Option<FieldId>) -> Question {
-    match (test, field, other) {
-        (Test::Glob { pattern, cased }, ..) => Question::Glob(field, pattern.clone(), *cased),
-        // It was compiled once when the rule was read, so it compiles.
-        (Test::Regex { source }, ..) => {
-            regex(source).map_or(Question::Told, |regex| Question::Regex(field, Box::new(regex)))
-        }
-        (Test::Part { part, is, to }, Some(field), _) => Question::Part(field, *part, *is, *to),
-        (Test::SameAs { anchor, cased, .. }, Some(field), Some(other)) => {
-            Question::SameAs(field, other, *anchor, *cased)
-        }
-        _ => Question::Told,
-    }
-}
-
-/// Each detection with the filters that are for it.
-fn filtered<'r>(rules: &'r Rules, problems: &mut Vec<Problem>) -> Vec<(&'r Detection, Expr)> {
-    let mut filtered: Vec<(&Detection, Expr)> = rules.detections.iter().map(|rule| (rule, rule.expr.clone())).collect();
-    let index: HashMap<&str, usize> = rules
-        .detections
-        .iter()
-        .enumerate()
-        .flat_map(|(index, rule)| rule.metadata.names().map(move |name| (name, index)))
-        .collect();
-    for filter in &rules.filters {
-        let mut join = |index: usize| {
-            if let Some((rule, expr)) = filtered.get_mut(index)
-                && filter.source.covers(&rule.source)
-            {
-                let own = std::mem::replace(expr, Expr::All(Vec::new()));
-                *expr = Expr::All(vec![own, filter.expr.clone()]);
-            }
-        };
-        match &filter.rules {
-            None => (0..rules.detections.len()).for_each(join),
-            Some(named) => {
-                for (name, at) in named {
-                    match index.get(&**name) {
-                        Some(index) => join(*index),
-                        None => {
-                            let what = format!("the filter names the rule `{name}`, which is not loaded");
-                            let remedy = if index.is_empty() {
-                                "load it".to_owned()
-                            } else {
-                                let known: Vec<&str> = index.keys().copied().collect();
-                                crate::error::nearest(name, known).map_or_else(
-                                    || "load it, or remove it here".to_owned(),
-                                    |_| instead(name, index.keys().copied()),
-                                )
-                            };
-                            problems.push(Fault::new(*at, what, remedy).within(&filter.metadata.file));
-                        }
-                    }
-                }
-            }
-        }
-    }
-    filtered
-}
-
-/// Gives numbers to fields and predicates.
-#[derive(Default)]
-struct Builder {
-    fields: Vec<Box<str>>,
-    field_ids: HashMap<Box<str>, FieldId>,
-    predicates: Vec<Predicate>,
-    predicate_ids: HashMap<Predicate, u32>,
-    /// The fields of each predicate.
-    asked: Vec<(Option<FieldId>, Option<FieldId>)>,
-    watchers: Vec<Vec<u32>>,
-    tail: Vec<u32>,
-    /// The fields of each rule.
-    used: Vec<Vec<Option<FieldId>>>,
-}
-
-impl Builder {
-    fn field(&mut self, name: &str) -> FieldId {
-        if let Some(id) = self.field_ids.get(name) {
-            return *id;
-        }
-        let id = FieldId(u32::try_from(self.fields.len()).unwrap_or(u32::MAX));
-        self.fields.push(name.into());
-        self.field_ids.insert(name.into(), id);
-        id
-    }
-
-    fn predicate(&mut self, predicate: &Predicate) -> u32 {
-        if let Some(id) = self.predicate_ids.get(predicate) {
-            return *id;
-        }
-        let field = predicate.field.as_deref().map(|name| self.field(name));
-        let other = if let Test::SameAs { other, .. } = &predicate.test { Some(self.field(other)) } else { None };
-        let id = u32::try_from(self.predicates.len()).unwrap_or(u32::MAX);
-        self.predicates.push(predicate.clone());
-        self.predicate_ids.insert(predicate.clone(), id);
-        self.asked.push((field, other));
-        self.watchers.push(Vec::new());
-        id
-    }
-
-    fn program(&mut self, expr: Expr, rule: u32) -> Program {
-        let mut used = Vec::new();
-        let mut program = Program::default();
-        program.write(&expr, &mut |predicate| {
-            let id = self.predicate(predicate);
-            if let Some((field, other)) = self.asked.get(id as usize) {
-                used.push(*field);
-                used.extend(other.map(Some));
-            }
-            id
-        });
-        match witness::of(&expr, &mut |predicate| self.predicate(predicate)) {
-            Some(witness) => {
-                for predicate in witness {
-                    if let Some(rules) = self.watchers.get_mut(predicate as usize)
-                        && rules.last() != Some(&rule)
-                    {
-                        rules.push(rule);
-                    }
-                }
-            }
-            None => self.tail.push(rule),
-        }
-        used.sort_unstable();
-        used.dedup();
-        self.used.push(used);
-        program
     }
 }

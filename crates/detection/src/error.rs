@@ -88,14 +88,12 @@ impl Fault {
 
 /// "write `known`" when a known name is near, else the list of what there is.
 pub(crate) fn instead<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match nearest(name, known.clone()) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => {
-            let mut names: Vec<&str> = known.into_iter().take(40).collect();
-            names.sort_unstable();
-            format!("write one of `{}`", names.join("`, `"))
-        }
+    if let Some(nearest) = nearest(name, known.clone()) {
+        return format!("did you mean `{nearest}`?");
     }
+    let mut names: Vec<&str> = known.into_iter().take(40).collect();
+    names.sort_unstable();
+    format!("write one of `{}`", names.join("`, `"))
 }
 
 /// The known name that a person most likely meant: within two edits, or one for names of up to four letters; letter
@@ -108,7 +106,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let bound = if wanted.len() <= 4 { 1 } else { 2 };
     known
         .into_iter()
-        .map(|candidate| (distance(&wanted, &fold(candidate)), candidate))
+        .map(|candidate| (edits(&wanted, &fold(candidate)), candidate))
         .filter(|(distance, _)| *distance <= bound)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -116,6 +114,17 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 
 fn fold(text: &str) -> Vec<char> {
     text.chars().map(|c| if c == '_' || c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+/// The distance, where two neighbours that were swapped count as one slip.
+fn edits(a: &[char], b: &[char]) -> usize {
+    let differs: Vec<usize> = (0..a.len()).filter(|index| a.get(*index) != b.get(*index)).collect();
+    match differs.as_slice() {
+        [first, second] if a.len() == b.len() && a.get(*first) == b.get(*second) && a.get(*second) == b.get(*first) => {
+            1
+        }
+        _ => distance(a, b),
+    }
 }
 
 /// Levenshtein's distance.
@@ -151,6 +160,7 @@ mod tests {
             ("StartsWith", Some("startswith")),
             ("group_by", Some("group-by")),
             ("ree", Some("re")),
+            ("lal", Some("all")),
             ("regular", None),
             ("", None),
         ];

@@ -57,7 +57,7 @@ pub(crate) enum Is {
 }
 
 impl Is {
-    pub(crate) fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
+    pub(crate) fn holds(self, left: Number, right: Number) -> bool {
         match self {
             Is::Lt => left < right,
             Is::Lte => left <= right,

@@ -151,12 +151,10 @@ impl Document {
             let rule = Filter::read(metadata, map, body, placeholders)?;
             return Ok(Document::Filter(Box::new(rule)));
         }
-        match map.get("detection") {
-            Some((_, body)) => Ok(Document::Detection(Box::new(Detection::read(metadata, map, body, placeholders)?))),
-            None => {
-                let what = "the rule has neither `detection` nor `correlation` nor `filter`";
-                Err(vec![Fault::new(node.position, what, "add `detection:` with a selection and a condition")])
-            }
+        if let Some((_, body)) = map.get("detection") {
+            return Ok(Document::Detection(Box::new(Detection::read(metadata, map, body, placeholders)?)));
         }
+        let what = "the rule has neither `detection` nor `correlation` nor `filter`";
+        Err(vec![Fault::new(node.position, what, "add `detection:` with a selection and a condition")])
     }
 }

@@ -299,7 +299,7 @@ mod tests {
         let mut wide = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-            wide.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+            wide = format!("{wide}a{level}: &a{level} [{inner}]\n");
         }
         assert!(refusal(&wide).contains("unfolds"));
     }

@@ -1,6 +1,6 @@
-//! SigmaHQ's rules load, and its recorded events fire the rules that they were recorded for.
+//! The rules of `SigmaHQ` load, and its recorded events fire the rules that they were recorded for.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

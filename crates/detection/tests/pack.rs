@@ -4,7 +4,7 @@
 //! events; there may be several of both. An event is `[N x [EVERY]] kind [!] key=value ...`: `!` is a failure, `{i}` in a
 //! value counts from 0, `+TIME` is a pause before the line, `EVERY` the pause between repetitions (1s).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Correlations with the rules that they name looked up.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
@@ -8,7 +9,7 @@ use testudo_core::Severity;
 
 use crate::engine::{Engine, FieldId};
 use crate::error::{Fault, Problem, instead, nearest};
-use crate::rule::{Bound, Correlation, Kind, Metadata, Op, Rules, Together};
+use crate::rule::{Bound, Correlation, Detection, Kind, Metadata, Op, Rules, Together};
 
 /// The most different values that are counted.
 const MAX_VALUES: u64 = 65_536;
@@ -63,11 +64,11 @@ pub(crate) enum Place {
 
 /// All correlations, and who listens to what.
 pub(crate) struct Plans {
-    pub plans: Vec<Plan>,
+    pub all: Vec<Plan>,
     /// For each detection, the members that it feeds.
     pub of_rules: Vec<Vec<Member>>,
     /// For each correlation, the members that it feeds.
-    pub of_plans: Vec<Vec<Member>>,
+    pub of_correlations: Vec<Vec<Member>>,
     /// The detections that give alerts of their own.
     pub raising: Vec<bool>,
 }
@@ -103,9 +104,9 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
         targets.extend(rule.metadata.names().map(|name| (name, Target::Plan(index))));
     }
     let mut all = Plans {
-        plans: Vec::new(),
+        all: Vec::new(),
         of_rules: vec![Vec::new(); rules.detections.len()],
-        of_plans: vec![Vec::new(); rules.correlations.len()],
+        of_correlations: vec![Vec::new(); rules.correlations.len()],
         raising: vec![true; rules.detections.len()],
     };
     let mut feeds: Vec<Vec<usize>> = vec![Vec::new(); rules.correlations.len()];
@@ -124,7 +125,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
             match target {
                 Target::Rule(of) => {
                     if let Some(detection) = rules.detections.get(of) {
-                        written.push_str(&format!("{:?}{:?}", detection.source, detection.expr));
+                        let _ = write!(written, "{:?}{:?}", detection.source, detection.expr);
                     }
                 }
                 Target::Plan(of) => {
@@ -138,7 +139,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
                 Ok(member) => {
                     let list = match target {
                         Target::Rule(of) => all.of_rules.get_mut(of),
-                        Target::Plan(of) => all.of_plans.get_mut(of),
+                        Target::Plan(of) => all.of_correlations.get_mut(of),
                     };
                     if let Some(list) = list {
                         list.push(member);
@@ -151,7 +152,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
         check(rule, problems);
         let mut hasher = SipHasher13::new_with_key(&[0; 16]);
         hasher.write(written.as_bytes());
-        all.plans.push(plan(rule, hasher.finish()));
+        all.all.push(plan(rule, hasher.finish()));
     }
     // What a correlation names gives no alerts of its own, unless one says `generate`; what is informational is only
     // ever a part.
@@ -161,7 +162,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
             Target::Rule(of) => (rules.detections.get(of).map(|rule| rule.metadata.level), all.raising.get_mut(of)),
             Target::Plan(of) => {
                 let level = rules.correlations.get(of).map(|rule| rule.metadata.level);
-                (level, all.plans.get_mut(of).map(|plan| &mut plan.raises))
+                (level, all.all.get_mut(of).map(|plan| &mut plan.raises))
             }
         };
         if let Some(raises) = raises {
@@ -212,17 +213,17 @@ fn member(
         let alias = rule.aliases.iter().find(|(alias, _)| &**alias == wanted);
         let field = match alias {
             None => wanted,
-            Some((alias, of_rules)) => match of_rules.iter().find(|(of, ..)| &**of == name) {
-                Some((_, field, _)) => field,
-                None => {
+            Some((alias, of_rules)) => {
+                let field = of_rules.iter().find(|(of, ..)| &**of == name).map(|(_, field, _)| &**field);
+                field.ok_or_else(|| {
                     let what = format!("the alias `{alias}` names no field for the rule `{name}`");
-                    return Err(Box::new(rule.metadata.problem(what, format!("add `{name}: field` to it"))));
-                }
-            },
+                    Box::new(rule.metadata.problem(what, format!("add `{name}: field` to it")))
+                })?
+            }
         };
         match target {
             Target::Rule(of) => {
-                let own = rules.detections.get(of).is_some_and(|rule| rule.is_own());
+                let own = rules.detections.get(of).is_some_and(Detection::is_own);
                 if own && !crate::event::is_native(field) {
                     let what = format!("our own events have no field `{field}`");
                     let remedy = instead(field, crate::event::native_fields().collect::<Vec<_>>());

@@ -115,6 +115,9 @@ impl Together {
 mod tests {
     use super::*;
 
+    /// Events as time and member; whether all are together, and whether in order.
+    type Case<'c> = (&'c [(i64, usize)], bool, bool);
+
     fn window(events: &[(i64, usize)]) -> Together {
         let mut window = Together::default();
         let mut counters = Counters::default();
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn order_matters_only_where_it_is_asked_for() {
-        let cases: [(&[(i64, usize)], bool, bool); 9] = [
+        let cases: [Case; 9] = [
             (&[(0, 0), (1, 1), (2, 2)], true, true),
             (&[(0, 2), (1, 1), (2, 0)], true, false),
             (&[(0, 0), (1, 1), (11, 2)], false, false),

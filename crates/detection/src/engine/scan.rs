@@ -11,9 +11,12 @@ const DFA_BYTES: usize = 64 << 10;
 /// Finds patterns in values.
 #[derive(Default)]
 pub(super) struct Scanner {
-    patterns: Vec<(Box<[u8]>, Vec<(Anchor, u32)>)>,
+    patterns: Vec<(Box<[u8]>, Meanings)>,
     machine: Option<Machine>,
 }
+
+/// Where a pattern may stand, and which predicates then hold.
+type Meanings = Vec<(Anchor, u32)>;
 
 enum Machine {
     Fast(dfa::DFA, StateID),

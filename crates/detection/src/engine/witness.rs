@@ -23,7 +23,6 @@ fn find(expr: &Expr, positive: bool) -> Option<Witness> {
             Some((weight(&there), vec![there]))
         }
         (Expr::Test(predicate), true) => Some((weight(predicate), vec![predicate.clone()])),
-        (Expr::Test(_), false) => None,
         (Expr::Not(inner), positive) => find(inner, !positive),
         (Expr::All(parts), true) | (Expr::Any(parts), false) => {
             parts.iter().filter_map(|part| find(part, positive)).min_by_key(|(weight, _)| *weight)
@@ -37,7 +36,7 @@ fn find(expr: &Expr, positive: bool) -> Option<Witness> {
             }
             Some(all)
         }
-        (Expr::AtLeast(..), false) => None,
+        (Expr::Test(_) | Expr::AtLeast(..), false) => None,
     }
 }
 

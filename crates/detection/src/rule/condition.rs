@@ -178,17 +178,15 @@ impl Condition {
             parts.iter().map(|part| part.resolve(known, used)).collect::<Result<Vec<_>, _>>()
         };
         match self {
-            Condition::Name(name, at) => match known.iter().find(|(candidate, _)| candidate == name) {
-                Some((name, expr)) => {
-                    used.push(name);
-                    Ok(expr.clone())
-                }
-                None => {
+            Condition::Name(name, at) => {
+                let Some((name, expr)) = known.iter().find(|(candidate, _)| candidate == name) else {
                     let names: Vec<&str> = known.iter().map(|(name, _)| &**name).collect();
                     let what = format!("the search identifier `{name}` is not defined");
-                    Err(Fault::new(*at, what, instead(name, names)))
-                }
-            },
+                    return Err(Fault::new(*at, what, instead(name, names)));
+                };
+                used.push(name);
+                Ok(expr.clone())
+            }
             Condition::Of(quantity, target, at) => {
                 let chosen: Vec<&(Box<str>, Expr)> = known.iter().filter(|(name, _)| selects(target, name)).collect();
                 if chosen.is_empty() {

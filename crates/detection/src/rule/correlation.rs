@@ -9,7 +9,11 @@ use crate::predicate::Pattern;
 use crate::yaml::{Data, Map, Node};
 
 /// The longest span of time.
-const MAX_SPAN: Duration = Duration::from_secs(366 * 86_400);
+const MAX_SPAN: Duration = Duration::from_hours(366 * 24);
+/// What a correlation may say.
+const KEYS: [&str; 7] = ["type", "rules", "group-by", "timespan", "condition", "aliases", "generate"];
+/// The types that are evaluated.
+const KINDS: [&str; 4] = ["event_count", "value_count", "temporal", "temporal_ordered"];
 /// How many rules one correlation may name.
 const MAX_MEMBERS: usize = 64;
 /// How many fields it may group by.
@@ -25,7 +29,7 @@ pub(crate) struct Correlation {
     pub rules: Vec<(Box<str>, Position)>,
     pub group_by: Vec<Box<str>>,
     /// For an alias, the field of each rule.
-    pub aliases: Vec<(Box<str>, Vec<(Box<str>, Box<str>, Position)>)>,
+    pub aliases: Aliases,
     pub timespan: Duration,
     /// How long it gives no further alert for a group; our own attribute, the timespan when it is not given.
     pub quiet: Duration,
@@ -87,7 +91,6 @@ impl Correlation {
             let what = format!("`correlation` must be a map, not {}", body.kind());
             return Err(Fault::new(body.position, what, "write `type:`, `rules:`, `group-by:` and `timespan:` in it"));
         };
-        const KEYS: [&str; 7] = ["type", "rules", "group-by", "timespan", "condition", "aliases", "generate"];
         if let Some((key, (at, _))) = map.iter().find(|(key, _)| !KEYS.contains(&&***key)) {
             return Err(Fault::new(*at, format!("`{key}` is no part of a correlation"), instead(key, KEYS)));
         }
@@ -125,7 +128,6 @@ impl Correlation {
 }
 
 fn kind(name: &Node, condition: Option<&Node>, at: Position) -> Result<Kind, Fault> {
-    const KINDS: [&str; 4] = ["event_count", "value_count", "temporal", "temporal_ordered"];
     let needed = || condition.ok_or_else(|| Fault::new(at, "the correlation has no `condition`", "add `gte: 10`"));
     match name.text().unwrap_or_default() {
         "event_count" => {
@@ -243,6 +245,7 @@ fn span(node: &Node, least: Duration) -> Result<Duration, Fault> {
     Ok(span)
 }
 
+/// For each alias, rules and their fields.
 type Aliases = Vec<(Box<str>, Vec<(Box<str>, Box<str>, Position)>)>;
 
 fn aliases(node: &Node) -> Result<Aliases, Fault> {

@@ -68,7 +68,9 @@ pub(crate) fn windash(text: &str) -> Option<Vec<String>> {
                 return None;
             }
         } else {
-            variants.iter_mut().for_each(|variant| variant.push(c));
+            for variant in &mut variants {
+                variant.push(c);
+            }
         }
         before = Some(c);
     }

@@ -48,7 +48,7 @@ pub struct Metadata {
     pub title: String,
     /// What it finds, at length.
     pub description: String,
-    /// Who wrote it. SigmaHQ's license asks that this is shown with a match.
+    /// Who wrote it. The license of `SigmaHQ` asks that this is shown with a match.
     pub author: String,
     /// How bad it is; medium when the rule says nothing.
     pub level: Severity,
@@ -74,16 +74,14 @@ impl Metadata {
                 faults.push(Fault::new(*at, what, format!("did you mean `{meant}`?")));
             }
         }
-        let mut text = |name: &str| match map.get(name) {
-            None => None,
-            Some((_, value)) => match value.text() {
-                Some(text) => Some(text.to_owned()),
-                None => {
-                    let what = format!("`{name}` must be a text, not {}", value.kind());
-                    faults.push(Fault::new(value.position, what, "write one line of text"));
-                    None
-                }
-            },
+        let mut text = |name: &str| {
+            let (_, value) = map.get(name)?;
+            let text = value.text().map(str::to_owned);
+            if text.is_none() {
+                let what = format!("`{name}` must be a text, not {}", value.kind());
+                faults.push(Fault::new(value.position, what, "write one line of text"));
+            }
+            text
         };
         let (title, id, name) = (text("title"), text("id"), text("name"));
         let (description, author) = (text("description"), text("author"));
@@ -148,13 +146,12 @@ fn texts(map: &Map, name: &str, faults: &mut Vec<Fault>) -> Vec<String> {
     }
     let mut texts = Vec::new();
     for member in value.each() {
-        match member.text() {
-            Some(text) => texts.push(text.to_owned()),
-            None => {
-                let what = format!("`{name}` must be a list of texts, not {}", member.kind());
-                faults.push(Fault::new(member.position, what, "write one text on each line after `- `"));
-            }
+        if let Some(text) = member.text() {
+            texts.push(text.to_owned());
+            continue;
         }
+        let what = format!("`{name}` must be a list of texts, not {}", member.kind());
+        faults.push(Fault::new(member.position, what, "write one text on each line after `- `"));
     }
     texts
 }

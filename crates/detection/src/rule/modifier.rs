@@ -343,7 +343,9 @@ fn expand(text: &str, at: Position, known: &Placeholders) -> Result<Vec<String>,
         }
         rest = tail;
     }
-    variants.iter_mut().for_each(|variant| variant.push_str(rest));
+    for variant in &mut variants {
+        variant.push_str(rest);
+    }
     Ok(variants)
 }
 
