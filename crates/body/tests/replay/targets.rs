@@ -16,7 +16,7 @@ pub fn json(data: &[u8]) {
         if framing == Framing::One {
             let other = serde_json::from_slice::<serde_json::Value>(text);
             match (&whole.1, other) {
-                (None, Ok(_)) | (Some(_), Err(_)) | (Some(JsonErrorKind::Limit { .. }), Ok(_)) => {}
+                (None | Some(JsonErrorKind::Limit { .. }), Ok(_)) | (Some(_), Err(_)) => {}
                 // Numbers beyond a double are JSON all the same.
                 (None, Err(error)) => assert!(error.to_string().contains("out of range"), "{error}"),
                 (Some(kind), Ok(_)) => unreachable!("refused with {kind}"),
