@@ -105,3 +105,46 @@ async fn a_new_client_of_an_old_name_inherits_nothing() {
     form.push(("client_id", "third-party"));
     assert_eq!(house.token(&form).await.unwrap_err().reason, "refresh-unknown");
 }
+
+#[tokio::test]
+async fn a_code_that_is_exchanged_at_the_same_moment_leaves_nothing_alive() {
+    let house = House::new().await;
+    let client = id("third-party");
+    let (mut exchanged, mut refused) = (0, 0);
+    for round in 0..40 {
+        let code = allowed_code(&house).await;
+        let (form, done) = (exchange_third(&code), std::cell::Cell::new(false));
+        let exchange = async {
+            let answer = house.token(&form).await;
+            done.set(true);
+            answer
+        };
+        let withdraw = async {
+            // It comes at each moment of the exchange, and at last after it.
+            let started = std::time::Instant::now();
+            while !done.get() && started.elapsed() < Duration::from_micros(round * 1000) {
+                tokio::task::yield_now().await;
+            }
+            house.identity.withdraw_consent(&house.ada, &client, &house.ctx).await
+        };
+        let (answer, withdrawn) = tokio::join!(exchange, withdraw);
+        withdrawn.unwrap();
+        match answer {
+            Ok(tokens) => {
+                exchanged += 1;
+                let left = house.identity.allowed_clients(&house.ada, &house.ctx).await.unwrap();
+                assert!(left.is_empty(), "round {round}: {left:?}");
+                let mut form = refresh(tokens.refresh_token.as_ref().unwrap().expose());
+                form.retain(|(name, _)| *name != "client_id");
+                form.push(("client_id", "third-party"));
+                assert_eq!(house.token(&form).await.unwrap_err().reason, "refresh-over", "round {round}");
+            }
+            Err(error) => {
+                refused += 1;
+                assert_eq!(error.reason, "consent-withdrawn", "round {round}");
+            }
+        }
+        assert!(house.identity.allowed_clients(&house.ada, &house.ctx).await.unwrap().is_empty(), "round {round}");
+    }
+    assert!(exchanged + refused == 40 && refused > 0, "{exchanged} {refused}");
+}
