@@ -45,7 +45,8 @@ pub fn controls(config: &Config) -> Vec<ControlStatus> {
         all.push(off(control, why));
     }
     if config.server.observe {
-        for status in &mut all {
+        // Bytes that are no request are refused in observe mode too.
+        for status in all.iter_mut().filter(|status| status.control != Control::Transport) {
             status.off.get_or_insert_with(|| "observe mode: refusals are reported and not made".into());
         }
     }

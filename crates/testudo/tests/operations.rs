@@ -34,6 +34,11 @@ fn observe_mode_lets_through_and_still_takes_claims_off() {
     let metrics = server.send_admin("GET", "/metrics", &[], b"").text();
     assert!(value_of(&metrics, "testudo_observed_total") >= 2.0 && value_of(&metrics, "testudo_observe") > 0.0);
     assert!(server.greeting.concat().contains("OBSERVE MODE"));
+    // All but framing is off, and says so.
+    let check = server.json(&["check"]);
+    for control in check["controls"].as_array().unwrap() {
+        assert_eq!(control["on"] == true, control["control"] == "transport", "{control}");
+    }
 }
 
 #[test]
