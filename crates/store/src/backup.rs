@@ -222,9 +222,6 @@ fn copy_back(from: &Path, to: &Path, now: Timestamp) -> Result<BackupManifest, U
     if manifest.format != 1 {
         return Err(UpkeepError::Refused(format!("the backup has format {}; this program knows 1", manifest.format)));
     }
-    if !Store::restore_is_unfinished(to) {
-        make_empty(to)?;
-    }
     let parts = [(DATA, sqlite::DATA_FILE), (KEYS, sqlite::KEYS_FILE)];
     for (part, name) in parts {
         let source = from.join(part).join(name);
@@ -234,6 +231,10 @@ fn copy_back(from: &Path, to: &Path, now: Timestamp) -> Result<BackupManifest, U
                 format!("`{}` is not the file that the manifest describes; use another backup", source.display());
             return Err(UpkeepError::Refused(cause));
         }
+    }
+    // Only now: a refused backup leaves nothing behind.
+    if !Store::restore_is_unfinished(to) {
+        make_empty(to)?;
     }
     let lock = sqlite::mark(to, now)?;
     for (part, name) in parts {

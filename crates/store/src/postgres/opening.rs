@@ -62,7 +62,8 @@ pub(crate) async fn open(settings: &PostgresConfig, intent: Intent) -> Result<Op
     let place = match (place.compare(Whereabouts::stored(&session).await.map_err(failed)?.as_deref()), intent) {
         (Found::Restored, Intent::Use) => return Err(OpenError::Restored),
         (Found::Same | Found::New, Intent::Finish { anyway: false }) => return Err(OpenError::NotRestored),
-        (_, Intent::Finish { .. }) | (Found::Same, Intent::Use) => None,
+        (_, Intent::Finish { .. }) => Some(Whereabouts::nowhere()),
+        (Found::Same, Intent::Use) => None,
         (Found::New, Intent::Use) => Some(place),
     };
     let durable = session.query_one("SELECT current_setting('fsync')", &[]).await.map_err(failed)?;

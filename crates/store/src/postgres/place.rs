@@ -55,6 +55,11 @@ impl Whereabouts {
         Ok(Whereabouts { tables, database: row.try_get(1)?, system, major: row.try_get(2)? })
     }
 
+    /// A place that is none: kept while a restore is not finished, also where the tables have not moved.
+    pub fn nowhere() -> Whereabouts {
+        Whereabouts { tables: Vec::new(), database: 0, system: String::new(), major: 0 }
+    }
+
     /// Compares with what is stored.
     pub fn compare(&self, stored: Option<&[u8]>) -> Found {
         let Some(stored) = stored.and_then(|stored| serde_json::from_slice::<Whereabouts>(stored).ok()) else {
@@ -110,6 +115,8 @@ mod tests {
         assert_eq!(found(place(&[1, 2], 5, "8", 17)), Found::New, "pg_upgrade");
         assert_eq!(found(place(&[1, 2], 5, "", 15)), Found::New, "the server does not say");
         assert_eq!(place(&[1], 5, "7", 15).compare(None), Found::New);
+        let nowhere = serde_json::to_vec(&Whereabouts::nowhere()).unwrap_or_default();
+        assert_eq!(place(&[1], 5, "7", 15).compare(Some(&nowhere)), Found::Restored);
         assert_eq!(place(&[1], 5, "7", 15).compare(Some(b"{}")), Found::New);
     }
 }

@@ -215,7 +215,12 @@ async fn a_restore_is_told_from_a_start() {
     store.close().await.unwrap();
     let refused = house.finish("postgres", &[], false).await.unwrap_err();
     assert!(matches!(refused, UpkeepError::Open(OpenError::NotRestored)), "{refused}");
-    assert_eq!(house.finish("postgres", &[], true).await.unwrap(), (0, 0), "unless it is asked for");
+    // Unless it is asked for; and then it has to be finished as any other.
+    let config = config(&house.server.url("postgres"));
+    let begun = Store::restore_database(&config, &house.root, house.clock.clone(), &[], true).await;
+    begun.unwrap().0.close().await.unwrap();
+    assert!(matches!(house.open("postgres").await, Err(OpenError::Restored)));
+    assert_eq!(house.finish("postgres", &[], false).await.unwrap(), (0, 0));
     house.open("postgres").await.unwrap().close().await.unwrap();
     // Tables are rewritten without a restore.
     for statement in ["VACUUM FULL testudo.journal", "REINDEX TABLE testudo.document"] {

@@ -61,7 +61,8 @@ pub async fn run(setting: &Setting, arguments: &RestoreArgs) -> Result<ExitCode,
         }
         (false, None) => return Err(Failure::usage("name the folder of the backup: `testudo restore FOLDER`")),
         (false, Some(folder)) => {
-            if data.store().exists() && !Store::restore_is_unfinished(&data.store()) {
+            let held = std::fs::read_dir(data.store()).is_ok_and(|mut inside| inside.next().is_some());
+            if held && !Store::restore_is_unfinished(&data.store()) {
                 return Err(Failure::usage(format!(
                     "`{}` holds a store already; restore into a new data folder with `--data`",
                     data.path().display()

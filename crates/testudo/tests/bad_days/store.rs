@@ -121,6 +121,42 @@ fn a_locked_store_refuses_requests_and_loses_nothing() {
     assert!(holder.wait().unwrap().success());
 }
 
+#[test]
+fn a_server_whose_store_stays_locked_stops_in_bounded_time_and_says_what_was_lost() {
+    if !Command::new("python3").args(["-c", "import sqlite3"]).status().is_ok_and(|status| status.success()) {
+        return skip("TESTUDO_REQUIRE_CLIENTS", "python3 with its sqlite3 module is missing");
+    }
+    let origin = Origin::start();
+    let mut server = Server::start(&["--upstream", &origin.url(), "--public", "/t/*"]);
+    let config = client_config(&server, "http/1.1");
+    let script = "import sqlite3, sys\n\
+                  on = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)\n\
+                  on.execute('BEGIN EXCLUSIVE')\n\
+                  print('held', flush=True)\n\
+                  sys.stdin.readline()\n";
+    let mut holder = Command::new("python3")
+        .args(["-c", script])
+        .arg(server.data().join("store/data.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "held");
+    // Nothing shows that the store can't be written yet: these are let through.
+    let answered = (0..5).filter(|_| get(&config, [127, 0, 8, 2], server.gateway, "/t/ok").unwrap().0 == 200).count();
+    assert!(answered > 0);
+    let (code, took) = server.end();
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    let log = server.log();
+    assert_eq!(code, Some(3), "{log}");
+    assert!(took < Duration::from_secs(24), "{took:?}");
+    assert!(log.contains(&format!("{answered} x request.decided")), "{log}");
+    assert_eq!(decided(&server, 200), 0);
+}
+
 /// A small file system in memory; unmounted when dropped.
 struct SmallDisk(PathBuf);
 
