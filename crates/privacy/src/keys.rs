@@ -11,6 +11,7 @@
 //! Each class and each use has its own domain, so a token opens only as the class that it was made for. The value is
 //! padded to multiples of 16 bytes (with 0x80, then zeros), so that its length tells little.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -104,14 +105,19 @@ impl MaskKeys {
 }
 
 /// What two writings of one value have in common.
-fn plain_form(class: DataClass, value: &str) -> String {
-    match class {
+fn plain_form(class: DataClass, value: &str) -> Cow<'_, str> {
+    let form: String = match class {
         DataClass::Email => value.trim().to_lowercase(),
+        DataClass::Phone | DataClass::Pan | DataClass::Iban | DataClass::NationalId if value.is_ascii() => {
+            let kept = value.bytes().filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'+');
+            kept.map(|byte| char::from(byte.to_ascii_uppercase())).collect()
+        }
         DataClass::Phone | DataClass::Pan | DataClass::Iban | DataClass::NationalId => {
             value.chars().filter(|c| c.is_alphanumeric() || *c == '+').flat_map(char::to_uppercase).collect()
         }
-        _ => value.to_owned(),
-    }
+        _ => return Cow::Borrowed(value),
+    };
+    Cow::Owned(form)
 }
 
 #[cfg(test)]

@@ -35,20 +35,18 @@ fn email(value: &str) -> Option<String> {
 
 /// Only for what is made of letters, digits and separators, and short.
 fn last_four(value: &str) -> Option<String> {
-    let count = value.chars().filter(char::is_ascii_alphanumeric).count();
-    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '.' | '/' | '(' | ')' | '+');
-    if count < 2 * SHOWN || value.len() > 64 || !value.chars().all(sound) {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b" -./()+".contains(&byte);
+    let count = value.bytes().filter(u8::is_ascii_alphanumeric).count();
+    if count < 2 * SHOWN || value.len() > 64 || !value.bytes().all(sound) {
         return None;
     }
     let mut left = count;
-    let show = |c: char| {
-        if !c.is_ascii_alphanumeric() {
-            return c;
-        }
-        left -= 1;
-        if left < SHOWN { c } else { '*' }
+    let show = |byte: u8| {
+        let counts = byte.is_ascii_alphanumeric();
+        left -= usize::from(counts);
+        char::from(if counts && left >= SHOWN { b'*' } else { byte })
     };
-    Some(value.chars().map(show).collect())
+    Some(value.bytes().map(show).collect())
 }
 
 fn name(value: &str) -> Option<String> {

@@ -76,23 +76,37 @@ fn unicode(digits: &str) -> (char, &str) {
 
 /// Appends the text as a JSON string with quotes. Escapes what must be escaped, and nothing else.
 pub fn quote(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
-                out.extend_from_slice(if byte < 0x10 { b"\\u000" } else { b"\\u001" });
-                out.extend(HEX.get(usize::from(byte & 15)));
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        rest = match special.split_first() {
+            Some((byte, after)) => {
+                escape(*byte, out);
+                after
             }
-            _ => out.push(byte),
+            None => special,
+        };
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+fn escape(byte: u8, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            out.extend_from_slice(if byte < 0x10 { b"\\u000" } else { b"\\u001" });
+            out.extend(HEX.get(usize::from(byte & 15)));
         }
     }
-    out.push(b'"');
 }
 
 #[cfg(test)]

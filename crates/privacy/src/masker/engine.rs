@@ -41,7 +41,7 @@ pub(super) struct Engine {
     /// Where the comma or key begins that waits for its value.
     waiting: Option<usize>,
     /// The key that waits is to be replaced.
-    replaced_key: Option<(Span, Vec<u8>)>,
+    replaced_key: Option<(Span, String)>,
     /// How many containers are open within the one that is being removed, itself included.
     removing: usize,
     long: Long,
@@ -308,9 +308,7 @@ impl Pass<'_> {
             engine.member = Place { treatment: Treatment::Drop, class, ..engine.member };
             return;
         }
-        let said = text.decode();
-        let mut shown = Vec::new();
-        quote(&engine.masking.replaced(&said, &engine.found, &mut engine.masked), &mut shown);
+        let shown = engine.masking.replaced(&text.decode(), &engine.found, &mut engine.masked);
         if engine.waiting.is_some() {
             engine.replaced_key = Some((text.span, shown));
         } else {
@@ -359,8 +357,7 @@ impl Pass<'_> {
             self.keep_or_remove(treatment, text.span);
             return;
         }
-        let mut shown = Vec::new();
-        quote(&engine.masking.replaced(&text.decode(), &engine.found, &mut engine.masked), &mut shown);
+        let shown = engine.masking.replaced(&text.decode(), &engine.found, &mut engine.masked);
         self.keep();
         self.replace(text.span, &shown);
     }
@@ -409,9 +406,7 @@ impl Pass<'_> {
     fn show(&mut self, treatment: Treatment, class: DataClass, span: Span, value: &str) {
         match self.engine.masking.shown(treatment, class, value) {
             None => self.keep_or_remove(treatment, span),
-            Some(text) => {
-                let mut shown = Vec::with_capacity(text.len() + 2);
-                quote(&text, &mut shown);
+            Some(shown) => {
                 self.keep();
                 self.replace(span, &shown);
             }
@@ -424,8 +419,8 @@ impl Pass<'_> {
             self.remove_from(span.start);
             self.skip_to(span.end);
         } else {
-            self.keep();
-            self.replace(span, b"null");
+            self.put_null(span.start);
+            self.skip_to(span.end);
         }
     }
 
@@ -448,7 +443,7 @@ impl Pass<'_> {
         self.engine.masked.count_marked(place.class);
         match place.treatment {
             Treatment::Drop => self.remove_from(start),
-            Treatment::Null => self.put(start, b"null"),
+            Treatment::Null => self.put_null(start),
             _ => self.put_hidden(start),
         }
     }
@@ -459,9 +454,15 @@ impl Pass<'_> {
     }
 
     fn put_hidden(&mut self, start: usize) {
-        let mut shown = Vec::new();
-        quote(HIDDEN, &mut shown);
-        self.put(start, &shown);
+        self.keep();
+        self.give_to(start);
+        quote(HIDDEN, self.out);
+    }
+
+    fn put_null(&mut self, start: usize) {
+        self.keep();
+        self.give_to(start);
+        self.out.extend_from_slice(b"null");
     }
 
     /// The value stays, and so does what waited for it.
@@ -493,15 +494,10 @@ impl Pass<'_> {
         }
     }
 
-    fn put(&mut self, start: usize, shown: &[u8]) {
-        self.keep();
-        self.give_to(start);
-        self.out.extend_from_slice(shown);
-    }
-
-    fn replace(&mut self, span: Span, shown: &[u8]) {
+    /// Puts a string in the place of a value or key.
+    fn replace(&mut self, span: Span, shown: &str) {
         self.give_to(span.start);
-        self.out.extend_from_slice(shown);
+        quote(shown, self.out);
         self.skip_to(span.end);
     }
 
