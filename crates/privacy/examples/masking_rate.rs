@@ -30,6 +30,14 @@ fn main() {
     for (name, masking) in plans() {
         rate(name, &stream, || mask(&masking, &stream));
     }
+    println!("\n{:<44} {:>9}", "strings of 60 KB made to be slow, detectors", "MB/s");
+    let detectors = plans().into_iter().find(|(name, _)| name.starts_with("detectors, no"));
+    for unit in ["1 ", "12-", "a@b.c ", "4111 ", "@", "A1 ", "0123 456 789 ", "+1 ", "\\u0031 "] {
+        let text = format!("[\"{}\"]", unit.repeat(60_000 / unit.len())).into_bytes();
+        if let Some((_, masking)) = &detectors {
+            rate(&format!("{unit:?}"), &text, || mask(masking, &text));
+        }
+    }
     println!("\n{:<44} {:>9} {:>9} {:>9} {:>9}", "10 KB body whole", "p50 us", "p99 us", "max us", "MB/s");
     for (name, masking) in plans() {
         added(name, &masking, &body);

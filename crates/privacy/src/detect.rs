@@ -169,6 +169,10 @@ fn read_run(text: &[u8], start: usize, run: &mut Run) -> usize {
         let rest = text.get(at..).unwrap_or_default();
         let length = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or(rest);
+        // What follows an x is an extension, and no part of the number.
+        let extension = word.iter().position(|byte| *byte == b'x').filter(|at| *at >= 3 && is_extended(word, *at));
+        let length = extension.unwrap_or(length);
+        let word = word.get(..length).unwrap_or(word);
         let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
         // A word without digits ends the run before it, unless it may be the letter or block of an id.
         let digitless = digits == 0 && (length > 4 || !word.iter().all(u8::is_ascii_uppercase));
@@ -181,11 +185,16 @@ fn read_run(text: &[u8], start: usize, run: &mut Run) -> usize {
         if digitless {
             return at;
         }
-        match separator(text, at) {
+        match separator(text, at).filter(|_| extension.is_none()) {
             Some(length) => at += length,
             None => return at,
         }
     }
+}
+
+fn is_extended(word: &[u8], at: usize) -> bool {
+    let (number, extension) = word.split_at(at);
+    number.iter().all(u8::is_ascii_digit) && extension.iter().skip(1).all(u8::is_ascii_digit)
 }
 
 /// The length of what may stand between two groups: one of ` -./`, or a bracket with a space.
@@ -242,11 +251,18 @@ fn begins(text: &[u8], groups: &[Group], at: usize) -> bool {
     }
 }
 
+/// A word of letters alone, such as `Office` behind a number; not a part of an id.
+fn is_label(text: &[u8]) -> bool {
+    let word = text.iter().take(MOST_CHARS).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+    word.clone().count() >= 3 && word.clone().all(u8::is_ascii_alphabetic)
+}
+
 /// Whether a number may end before this group.
 fn ends(text: &[u8], groups: &[Group], to: usize) -> bool {
     let Some(group) = to.checked_sub(1).and_then(|last| groups.get(last)) else { return false };
     match text.get(group.end..).unwrap_or_default() {
         [b'_' | 0x80.., ..] => false,
+        [b'-', label @ ..] if label.first().is_some_and(u8::is_ascii_alphabetic) => is_label(label),
         [b'-' | b'.' | b':' | b',', word, ..] => !word.is_ascii_alphanumeric(),
         _ => true,
     }

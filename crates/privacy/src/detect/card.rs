@@ -6,6 +6,9 @@ use super::words::CARD;
 
 /// First digits (as a range over the first six), and lengths.
 const ISSUERS: &[(u64, u64, &[usize])] = &[
+    // JCB, of old
+    (180_000, 180_099, &[15]),
+    (213_100, 213_199, &[15]),
     // Mir
     (220_000, 220_499, &[16, 17, 18, 19]),
     // Mastercard
@@ -15,8 +18,8 @@ const ISSUERS: &[(u64, u64, &[usize])] = &[
     (309_500, 309_599, &[14, 16, 19]),
     // American Express
     (340_000, 349_999, &[15]),
-    // JCB
-    (352_800, 358_999, &[16, 17, 18, 19]),
+    // JCB, with what is kept free around it
+    (350_000, 359_999, &[16, 17, 18, 19]),
     // Diners Club
     (360_000, 369_999, &[14, 16, 19]),
     // American Express

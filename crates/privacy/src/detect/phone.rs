@@ -56,7 +56,7 @@ pub(super) fn recognise(candidate: &Candidate<'_>) -> bool {
 /// Country code and subscriber's number (E.164: at most 15 digits).
 fn is_international(digits: &[u8]) -> bool {
     let country = match digits {
-        [b'1', rest @ ..] => return is_american(rest),
+        [b'1', rest @ ..] => return rest.len() == 10 && rest.first().is_some_and(|area| *area >= b'2'),
         [b'7', rest @ ..] => return rest.len() == 10,
         [one, two, three, ..] => {
             let short = SHORT_CODES.iter().any(|code| **code == [*one, *two]);
@@ -93,11 +93,30 @@ fn grouped_nationally(candidate: &Candidate<'_>) -> bool {
     if candidate.has_shape(&[1, 3, 3, 4]) && digits.first() == Some(&b'1') {
         return digits.get(1..).is_some_and(is_american) && first_joint != Some(b"/");
     }
-    let zero = matches!(digits, [b'0', b'1'..=b'9', ..]);
-    // 01 23 45 67 89 and 020 7946 0958
-    let french = candidate.has_shape(&[2, 2, 2, 2, 2]) && alike;
-    let british = [&[3, 4, 4][..], &[4, 3, 4], &[5, 3, 3], &[5, 6]].iter().any(|shape| candidate.has_shape(shape));
-    zero && (french || british && candidate.joined_by(b" "))
+    in_brackets(candidate) || led_by_zero(candidate)
+}
+
+/// An area code in brackets: (03) 5327 5996, (0441) 688-7538
+fn in_brackets(candidate: &Candidate<'_>) -> bool {
+    let [area, rest @ ..] = candidate.groups else { return false };
+    let opened = area.start.checked_sub(1).and_then(|at| candidate.text.get(at)) == Some(&b'(');
+    let closed = candidate.text.get(area.end) == Some(&b')');
+    let digits = candidate.text.get(area.start..area.end).unwrap_or_default();
+    let coded = digits.len() <= 3 || digits.len() <= 5 && digits.starts_with(b"0");
+    let grouped = (1..=3).contains(&rest.len()) && rest.iter().all(|group| group.end - group.start >= 3);
+    opened && closed && coded && grouped && (8..=12).contains(&candidate.chars.len()) && !is_flat(candidate.chars)
+}
+
+/// A trunk zero and groups: 01 23 45 67 89, 020 7946 0958, 0680 298 70 63
+fn led_by_zero(candidate: &Candidate<'_>) -> bool {
+    let zero = matches!(candidate.chars, [b'0', b'1'..=b'9', ..]);
+    let pairs = candidate.has_shape(&[2, 2, 2, 2, 2]) && (candidate.joined_by(b".") || candidate.joined_by(b"-"));
+    let Some((area, rest)) = candidate.groups.split_first() else { return false };
+    let length = |group: &super::Group| group.end - group.start;
+    let grouped = (2..=5).contains(&length(area)) && rest.iter().all(|group| (2..=4).contains(&length(group)));
+    let two = candidate.has_shape(&[5, 6]);
+    let spaced = candidate.joined_by(b" ") && (grouped && rest.len() >= 2 || two);
+    zero && (pairs || spaced && (9..=11).contains(&candidate.chars.len()))
 }
 
 /// One digit over and over: a placeholder.

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "test code")]
 
 use super::*;
 
@@ -87,6 +87,11 @@ fn values_are_recognised() {
                 "0044 20 7946 0958",
                 "+91 98765 43210",
                 "(212)555-0123",
+                "(03) 5327 5996",
+                "(021) 0025-967",
+                "0680 298 70 63",
+                "056 590 36 33",
+                "082 490 1693",
             ],
         ),
         (
@@ -261,6 +266,13 @@ fn numbers_are_found_behind_many_others() {
         let text = "7 ".repeat(lead) + "4111 1111 1111 1111";
         assert_eq!(found(&text, ""), [(DataClass::Pan, "4111 1111 1111 1111".to_owned())], "{lead}");
     }
+}
+
+#[test]
+fn extensions_are_left_behind() {
+    assert_eq!(found("212-555-0123x99", ""), [(DataClass::Phone, "212-555-0123".to_owned())]);
+    assert_eq!(found("0x4111111111111111", ""), []);
+    assert_eq!(found("4111x1111x1111x1111", ""), []);
 }
 
 #[test]
