@@ -42,22 +42,28 @@ fn find(expr: &Expr, positive: bool) -> Option<Witness> {
 
 /// How often it is likely to fire; short texts are common.
 fn weight(predicate: &Predicate) -> u32 {
-    let weight = match &predicate.test {
-        Test::Text { anchor: Anchor::Whole, bytes, .. } => match bytes.len() {
-            0..4 => 12,
-            4..8 => 4,
-            _ => 2,
-        },
-        Test::Text { bytes, .. } => match bytes.len() {
-            0..2 => 30,
-            2..4 => 10,
-            4..7 => 4,
-            _ => 2,
-        },
-        Test::Network(_) => 10,
-        Test::Number { .. } => 25,
-        _ => 40,
+    let whole = |length| match length {
+        // Such as GET and 200.
+        0..4 => 3_000,
+        4..8 => 200,
+        _ => 20,
     };
-    // A keyword can stand anywhere.
-    if predicate.field.is_none() { weight + 1 } else { weight }
+    let part = |length| match length {
+        0..2 => 10_000,
+        2..4 => 1_000,
+        4..7 => 100,
+        _ => 3,
+    };
+    match (&predicate.test, predicate.field.as_deref()) {
+        // Each of our own events has them, and few values.
+        (Test::Text { .. }, Some("outcome" | "control")) => 15_000,
+        (Test::Text { .. }, Some("kind")) => 9_000,
+        (Test::Text { anchor: Anchor::Whole, bytes, .. }, Some(_)) => whole(bytes.len()),
+        (Test::Text { bytes, .. }, Some(_)) => part(bytes.len()),
+        // A keyword can stand anywhere.
+        (Test::Text { bytes, .. }, None) => part(bytes.len()) + 2,
+        (Test::Network(_), _) => 1_000,
+        (Test::Number { .. }, _) => 8_000,
+        _ => 20_000,
+    }
 }
