@@ -6,12 +6,36 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::pool::{Http1, PlaceTaken, ServerPool};
 use super::tunnel::Tunnel;
 use crate::body::{BodyError, Pace};
+use crate::headers;
+
+/// What would control or authorise an answer that was decided about already (RFC 9110 section 6.5.1).
+const NOT_IN_TRAILERS: [HeaderName; 9] = [
+    header::CACHE_CONTROL,
+    header::EXPIRES,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::SET_COOKIE,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+    header::CONTENT_SECURITY_POLICY,
+    header::STRICT_TRANSPORT_SECURITY,
+];
+
+/// Takes out of an answer's trailers what belongs into its head or to one connection, and what only the gateway says.
+fn strip(trailers: &mut HeaderMap) {
+    headers::strip_hop_by_hop(trailers, false);
+    headers::strip_trailers(trailers);
+    for name in NOT_IN_TRAILERS {
+        trailers.remove(name);
+    }
+}
 
 /// What an answer holds on to until it was read.
 #[derive(Debug)]
@@ -85,7 +109,10 @@ impl Body for UpstreamBody {
         let this = self.get_mut();
         let Some(source) = this.source.as_mut().filter(|_| !this.broken) else { return Poll::Ready(None) };
         match Pin::new(&mut *source).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    strip(trailers);
+                }
                 if source.is_end_stream() {
                     this.source = None;
                     this.give_back();

@@ -309,6 +309,46 @@ async fn a_server_whose_certificate_is_wrong_gets_nothing_and_the_next_one_does(
     assert!(stranger.seen.heads.lock().is_empty());
 }
 
+/// A listening socket whose queue is full: connecting to it takes for ever.
+fn deaf() -> (socket2::Socket, Vec<std::net::TcpStream>, std::net::SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(1).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let dial = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    let held = std::iter::from_fn(|| dial().ok()).take(100).collect();
+    assert!(dial().is_err(), "its queue has room");
+    (socket, held, address)
+}
+
+#[tokio::test]
+async fn one_server_that_does_not_answer_is_waited_for_and_a_second_is_the_last() {
+    let all = [deaf(), deaf(), deaf()];
+    let deaf = all.each_ref().map(|(_, _, address)| format!("http://{address}"));
+    let (address, heads, _) = origin(Origin::AnswerAndClose(ok("fine"))).await;
+    let mut setup = Setup::upstream(deaf[0].clone());
+    setup.upstreams.push(format!("http://{address}"));
+    setup.settings.connect_timeout = Duration::from_millis(200);
+    let fixture = setup.start();
+    for _ in 0..10 {
+        assert!(fixture.talk(b"POST /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.ends_with("fine"));
+    }
+    assert_eq!(heads.lock().len(), 10);
+
+    let mut setup = Setup::upstream(deaf[0].clone());
+    setup.upstreams.extend_from_slice(&deaf[1..]);
+    setup.settings.connect_timeout = Duration::from_millis(200);
+    let fixture = setup.start();
+    let began = Instant::now();
+    let mut stream = fixture.connect().await;
+    stream.write_all(GET).await.unwrap();
+    let answer = read_until(&mut stream, "upstream-connect-timeout").await;
+    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+    assert!(began.elapsed() >= Duration::from_millis(400));
+    let asked = fixture.group.as_ref().unwrap().status().iter().filter(|server| !server.healthy).count();
+    assert_eq!(asked, 2, "the third was not asked");
+}
+
 /// An HTTP/2 origin that notes the names of trailers.
 async fn trailer_origin() -> (std::net::SocketAddr, std::sync::Arc<parking_lot::Mutex<Vec<http::HeaderName>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
