@@ -68,6 +68,9 @@ pub enum Command {
     /// The journal: entries, checkpoints, proofs.
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
+    /// Detection: try Sigma rules on events.
+    #[command(subcommand)]
+    Detect(commands::detect::DetectCommand),
     /// Have the running server read its configuration again; a bad one is refused, and the old one stays in force.
     Reload,
     /// Back the store up, also while it runs. With PostgreSQL it says how, and writes the list of the erased.

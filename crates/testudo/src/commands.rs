@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod detect;
 pub mod keys;
 pub mod restore;
 pub mod session;
@@ -95,6 +96,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Reload => block_on(over(&setting, async |client| reload(&setting, client).await)),
         Command::Keys(command) => block_on(over(&setting, async |client| keys::run(&setting, client, command).await)),
         Command::Audit(command) => block_on(over(&setting, async |client| audit::run(&setting, client, command).await)),
+        Command::Detect(command) => match detect::run_offline(&setting, command) {
+            Ok(done) => done,
+            Err(replay) => block_on(over(&setting, async |client| detect::replay(&setting, client, replay).await)),
+        },
         Command::Backup { folder, erased } => {
             block_on(backup::run(&setting, folder.as_deref(), erased.as_deref()))
         }

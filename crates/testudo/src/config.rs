@@ -5,7 +5,7 @@
 //!
 //! To add a key: add a field with its default here, and its line to `docs/reference/config.md`.
 
-mod duration;
+pub mod duration;
 mod load;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,134 @@
+//! Rules of detection on files, and on what the journal of a running server holds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::Value;
+use support::Server;
+use support::command::{code, errors, parsed};
+use support::http::{Browser, Person};
+
+const RULE: &str = "\
+title: A scanner asks for what is not there
+id: 3f0c1f3e-7f0a-4f53-9c5e-0d8f8d3c7a10
+logsource: { category: webserver }
+detection:
+  probe:
+    cs-uri-stem|startswith: ['/.env', '/.git/']
+  condition: probe
+level: high
+---
+title: Many probes from one address
+id: 9f6b2a61-5d0b-4b53-8f4e-0f6f2a3b1c22
+correlation:
+  type: event_count
+  rules: [3f0c1f3e-7f0a-4f53-9c5e-0d8f8d3c7a10]
+  group-by: [c-ip]
+  timespan: 1m
+  condition: { gte: 3 }
+level: critical
+";
+
+fn command(folder: &Path, arguments: &[&str]) -> std::process::Output {
+    support::command_in(folder, arguments, "")
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    std::fs::write(folder.join(name), text).unwrap();
+    name.to_owned()
+}
+
+#[test]
+fn rules_are_tried_on_events_of_another_source() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "rule.yml", RULE);
+    let lines: Vec<String> = ["/.env", "/accounts", "/.git/config", "/.env.local"]
+        .iter()
+        .zip(0..)
+        .map(|(path, second)| {
+            format!(r#"{{"@timestamp":"2026-03-01T12:00:0{second}Z","c-ip":"192.0.2.7","cs-uri-stem":"{path}"}}"#)
+        })
+        .collect();
+    let events = write(folder.path(), "events.ndjson", &lines.join("\n"));
+    let output = command(folder.path(), &["detect", "test", "rule.yml", &events, "--format", "json"]);
+    assert_eq!(code(&output), 1, "{}", errors(&output));
+    let found = parsed(&output);
+    assert_eq!(found["events"], 4);
+    let many: Vec<&Value> =
+        found["alerts"].as_array().unwrap().iter().filter(|alert| alert["level"] == "critical").collect();
+    assert_eq!(many.len(), 1, "{found}");
+    assert_eq!(many[0]["group"]["c-ip"], "192.0.2.7");
+    assert_eq!(many[0]["places"], serde_json::json!([1, 3, 4]));
+
+    let quiet = write(folder.path(), "quiet.ndjson", &lines[1]);
+    let output = command(folder.path(), &["detect", "test", "rule.yml", &quiet]);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    // From another sort of source the rule is not asked.
+    let output = command(folder.path(), &["detect", "test", "rule.yml", &events, "--category", "authentication"]);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+}
+
+#[test]
+fn mistakes_are_named_with_file_line_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("rules")).unwrap();
+    write(folder.path(), "rules/bad.yml", &RULE.replace("startswith", "startwith"));
+    let events = write(folder.path(), "events.ndjson", "{}\n");
+    let output = command(folder.path(), &["detect", "test", "rules", &events]);
+    assert_eq!(code(&output), 2);
+    let text = errors(&output);
+    assert!(text.contains("rules/bad.yml:6:") && text.contains("did you mean `startswith`?"), "{text}");
+
+    write(folder.path(), "rules/bad.yml", RULE);
+    let broken = write(folder.path(), "broken.ndjson", "{}\n[1]\n");
+    let output = command(folder.path(), &["detect", "test", "rules", &broken]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("broken.ndjson:2: the event is not a JSON object"), "{}", errors(&output));
+    for (arguments, said) in [
+        (["detect", "test", "missing.yml", "events.ndjson"], "can't read `missing.yml`"),
+        (["detect", "test", "rules", "missing.ndjson"], "can't read `missing.ndjson`"),
+        (["detect", "replay", "rules", "--since=soon"], "`soon` is not a duration"),
+    ] {
+        let output = command(folder.path(), &arguments);
+        assert_eq!(code(&output), 2);
+        assert!(errors(&output).contains(said), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn the_pack_finds_guessing_in_the_journal_of_a_running_server() {
+    let server = Server::start(&[]);
+    let rules = server.json(&["detect", "rules"]);
+    assert!(rules["rules"].as_array().unwrap().len() >= 30);
+
+    server.create_person("ada@example.org", "correct horse battery staple");
+    let output = server.command(&["detect", "replay", "--since", "1h", "--format", "json"]);
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stdout));
+
+    let guesser = Person::new("ada@example.org", "wrong horse battery staple");
+    for _ in 0..12 {
+        Browser::new(&server).sign_in(&guesser);
+    }
+    let output = server.command(&["detect", "replay", "--since", "1h", "--format", "json"]);
+    let found = parsed(&output);
+    assert_eq!(code(&output), 1, "{found}");
+    let titles: Vec<&str> =
+        found["alerts"].as_array().unwrap().iter().filter_map(|alert| alert["title"].as_str()).collect();
+    assert!(titles.iter().any(|title| title.to_lowercase().contains("guess")), "{titles:?}");
+    // Each place that an alert names is an entry of the journal.
+    let place = found["alerts"][0]["places"][0].as_u64().unwrap();
+    let entries = server.json(&["audit", "list", "--limit", "1000"]);
+    assert!(entries["items"].as_array().unwrap().iter().any(|entry| entry["seq"] == place));
+    // Nothing personal is in what was found.
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("ada@example.org"));
+
+    // The same entries from a file.
+    let lines: Vec<String> = entries["items"].as_array().unwrap().iter().rev().map(ToString::to_string).collect();
+    let file = server.folder().join("entries.ndjson");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let again = server.command(&["detect", "test", "pack", file.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(parsed(&again)["rules"], found["rules"]);
+}
