@@ -157,3 +157,26 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use testudo_identity::OAuthError;
+    use testudo_store::CommitError;
+
+    use super::*;
+
+    #[test]
+    fn what_may_or_may_not_have_been_done_is_never_told_as_done() {
+        for error in [CommitError::Uncertain, CommitError::Full, CommitError::Unavailable("it is down".into())] {
+            let doubt = error == CommitError::Uncertain;
+            let people = Problem::from(IdentityError::from(error.clone()));
+            let administration = Problem::from(AdminError::from(error.clone()));
+            for problem in [people, administration, Problem::from(UpkeepError::Commit(error.clone()))] {
+                assert_eq!((problem.status, problem.retry_after), (503, Some(RETRY_LATER)), "{problem:?}");
+                assert_eq!(problem.detail.contains("look before you try again"), doubt, "{problem:?}");
+            }
+            let tokens = OAuthError::from(IdentityError::from(error));
+            assert!(tokens.status() == 503 && tokens.retry_after.is_some(), "{tokens:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ pub enum IdentityError {
     #[error("the store can't be read; try again later")]
     Read(#[from] ReadError),
     /// The store could not commit.
-    #[error("the store can't commit; try again later")]
+    #[error("{}", uncommitted(.0))]
     Commit(#[from] CommitError),
     /// Others kept changing the same records.
     #[error("the same records are being changed by others; try again")]
@@ -33,6 +33,14 @@ pub enum IdentityError {
     /// A stored key or password hash is broken.
     #[error("a stored {0} can't be used; restore it from a backup or make a new one")]
     Broken(&'static str),
+}
+
+/// What to do about a commit that did not come about, or of which that is not known.
+const fn uncommitted(error: &CommitError) -> &'static str {
+    match error {
+        CommitError::Uncertain => "it can't be known now whether this was done; look before you try again",
+        _ => "the store can't commit; try again later",
+    }
 }
 
 impl IdentityError {

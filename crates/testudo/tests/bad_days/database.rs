@@ -174,6 +174,7 @@ fn a_commit_whose_answer_is_lost_is_never_told_as_done_and_another_try_does_noth
         let told = server.command_with_input(&create, &format!("{PASSWORD}\n"));
         let errors = String::from_utf8_lossy(&told.stderr).into_owned();
         assert_eq!(told.status.code(), Some(3), "{cut:?}: {errors}");
+        assert!(errors.contains("look before you try again"), "{cut:?}: {errors}");
         back();
         let again = server.command_with_input(&create, &format!("{PASSWORD}\n"));
         let wanted = i32::from(cut == Cut::After);
