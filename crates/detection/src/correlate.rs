@@ -199,7 +199,8 @@ impl Groups {
         self.known = groups;
     }
 
-    /// Forgets what is over; and when that is not enough, what was untouched for longest.
+    /// Forgets what is over; and when that is not enough, what was untouched for longest. An eighth of the room is then
+    /// free, so that the next groups cost nothing.
     fn make_room(&mut self, plan: &Plan, limits: Limits, clock: &Clock, counters: &mut Counters, key: u128) {
         let watermark = clock.watermark();
         let full = self.known.len() >= limits.groups && !self.known.contains_key(&key);
@@ -211,15 +212,13 @@ impl Groups {
             self.known
                 .retain(|_, group| group.last.saturating_add(plan.span) >= watermark || group.quiet_until >= watermark);
         }
-        if self.known.len() < limits.groups {
+        let most = limits.groups - limits.groups.div_ceil(8);
+        let surplus = self.known.len().saturating_sub(most);
+        if !full || surplus == 0 {
             return;
         }
         let mut oldest: Vec<(i64, u128)> = self.known.iter().map(|(key, group)| (group.last, *key)).collect();
-        let surplus = oldest.len().saturating_sub(limits.groups - limits.groups.div_ceil(8));
-        let surplus = surplus.clamp(1, oldest.len().max(1));
-        if let Some(last) = surplus.checked_sub(1).filter(|last| *last < oldest.len()) {
-            oldest.select_nth_unstable(last);
-        }
+        oldest.select_nth_unstable(surplus - 1);
         for (_, key) in oldest.iter().take(surplus) {
             self.known.remove(key);
         }

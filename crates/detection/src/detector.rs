@@ -15,7 +15,7 @@ use crate::correlate::{
 use crate::engine::{Engine, Facts, Scratch, SourceId};
 use crate::error::RuleErrors;
 use crate::event::json::EventError;
-use crate::event::{EventView, Native};
+use crate::event::{EventView, Native, Record};
 use crate::rule::{LogSource, Metadata, Rules};
 
 /// The format of [`State`].
@@ -145,6 +145,17 @@ impl Detector {
         let mut step = Step { engine, plans, options, clock, groups, repeats, counters, facts };
         step.take(found, Occurrence { at, seq, weight: 1 }, alerts);
         Ok(())
+    }
+
+    /// Takes in a line of a file: an event of our own as [`Record`], else one of another source as JSON.
+    pub fn observe_line(&mut self, text: &str, seq: u64, alerts: &mut Vec<Alert>) -> Result<(), EventError> {
+        match serde_json::from_str::<Record>(text) {
+            Ok(record) => {
+                self.observe(&record.view(), record.seq.unwrap_or(seq), alerts);
+                Ok(())
+            }
+            Err(_) => self.observe_json(text, seq, alerts),
+        }
     }
 
     /// The rules about single events that fit an event of our own.
@@ -402,12 +413,13 @@ impl Repeats {
             self.known.insert(key, (at.saturating_add(quiet), 0));
             return Some(suppressed);
         }
-        if self.known.len() >= most.max(1) {
+        let most = most.max(1);
+        if self.known.len() >= most {
             self.known.retain(|_, (until, suppressed)| *until > at || *suppressed > 0);
-            if self.known.len() >= most.max(1) {
+            let surplus = self.known.len().saturating_sub(most - most.div_ceil(8));
+            if surplus > 0 {
                 let mut oldest: Vec<(i64, u128)> = self.known.iter().map(|(key, (until, _))| (*until, *key)).collect();
                 oldest.sort_unstable();
-                let surplus = oldest.len().div_ceil(8);
                 for (_, key) in oldest.iter().take(surplus) {
                     self.known.remove(key);
                 }

@@ -224,3 +224,48 @@ fn state_goes_on_under_other_rules_as_far_as_they_are_the_same() {
         after.restore(serde_json::from_str(&other).unwrap()).unwrap_err().to_string().contains("replay the journal")
     );
 }
+
+#[test]
+fn lines_of_files_are_our_own_events_or_any() {
+    let mut rules = Rules::new();
+    let own = "title: own\nid: own\nlogsource: {product: testudo}\ndetection: {s: {kind: code.reused, time|year: 2026}, condition: s}\n";
+    let any = "title: any\nid: any\nlogsource: {product: okta}\ndetection: {s: {eventType: x}, condition: s}\n";
+    rules.add("own.yml", own).unwrap();
+    rules.add("any.yml", any).unwrap();
+    let mut detector = rules.compile(options()).unwrap();
+    let mut alerts = Vec::new();
+    let line = r#"{"seq":70,"kind":"code.reused","at":1772407800000000,"outcome":"failure","person":"000102030405060708090a0b0c0d0e0f"}"#;
+    detector.observe_line(line, 1, &mut alerts).unwrap();
+    detector.observe_line(r#"{"eventType":"X","published":"2026-03-01T23:30:00Z"}"#, 2, &mut alerts).unwrap();
+    assert!(detector.observe_line("no", 3, &mut alerts).is_err());
+    let seen: Vec<(&str, u64)> = alerts.iter().map(|alert| (alert.rule.as_str(), alert.places[0])).collect();
+    assert_eq!(seen, [("own", 70), ("any", 2)]);
+    assert_eq!(alerts[0].group["person"], "000102030405060708090a0b0c0d0e0f");
+    assert_eq!(alerts[0].at, alerts[1].at);
+}
+
+#[test]
+fn a_rule_about_one_event_is_quiet_for_whom_it_fitted() {
+    let mut rules = Rules::new();
+    let rule = "title: r\nid: r\nlogsource: {product: testudo}\ndetection: {s: {kind: code.reused}, condition: s}\n";
+    rules.add("r.yml", rule).unwrap();
+    let mut detector = rules.compile(Options { repeat: Duration::from_mins(1), ..options() }).unwrap();
+    let mut alerts = Vec::new();
+    for (second, person) in [(0, 1), (1, 1), (2, 2), (59, 1), (60, 1), (61, 1)] {
+        let line = format!(
+            r#"{{"kind":"code.reused","at":{},"outcome":"failure","person":"{person:032x}"}}"#,
+            1_772_407_800_000_000i64 + second * 1_000_000
+        );
+        detector.observe_line(&line, 0, &mut alerts).unwrap();
+    }
+    let seen: Vec<(i64, u64)> =
+        alerts.iter().map(|alert| (alert.at.seconds() - 1_772_407_800, alert.suppressed)).collect();
+    assert_eq!(seen, [(0, 0), (2, 0), (60, 2)]);
+    assert_eq!(detector.counters().suppressed, 3);
+}
+
+#[test]
+fn a_detector_goes_to_another_thread() {
+    fn needs<T: Send + Sync>(_: &T) {}
+    needs(&detector("", options()));
+}

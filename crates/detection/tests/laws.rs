@@ -206,6 +206,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever stands in files: errors, not panics.
+    #[test]
+    fn nothing_makes_the_readers_panic(
+        yaml in "[a-z|:*\\[\\]{}\"'#&!%>@\\\\ \n-]{0,80}",
+        condition in "[a-z12 ()*|_]{0,40}",
+        value in "\\PC{0,20}",
+        key in "[a-z|.0-9]{0,30}",
+        json in "[\\[\\]{}\",:0-9eE.\\\\a-z -]{0,60}",
+    ) {
+        let mut rules = Rules::new();
+        let _ = rules.add("y", &yaml);
+        let value = serde_json::Value::String(value).to_string();
+        let text = format!("title: t\nlogsource: {{category: x}}\ndetection:\n  s:\n    '{key}': {value}\n  condition: {condition}\n");
+        let _ = rules.add("t", &text);
+        let text = text.replace(&format!("condition: {condition}"), "condition: s");
+        let _ = rules.add("s", &text);
+        if let Ok(mut detector) = rules.compile(Options::default()) {
+            let mut alerts = Vec::new();
+            let _ = detector.observe_line(&json, 0, &mut alerts);
+            let event = format!("{{\"x\":{value},\"time\":{value}}}");
+            detector.observe_line(&event, 1, &mut alerts).unwrap();
+        }
+    }
+}
+
 /// The alerts, and the state at the end.
 fn run(events: &[Record], cuts: &[usize]) -> (Vec<Alert>, String) {
     let fresh = || -> Detector {

@@ -240,3 +240,90 @@ fn an_alert_carries_its_evidence() {
         .collect();
     assert_eq!(opened, [20, 21]);
 }
+
+/// A day of 4,000 people in 150 networks, with the slips that people make, and phones that leave Wi-Fi and come back.
+#[test]
+fn an_honest_day_gives_no_alert() {
+    let mut number = 7u64;
+    let mut random = move |below: u64| {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (number >> 33) % below
+    };
+    let mut events: Vec<Record> = Vec::new();
+    let mut add = |second: u64, kind: EventKind, person: u64, network: u64, code: &'static str, status: u16| {
+        let mut record = Record::new(kind, Timestamp::from_seconds(START + i64::try_from(second).unwrap()));
+        record.person = (code != "unknown-person").then(|| name(&format!("p{person}")));
+        record.session =
+            (kind == EventKind::RequestDecided).then(|| SessionId::from_bytes(name(&format!("s{person}")).0));
+        record.address = Some(name(&format!("a{}", if network < 20 { network } else { person })));
+        record.network = Some(name(&format!("n{network}")));
+        record.client = Some("app".parse().unwrap());
+        if !code.is_empty() {
+            record.outcome = Outcome::Failure;
+            record.code = Some(code.into());
+        }
+        if status > 0 {
+            record.http = Some(HttpFacts { method: "GET".into(), status, bytes_out: 4_000, ..HttpFacts::default() });
+        }
+        events.push(record);
+    };
+    for person in 0..4_000 {
+        let (network, carrier) = (random(150), random(20));
+        let mut second = random(60_000);
+        for _ in 0..[0, 0, 0, 0, 0, 0, 1, 1, 2, 3][usize::try_from(random(10)).unwrap()] {
+            let code = if random(4) == 0 { "unknown-person" } else { "wrong-password" };
+            add(second, EventKind::SignIn, person, network, code, 0);
+            second += 5 + random(20);
+        }
+        add(second, EventKind::SignIn, person, network, "", 0);
+        if random(5) == 0 {
+            second += 10;
+            if random(10) == 0 {
+                add(second, EventKind::SecondFactor, person, network, "wrong-code", 0);
+                second += 20;
+            }
+            add(second, EventKind::SecondFactor, person, network, "", 0);
+        }
+        add(second, EventKind::SessionStarted, person, network, "", 0);
+        let mut here = network;
+        for request in 0..20 + random(60) {
+            second += 1 + random(15);
+            if random(20) == 0 {
+                here = if here == network { carrier } else { network };
+            }
+            let (code, status) = match random(1_000) {
+                0..20 => ("", 404),
+                20..25 => ("", 403),
+                25..27 => ("", 500),
+                27..30 => ("token-expired", 401),
+                _ => ("", 200),
+            };
+            add(second, EventKind::RequestDecided, person, here, code, status);
+            if request % 40 == 39 {
+                add(second, EventKind::TokenRefreshed, person, here, "", 0);
+            }
+        }
+        if random(300) == 0 {
+            add(second + 5, EventKind::PasswordChanged, person, here, "", 0);
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    let mut detector = detector();
+    let mut alerts = Vec::new();
+    for (event, seq) in events.iter().zip(0..) {
+        detector.observe(&event.view(), seq, &mut alerts);
+    }
+    let found: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();
+    eprintln!("{} events, {:?}", events.len(), detector.counters());
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn the_reference_lists_each_rule() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/detection.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    for rule in detector().rules().filter(|rule| rule.level > Severity::Informational) {
+        let row = format!("| `{}` | {} |", rule.id, rule.title);
+        assert!(text.contains(&row), "docs/reference/detection.md lacks: {row}");
+    }
+}
