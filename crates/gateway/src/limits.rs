@@ -22,7 +22,7 @@ pub struct Limits {
     /// A connection without an open request is closed after this time. 60 s.
     pub idle_timeout: Duration,
     /// HTTP/2 connections without an open request, per worker: each holds some 50 KiB of buffers and compression state.
-    /// When there are more, those that have been idle the longest are closed. 1,024.
+    /// When there are more, those that have been idle the longest are closed. 512.
     pub idle_http2: usize,
     /// A peer that takes no byte of an answer for this time is cut off. 30 s.
     pub write_stall: Duration,
@@ -78,7 +78,7 @@ impl Default for Limits {
             connections_per_network: 4_096,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
-            idle_http2: 1_024,
+            idle_http2: 512,
             write_stall: Duration::from_secs(30),
             write_grace: Duration::from_secs(30),
             write_rate: 512,

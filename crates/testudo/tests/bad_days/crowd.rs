@@ -30,7 +30,8 @@ fn join(server: &Server, thread: usize, count: usize) -> Vec<Tls> {
     crowd
 }
 
-fn open(server: &Server) -> u64 {
+/// Connections that the gateway has.
+pub fn open(server: &Server) -> u64 {
     let (_, text) = server.curl(&[&format!("{}/metrics", server.admin_url())]);
     let line = text.lines().find(|line| line.starts_with("testudo_connections_open ")).unwrap();
     line.split(' ').nth(1).unwrap().parse().unwrap()

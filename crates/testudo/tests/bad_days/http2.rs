@@ -1,15 +1,17 @@
 //! Floods of HTTP/2 frames, written by hand.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, eventually};
+use crate::crowd::open;
+use crate::support::{Server, eventually, open_files, skip};
 use crate::wire::{Honest, Tls, client_config, journal_tells, memory_is_bounded, read_to_end, tls, told};
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GO_AWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -147,6 +149,52 @@ fn header_bombs_in_hpack_are_refused() {
             }
         }
     }
+    honest.was_served();
+    memory_is_bounded(&server);
+}
+
+/// Asks for `/health` on a stream and reads until the end of the answer.
+fn ask(stream: &mut Tls, id: u32) {
+    stream.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, id, &request())).unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("status") {
+        let mut piece = [0; 4096];
+        let count = stream.read(&mut piece).unwrap();
+        assert!(count > 0, "closed: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&piece[..count]);
+    }
+}
+
+#[test]
+fn idle_connections_are_held_to_a_bound_and_the_latest_stay() {
+    const CROWD: usize = 2_400;
+    const BOUND: u64 = 1_024;
+    let files = open_files();
+    if files < CROWD + 200 {
+        return skip("TESTUDO_REQUIRE_FILES", &format!("{CROWD} connections: the limit is {files} open files"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("testudo.toml"), "[server]\nworkers = 2\n").unwrap();
+    let server = Server::start_in(folder, &[]);
+    let honest = Honest::start(&server, "/health");
+    let before = server.memory_kib();
+    let mut crowd: Vec<Tls> = (0..CROWD)
+        .map(|number| {
+            let config = client_config(&server, "h2");
+            let from = [127, 2, u8::try_from(number / 200).unwrap(), u8::try_from(number % 200 + 1).unwrap()];
+            let mut stream = tls(&config, from, server.gateway).unwrap();
+            stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+            stream.write_all(&frame(SETTINGS, 0, 0, &[])).unwrap();
+            ask(&mut stream, 1);
+            stream
+        })
+        .collect();
+    eventually("the longest idle are closed", Duration::from_secs(10), || open(&server) <= BOUND + 10);
+    eprintln!("{} idle connections: {} KiB before, {} with them", open(&server), before, server.memory_kib());
+    // Who came last is still there, and who came first was told to go.
+    ask(crowd.last_mut().unwrap(), 3);
+    let told = read_to_end(&mut crowd[0], Duration::from_secs(5));
+    assert!(told.windows(4).any(|window| window == [0, 0, 8, GO_AWAY]), "{told:?}");
     honest.was_served();
     memory_is_bounded(&server);
 }
