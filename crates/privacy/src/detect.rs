@@ -81,7 +81,6 @@ struct Group {
     start: usize,
     end: usize,
     first: usize,
-    digits: bool,
 }
 
 /// A number in a text: the groups from one boundary to another.
@@ -94,13 +93,10 @@ struct Candidate<'a> {
     hint: &'a words::Hint<'a>,
     /// The byte before is `+`.
     plus: bool,
+    all_digits: bool,
 }
 
 impl Candidate<'_> {
-    fn all_digits(&self) -> bool {
-        self.groups.iter().all(|group| group.digits)
-    }
-
     /// Whether the groups have these lengths.
     fn has_shape(&self, shape: &[usize]) -> bool {
         self.groups.len() == shape.len()
@@ -179,7 +175,7 @@ fn read_run(text: &[u8], start: usize, run: &mut Run) -> usize {
         if length > MOST_CHARS || (digitless && !run.groups.is_empty()) || run.groups.len() == MOST_GROUPS {
             return if run.groups.is_empty() || length > MOST_CHARS { at + length.max(1) } else { at };
         }
-        run.groups.push(Group { start: at, end: at + length, first: run.chars.len(), digits: digits == length });
+        run.groups.push(Group { start: at, end: at + length, first: run.chars.len() });
         run.chars.extend(word.iter().map(u8::to_ascii_uppercase));
         at += length;
         if digitless {
@@ -222,11 +218,19 @@ fn find_in_run(text: &[u8], key: &words::Key<'_>, run: &Run, found: &mut Vec<Fou
             let stretch = groups.get(from..to).unwrap_or_default();
             let end = groups.get(to).map_or(run.chars.len(), |group| group.first);
             let chars = run.chars.get(first.first..end).unwrap_or_default();
-            if !(LEAST_DIGITS..=MOST_CHARS).contains(&chars.len()) {
+            // No number is written one by one.
+            if !(LEAST_DIGITS..=MOST_CHARS).contains(&chars.len()) || chars.len() + 1 < 2 * stretch.len() {
                 continue;
             }
             let plus = first.start.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'+');
-            let candidate = Candidate { text, groups: stretch, chars, hint: &hint, plus };
+            let candidate = Candidate {
+                text,
+                groups: stretch,
+                chars,
+                hint: &hint,
+                plus,
+                all_digits: chars.iter().all(u8::is_ascii_digit),
+            };
             if let Some((class, _)) = RECOGNISERS.iter().find(|(_, recognise)| recognise(&candidate)) {
                 let end = stretch.last().map_or(first.end, |group| group.end);
                 let bracket =

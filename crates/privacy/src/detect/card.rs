@@ -57,7 +57,7 @@ const SHAPES: &[&[usize]] =
 
 /// A card number that stands bare with 14 to 16 digits, or grouped as cards are, or where the context says so.
 pub(super) fn recognise(candidate: &Candidate<'_>) -> bool {
-    if !candidate.all_digits() || candidate.plus || !is_card(candidate.chars) {
+    if !candidate.all_digits || candidate.plus || !is_card(candidate.chars) {
         return false;
     }
     if candidate.is_bare() {
@@ -69,6 +69,9 @@ pub(super) fn recognise(candidate: &Candidate<'_>) -> bool {
 
 /// Whether these digits can be a card number.
 pub(super) fn is_card(digits: &[u8]) -> bool {
+    if !(12..=19).contains(&digits.len()) {
+        return false;
+    }
     let Some(first) = digits.get(..6).and_then(decimal) else { return false };
     let issued = |(least, most, lengths): &(u64, u64, &[usize])| {
         (*least..=*most).contains(&first) && lengths.contains(&digits.len())

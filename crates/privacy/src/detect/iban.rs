@@ -109,10 +109,9 @@ pub(super) fn recognise(candidate: &Candidate<'_>) -> bool {
 pub(super) fn is_iban(chars: &[u8]) -> bool {
     let Some((head, rest)) = chars.split_first_chunk::<4>() else { return false };
     let [country @ .., one, two] = head;
-    let known = LENGTHS.iter().any(|(code, length)| *code == country && *length == chars.len());
-    known
-        && one.is_ascii_digit()
-        && two.is_ascii_digit()
+    let lettered = country.iter().all(u8::is_ascii_uppercase) && one.is_ascii_digit() && two.is_ascii_digit();
+    lettered
+        && LENGTHS.iter().any(|(code, length)| *length == chars.len() && *code == country)
         && chars.iter().all(u8::is_ascii_alphanumeric)
         && mod_97(rest.iter().chain(head).copied()) == 1
 }

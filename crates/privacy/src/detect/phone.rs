@@ -36,7 +36,7 @@ const SHORT_CODES: &[&[u8; 2]] = &[
 ];
 
 pub(super) fn recognise(candidate: &Candidate<'_>) -> bool {
-    if !candidate.all_digits() {
+    if !candidate.all_digits {
         return false;
     }
     let digits = candidate.chars;
