@@ -124,9 +124,10 @@ fn port(address: std::net::SocketAddr, running: bool) -> Finding {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && running => {
             Ok(format!("{address} is in use by the running server"))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            Err(format!("{address} is in use by another program; stop it or choose another address"))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(format!(
+            "{address} is in use by another program; stop it or choose another address, unless it is systemd that \
+                 holds the socket for Testudo"
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             Err(format!("{address} needs a privilege; use a port from 1024 on, or CAP_NET_BIND_SERVICE"))
         }
