@@ -3,10 +3,11 @@
 //! A commit puts its entries into the inbox, in the same transaction as its changes. It is durable then; what follows is
 //! only the wait until the integrator has given them their places.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Transaction};
+use deadpool_postgres::{Client, Pool, Transaction};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::error::SqlState;
@@ -218,12 +219,39 @@ fn after(driver: &Driver, after: &Aftermath) {
         driver.log.notify_one();
     }
     if after.destroyed {
-        let pool = driver.pool.clone();
+        // What is left of destroyed keys in the table is overwritten soon, not at the server's leisure.
+        driver.sweeper.clone().sweep(driver.pool.clone());
+    }
+}
+
+/// Vacuums the table of person keys after erasures: one at a time, however many there are, so that it never takes more
+/// than one connection from those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Sweeper {
+    /// Something was destroyed since the last time began.
+    due: AtomicBool,
+    running: AtomicBool,
+}
+
+impl Sweeper {
+    fn sweep(self: Arc<Self>, pool: Pool) {
+        self.due.store(true, Ordering::Release);
+        if self.running.swap(true, Ordering::AcqRel) {
+            return;
+        }
         tokio::spawn(async move {
-            // What is left of destroyed keys in the table is overwritten soon, not at the server's leisure.
-            let Ok(client) = pool.get().await else { return };
-            if let Err(error) = client.batch_execute("VACUUM person_key").await {
-                tracing::debug!(cause = fault::cause(&error), "the table of person keys was not vacuumed");
+            loop {
+                while self.due.swap(false, Ordering::AcqRel) {
+                    let Ok(client) = pool.get().await else { break };
+                    if let Err(error) = client.batch_execute("VACUUM person_key").await {
+                        tracing::debug!(cause = fault::cause(&error), "the table of person keys was not vacuumed");
+                    }
+                }
+                self.running.store(false, Ordering::Release);
+                // Who came between the two saw it run.
+                if !self.due.load(Ordering::Acquire) || self.running.swap(true, Ordering::AcqRel) {
+                    break;
+                }
             }
         });
     }

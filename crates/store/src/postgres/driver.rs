@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
+use super::commit::Sweeper;
 use super::connect::Link;
 use super::fault;
 use crate::ReadError;
@@ -62,6 +63,8 @@ pub(super) struct Driver {
     pub log: Arc<Notify>,
     /// Wakes the follower: other nodes must be told of entries without a place.
     pub announce: Notify,
+    /// Wipes what is left of destroyed keys.
+    pub sweeper: Arc<Sweeper>,
     /// Nothing new is taken in.
     pub closing: AtomicBool,
     /// The newest instant that counters were asked for.
@@ -103,6 +106,7 @@ impl Driver {
             inbox: Arc::default(),
             log: Arc::default(),
             announce: Notify::new(),
+            sweeper: Arc::default(),
             closing: AtomicBool::new(false),
             counted: AtomicI64::new(i64::MIN),
             queue: Arc::new(Semaphore::new(places as usize)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use testudo_core::{Clock, Event, EventKind};
 use testudo_crypto::RootKey;
 use testudo_store::{
-    ErasedPerson, JournalFilter, OpenError, Store, Tx, UpkeepError, erased_from_lines, erased_to_lines,
+    ErasedPerson, JournalFilter, OpenError, Place, Store, Tx, UpkeepError, erased_from_lines, erased_to_lines,
 };
 use testudo_testkit::postgres::TempPostgres;
 
@@ -139,6 +139,41 @@ async fn a_restored_database_is_opened_only_after_the_restore_is_finished() {
     let restored = store.read_journal(0, 100, &kinds(&[EventKind::BackupRestored])).await.unwrap();
     assert_eq!(restored[0].plain.details["erased-again"], "2");
     assert!(store.verify(None).await.unwrap().sound());
+    store.close().await.unwrap();
+}
+
+/// Each erasure wants the table of keys vacuumed; that must not take the connections from those who wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_erasures_leave_connections_to_others_and_nothing_of_a_key() {
+    let Some(house) = House::start() else { return };
+    let mut config = config(&house.server.url("postgres"));
+    if let Place::Postgres(settings) = &mut config.place {
+        settings.pool = 2;
+    }
+    let store = Store::open(&config, &house.root, house.clock.clone()).await.unwrap();
+    for number in 0..100 {
+        sign_up(&store, &house.clock, number).await;
+    }
+    // The table is held for a while: whoever vacuums it waits.
+    let admin = raw(&house.server.url("postgres")).await;
+    let mut holder = raw(&house.server.url("postgres")).await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("LOCK TABLE testudo_keys.person_key IN SHARE UPDATE EXCLUSIVE MODE").await.unwrap();
+    for number in 0..50 {
+        erase(&store, number).await;
+    }
+    held.commit().await.unwrap();
+    for number in 50..100 {
+        erase(&store, number).await;
+    }
+    assert_eq!(house.keys("postgres").await, 0);
+    let sql = "SELECT pg_relation_size('testudo_keys.person_key')";
+    let began = std::time::Instant::now();
+    // Vacuuming cuts an empty table off.
+    while admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) != 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "what is left of the keys goes");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     store.close().await.unwrap();
 }
 
