@@ -141,7 +141,7 @@ impl Groups {
         }
         group.last = group.last.max(what.at);
         let counted_in = match &mut group.window {
-            Window::Count(window) => window.add(what, if plan.closes { i64::MAX } else { plan.span }),
+            Window::Count(window) => window.add(what, if plan.closes { i64::MAX } else { plan.span }, counters),
             Window::Distinct(window) => {
                 window.add(what, counted.unwrap_or(0), plan.span, plan.most_values, plan.closes)
             }

@@ -305,9 +305,9 @@ impl Step<'_, '_> {
         }
         let mut found = Vec::new();
         let watermark = self.clock.watermark();
-        for (index, (plan, groups)) in self.plans.all.iter().zip(self.groups.iter_mut()).enumerate() {
-            if plan.closes {
-                groups.close(plan, index, watermark, self.counters, &mut found);
+        for index in &self.plans.closing {
+            if let (Some(plan), Some(groups)) = (self.plans.all.get(*index), self.groups.get_mut(*index)) {
+                groups.close(plan, *index, watermark, self.counters, &mut found);
             }
         }
         for rule in fitting {

@@ -65,6 +65,8 @@ pub(crate) enum Place {
 /// All correlations, and who listens to what.
 pub(crate) struct Plans {
     pub all: Vec<Plan>,
+    /// Those that are decided when a window ends.
+    pub closing: Vec<usize>,
     /// For each detection, the members that it feeds.
     pub of_rules: Vec<Vec<Member>>,
     /// For each correlation, the members that it feeds.
@@ -105,6 +107,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
     }
     let mut all = Plans {
         all: Vec::new(),
+        closing: Vec::new(),
         of_rules: vec![Vec::new(); rules.detections.len()],
         of_correlations: vec![Vec::new(); rules.correlations.len()],
         raising: vec![true; rules.detections.len()],
@@ -169,6 +172,7 @@ pub(crate) fn plans(rules: &Rules, engine: &Engine, problems: &mut Vec<Problem>)
             *raises = generate && level > Some(Severity::Informational);
         }
     }
+    all.closing = all.all.iter().enumerate().filter(|(_, plan)| plan.closes).map(|(index, _)| index).collect();
     circles(rules, &feeds, problems);
     all
 }
