@@ -239,6 +239,14 @@ fn an_alert_carries_its_evidence() {
         .map(|alert| *alert.places.last().unwrap())
         .collect();
     assert_eq!(opened, [20, 21]);
+
+    // Accounts that were opened before it was recognised are all named, too.
+    let alerts = run(
+        &mut detector(),
+        &["5 x sign-in person=p{i} network=n", "20 x 200ms sign-in ! code=unknown-person network=n"],
+    );
+    let opened = alerts.iter().find(|alert| alert.rule == "testudo-stuffed-account").unwrap();
+    assert_eq!(opened.places, [0, 1, 2, 3, 4, 24]);
 }
 
 /// A day of 4,000 people in 150 networks, with the slips that people make, and phones that leave Wi-Fi and come back.

@@ -1,7 +1,7 @@
 //! The window of `temporal` and `temporal_ordered`: which rules occurred, and in which order.
 //!
-//! Occurrences of one rule in a row are one run, of which the first and the last are known: a flood of one rule takes
-//! one entry. Of more than 256 runs the oldest goes, counted.
+//! Occurrences of one rule in a row are one run, of which the first and the last are known, and the places of sixteen:
+//! a flood of one rule takes one entry. Of more than 256 runs the oldest goes, counted.
 
 use std::collections::VecDeque;
 
@@ -11,6 +11,8 @@ use super::{Counters, Occurrence};
 use crate::rule::Together as Condition;
 
 const MAX_RUNS: usize = 256;
+/// Places that are kept of a run, beside the last.
+const MAX_PLACES: usize = 16;
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Together {
@@ -18,12 +20,14 @@ pub(super) struct Together {
 }
 
 /// Occurrences of one member in a row; each by time and place.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Run {
     member: usize,
     first: (i64, u64),
     last: (i64, u64),
     count: u64,
+    /// The places of the first of them.
+    places: Vec<u64>,
 }
 
 impl Together {
@@ -36,15 +40,18 @@ impl Together {
         }
         let stamp = (what.at, what.seq);
         let place = self.runs.partition_point(|run| run.first <= stamp);
-        let run = Run { member, first: stamp, last: stamp, count: u64::from(what.weight) };
+        let run = Run { member, first: stamp, last: stamp, count: u64::from(what.weight), places: vec![what.seq] };
         match place.checked_sub(1).and_then(|before| self.runs.get_mut(before)) {
             Some(before) if before.member == member => {
                 before.last = before.last.max(stamp);
                 before.count += u64::from(what.weight);
+                if before.places.len() < MAX_PLACES {
+                    before.places.push(what.seq);
+                }
             }
             Some(before) if before.last > stamp => {
                 // It came late, and stands between the first and the last of another's run: that is cut in two.
-                let rest = Run { first: before.last, count: 1, ..*before };
+                let rest = Run { first: before.last, count: 1, places: vec![before.last.1], ..before.clone() };
                 before.last = before.first;
                 before.count = before.count.saturating_sub(1).max(1);
                 self.runs.insert(place, run);
@@ -107,7 +114,7 @@ impl Together {
     }
 
     pub(super) fn places(&self) -> impl Iterator<Item = u64> {
-        self.runs.iter().flat_map(|run| [run.first.1, run.last.1])
+        self.runs.iter().flat_map(|run| run.places.iter().copied().chain([run.last.1]))
     }
 }
 
