@@ -142,16 +142,9 @@ fn test(format: Format, arguments: TestArgs) -> Result<ExitCode, Failure> {
             continue;
         }
         // An entry of the journal says what it is by its kind; anything else is an event of another source.
-        match serde_json::from_str::<Record>(&line) {
-            Ok(record) => detector.observe(&record.view(), record.seq.unwrap_or(number), &mut found.new),
-            Err(_) => {
-                let read = entry(&line).map(|record| {
-                    detector.observe(&record.view(), record.seq.unwrap_or(number), &mut found.new);
-                });
-                if read.is_none() {
-                    detector.observe_json(line.trim(), number, &mut found.new).map_err(|error| at(&error))?;
-                }
-            }
+        match serde_json::from_str::<Record>(&line).ok().or_else(|| entry(&line)) {
+            Some(record) => detector.observe(&record.view(), record.seq.unwrap_or(number), &mut found.new),
+            None => detector.observe_json(line.trim(), number, &mut found.new).map_err(|error| at(&error))?,
         }
         found.take();
         progress.set_position(number);
