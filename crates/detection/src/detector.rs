@@ -351,7 +351,8 @@ impl Step<'_, '_> {
         let Some(metadata) = self.engine.metadata(rule) else { return };
         let group = self.who();
         let quiet = micros(self.options.repeat);
-        let suppressed = if quiet == 0 {
+        // What is about nobody, and what another source says, is never the same twice.
+        let suppressed = if quiet == 0 || group.is_empty() {
             0
         } else {
             let mut hasher = SipHasher13::new_with_key(&self.options.seed);

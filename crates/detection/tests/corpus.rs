@@ -137,3 +137,31 @@ fn samples_of_the_specification_are_read() {
     }
     assert_eq!(loaded, 9);
 }
+
+/// The rules for web servers look at requests through our gateway.
+#[test]
+fn web_rules_fit_requests_of_our_own() {
+    let Some(root) = corpus() else { return };
+    let mut detector = all(&root);
+    let mut found = |path: &str, agent: &str| -> Vec<String> {
+        let at = testudo_core::Timestamp::from_seconds(1_772_407_800);
+        let mut record = testudo_detection::Record::new(testudo_core::EventKind::RequestDecided, at);
+        record.http = Some(testudo_core::HttpFacts {
+            method: "GET".into(),
+            status: 200,
+            path: Some(path.into()),
+            user_agent: Some(agent.into()),
+            ..testudo_core::HttpFacts::default()
+        });
+        detector.matches(&record.view()).map(|rule| rule.title.clone()).collect()
+    };
+    let agent = "Wallet/4.2.1 (iPhone15,3; iOS 19.1)";
+    assert_eq!(found("/v1/accounts/7?limit=50&after=2026-03-01", agent), Vec::<String>::new());
+    let injected = found("/v1/accounts?id=1' union select null,version()--", agent);
+    assert!(injected.iter().any(|title| title.contains("SQL Injection")), "{injected:?}");
+    let traversed = found("/v1/files?name=../../../../../etc/passwd", agent);
+    assert!(traversed.iter().any(|title| title.contains("Path Traversal")), "{traversed:?}");
+    let scanned =
+        found("/v1/accounts/7", "Mozilla/5.0 (compatible; Nmap Scripting Engine; https://nmap.org/book/nse.html)");
+    assert!(!scanned.is_empty(), "{scanned:?}");
+}
