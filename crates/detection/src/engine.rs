@@ -31,16 +31,21 @@ use table::Table;
 pub(crate) struct FieldId(pub u32);
 
 /// The largest compiled regular expression in bytes.
-const MAX_REGEX: usize = 2 << 20;
+const MAX_REGEX: usize = 8 << 20;
 
-/// Compiles a regular expression: Unicode, linear in time, with a bounded size.
-pub(crate) fn regex(source: &str) -> Result<meta::Regex, String> {
-    let config = meta::Config::new().nfa_size_limit(Some(MAX_REGEX)).hybrid_cache_capacity(MAX_REGEX);
-    meta::Builder::new()
-        .configure(config)
-        .build(source)
-        .map_err(|error| error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string))
-        .map_err(|text| text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())
+/// Compiles a regular expression: Unicode, linear in time, with a bounded size. Says what is wrong and what to do.
+pub(crate) fn regex(source: &str) -> Result<meta::Regex, (String, &'static str)> {
+    let config = meta::Config::new().nfa_size_limit(Some(MAX_REGEX)).hybrid_cache_capacity(2 * MAX_REGEX);
+    meta::Builder::new().configure(config).build(source).map_err(|error| match error.syntax_error() {
+        Some(syntax) => {
+            let text = syntax.to_string();
+            let cause = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            (cause, "look-around and back references are not part of Sigma")
+        }
+        None => {
+            (format!("it takes more than {} MiB", MAX_REGEX >> 20), "repeat less, or repeat `[a-z]` in place of `\\w`")
+        }
+    })
 }
 
 /// A fast hash for tables whose keys rules choose, so that no peer can make them collide.

@@ -255,6 +255,10 @@ fn errors_name_the_place_and_what_to_write() {
         (rule("  s: {a|i: x}\n  condition: s\n"), "rule.yml:6:7: `i` is a flag of `re`; write `re|i`"),
         (rule("  s: {a|re: '(?=x)'}\n  condition: s\n"), "the regular expression can't be used"),
         (
+            rule("  s: {a|re: '(\\w{1000}){1000}'}\n  condition: s\n"),
+            "it takes more than 8 MiB; repeat less, or repeat `[a-z]` in place of `\\w`",
+        ),
+        (
             rule("  s: {a|cidr: 300.0.0.0/8}\n  condition: s\n"),
             "`300.0.0.0/8` is not a network; write one such as `10.0.0.0/8`",
         ),

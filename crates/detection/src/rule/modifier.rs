@@ -260,9 +260,8 @@ impl<'a> Key<'a> {
 
     fn regex(&self, source: &str, at: Position) -> Result<Expr, Fault> {
         let source = if self.flags.is_empty() { source.to_owned() } else { format!("(?{}){source}", self.flags) };
-        if let Err(error) = crate::engine::regex(&source) {
-            let what = format!("the regular expression can't be used: {error}");
-            return Err(Fault::new(at, what, "look-around and back references are not part of Sigma"));
+        if let Err((cause, remedy)) = crate::engine::regex(&source) {
+            return Err(Fault::new(at, format!("the regular expression can't be used: {cause}"), remedy));
         }
         let found = self.test(Test::Regex { source: source.into() });
         Ok(Expr::All(vec![self.test(Test::HasValue), found]))
