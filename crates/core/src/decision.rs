@@ -99,12 +99,22 @@ pub enum Obligation {
 pub struct Decision {
     verdict: Verdict,
     evaluated: ControlSet,
+    /// Nothing where there is nothing to tell, as for almost all that controls say.
+    said: Option<Box<Said>>,
+}
+
+/// What there is to tell about a decision; never all empty.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+struct Said {
     faults: BTreeSet<(Control, Fault)>,
     reasons: BTreeSet<Reason>,
     /// Those of `reasons` that deny; the others challenge.
     denials: BTreeSet<Reason>,
     obligations: BTreeSet<Obligation>,
 }
+
+static NOTHING: Said =
+    Said { faults: BTreeSet::new(), reasons: BTreeSet::new(), denials: BTreeSet::new(), obligations: BTreeSet::new() };
 
 impl Decision {
     /// The control was evaluated and has nothing against it.
@@ -114,14 +124,7 @@ impl Decision {
 
     /// All controls of the set were evaluated and have nothing against it.
     pub const fn allow_all(controls: ControlSet) -> Decision {
-        Decision {
-            verdict: Verdict::Allow,
-            evaluated: controls,
-            faults: BTreeSet::new(),
-            reasons: BTreeSet::new(),
-            denials: BTreeSet::new(),
-            obligations: BTreeSet::new(),
-        }
+        Decision { verdict: Verdict::Allow, evaluated: controls, said: None }
     }
 
     /// The control refuses.
@@ -146,7 +149,8 @@ impl Decision {
 
     /// The control could not be evaluated: no bit, only the fault. A gate that requires it refuses with 503.
     pub fn fault(control: Control, fault: Fault) -> Decision {
-        Decision { faults: BTreeSet::from([(control, fault)]), ..Decision::default() }
+        let said = Said { faults: BTreeSet::from([(control, fault)]), ..Said::default() };
+        Decision { said: Some(Box::new(said)), ..Decision::default() }
     }
 
     fn against(
@@ -158,12 +162,13 @@ impl Decision {
     ) -> Decision {
         let reasons = BTreeSet::from([Reason { control, denial, code, text }]);
         let denials = if verdict == Verdict::Deny { reasons.clone() } else { BTreeSet::new() };
-        Decision { verdict, reasons, denials, ..Decision::allow(control) }
+        let said = Said { reasons, denials, ..Said::default() };
+        Decision { verdict, said: Some(Box::new(said)), ..Decision::allow(control) }
     }
 
     /// Adds an obligation.
     pub fn oblige(mut self, obligation: Obligation) -> Decision {
-        self.obligations.insert(obligation);
+        self.said.get_or_insert_default().obligations.insert(obligation);
         self
     }
 
@@ -171,14 +176,25 @@ impl Decision {
     /// the order of controls can save work but never change the answer.
     ///
     /// A control that is asked twice (a limiter by peer and by caller) and fails once has no bit.
-    pub fn and(mut self, mut other: Decision) -> Decision {
+    pub fn and(mut self, other: Decision) -> Decision {
         self.verdict = self.verdict.max(other.verdict);
-        self.faults.append(&mut other.faults);
-        self.evaluated = self.evaluated.union(other.evaluated).without(self.faulted());
-        self.reasons.append(&mut other.reasons);
-        self.denials.append(&mut other.denials);
-        self.obligations.append(&mut other.obligations);
+        self.evaluated = self.evaluated.union(other.evaluated);
+        self.said = match (self.said.take(), other.said) {
+            (Some(mut mine), Some(mut theirs)) => {
+                mine.faults.append(&mut theirs.faults);
+                mine.reasons.append(&mut theirs.reasons);
+                mine.denials.append(&mut theirs.denials);
+                mine.obligations.append(&mut theirs.obligations);
+                Some(mine)
+            }
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.evaluated = self.evaluated();
         self
+    }
+
+    fn said(&self) -> &Said {
+        self.said.as_deref().unwrap_or(&NOTHING)
     }
 
     /// The joined verdict. It is not an admission: a gate may still miss a control.
@@ -193,30 +209,29 @@ impl Decision {
 
     /// The controls that were evaluated, and did not fail anywhere.
     pub fn evaluated(&self) -> ControlSet {
-        if self.faults.is_empty() { self.evaluated } else { self.evaluated.without(self.faulted()) }
-    }
-
-    fn faulted(&self) -> ControlSet {
-        self.faults.iter().map(|(control, _)| *control).collect()
+        match &self.said {
+            Some(said) => self.evaluated.without(said.faults.iter().map(|(control, _)| *control).collect()),
+            None => self.evaluated,
+        }
     }
 
     /// The controls that failed, with whose fault it was.
     pub fn faults(&self) -> &BTreeSet<(Control, Fault)> {
-        &self.faults
+        &self.said().faults
     }
 
     /// Why, in the order of controls.
     pub fn reasons(&self) -> &BTreeSet<Reason> {
-        &self.reasons
+        &self.said().reasons
     }
 
     /// The reason to tell first: the strictest verdict's, in the order of controls.
     pub(crate) fn first_reason(&self) -> Option<&Reason> {
-        self.denials.first().or_else(|| self.reasons.first())
+        self.said().denials.first().or_else(|| self.said().reasons.first())
     }
 
     /// What must be done with the answer.
     pub fn obligations(&self) -> &BTreeSet<Obligation> {
-        &self.obligations
+        &self.said().obligations
     }
 }

@@ -90,11 +90,9 @@ fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 }
 
 fn write_hex(text: &mut [u8], bytes: &[u8]) {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        if let [high, low] = pair {
-            *high = HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
-            *low = HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
-        }
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
 }
 

@@ -51,7 +51,7 @@ fn the_tightest_limit_is_told_and_a_refusal_says_when_to_retry() {
     let limiter = limiter(&LimitsConfig { address: set("2/s"), subnet: set("3/s"), ..config() });
     let first = limiter.admit_peer(&peer("192.0.2.1", 0));
     assert_eq!(first.decision.verdict(), Verdict::Allow);
-    assert_eq!(first.rate.unwrap().rate_limit().to_string(), "\"address\";r=1;t=1");
+    assert_eq!(first.rate.unwrap().rate_limit(), "\"address\";r=1;t=1");
     assert!(code(&limiter.admit_peer(&peer("192.0.2.1", 0))).is_none());
     let refused = limiter.admit_peer(&peer("192.0.2.1", 0));
     assert_eq!(code(&refused).unwrap(), "limit-address");

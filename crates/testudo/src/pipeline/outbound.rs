@@ -70,6 +70,12 @@ pub fn prepare(
     (outbound, origin)
 }
 
+fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
 fn set_display(headers: &mut HeaderMap, name: HeaderName, value: impl std::fmt::Display) {
     if let Some(value) = display(value) {
         headers.insert(name, value);
@@ -99,8 +105,8 @@ pub fn finish(
         cors::apply(&rules, origin, to);
     }
     if let Some(rate) = rate {
-        set_display(to, RATE_LIMIT, rate.rate_limit());
-        set_display(to, RATE_LIMIT_POLICY, rate.policy());
+        set(to, RATE_LIMIT, rate.rate_limit());
+        set(to, RATE_LIMIT_POLICY, rate.policy());
     }
     to.insert(REQUEST, facts.request_value.clone());
     if snapshot.config.server.observe {
