@@ -1,3 +1,5 @@
+//! What detectors find, and what they must leave alone.
+
 #![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "test code")]
 
 use super::*;

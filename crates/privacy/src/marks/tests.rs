@@ -1,3 +1,5 @@
+//! Marks as contracts and short forms write them.
+
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use super::*;

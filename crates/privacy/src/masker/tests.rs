@@ -1,3 +1,5 @@
+//! The masker against an oracle, for any chunks.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 mod laws;

@@ -1,3 +1,5 @@
+//! The reader against cuts, tables and mutations.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
 use proptest::prelude::*;
