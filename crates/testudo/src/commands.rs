@@ -100,12 +100,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(done) => done,
             Err(replay) => block_on(over(&setting, async |client| detect::replay(&setting, client, replay).await)),
         },
-        Command::Backup { folder, erased } => {
-            block_on(backup::run(&setting, folder.as_deref(), erased.as_deref()))
-        }
+        Command::Backup { folder, erased } => block_on(backup::run(&setting, folder.as_deref(), erased.as_deref())),
         Command::Restore(arguments) => block_on(restore::run(&setting, &arguments)),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "testudo", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "testudo", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -99,6 +99,21 @@ fn mistakes_are_named_with_file_line_and_remedy() {
 }
 
 #[test]
+fn a_reader_may_have_seen_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_testudo"))
+        .args(["detect", "rules"])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), errors(&output).as_str()), (0, ""));
+}
+
+#[test]
 fn the_pack_finds_guessing_in_the_journal_of_a_running_server() {
     let server = Server::start(&[]);
     let rules = server.json(&["detect", "rules"]);

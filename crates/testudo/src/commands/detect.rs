@@ -287,8 +287,10 @@ impl Found {
             for alert in &self.alerts {
                 show(alert);
             }
-            let rules = self.by_rule.len();
-            output::line(format!("{} events, {total} alerts of {rules} rules", self.events));
+            let [events, alerts, rules] =
+                [(self.events, "event"), (total, "alert"), (self.by_rule.len() as u64, "rule")]
+                    .map(|(number, what)| output::count(number, what));
+            output::line(format!("{events}, {alerts} of {rules}"));
             if total > self.alerts.len() as u64 {
                 output::note(format!("only the first {MOST_ALERTS} alerts are shown"));
             }

@@ -1,16 +1,27 @@
 //! Printing: results to stdout, errors and progress to stderr. The only place that prints.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where a command prints")]
+#![expect(clippy::print_stderr, reason = "this is where a command prints")]
 
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
 use crate::cli::Format;
 
-/// Prints a line of the result.
+/// Prints a line of the result. Whoever reads it may have seen enough, as `head` has: then the command is over.
 pub fn line(text: impl std::fmt::Display) {
-    println!("{text}");
+    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+        let code = if error.kind() == ErrorKind::BrokenPipe { 0 } else { 3 };
+        if code != 0 {
+            note(format!("can't write the result: {error}"));
+        }
+        std::process::exit(code);
+    }
+}
+
+/// A number and what it counts.
+pub fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Prints a line about progress.
