@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::Server;
 use support::command::{code, errors, parsed};
-use support::http::{Browser, Person};
+use support::http::{Browser, Person, form};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -100,6 +100,29 @@ fn a_client_is_changed_in_what_is_named() {
         let output = server.command(arguments);
         assert_eq!(code(&output), status, "{arguments:?}: {}", errors(&output));
     }
+}
+
+#[test]
+fn a_client_of_an_old_name_brings_no_token_back() {
+    let server = Server::start(&[]);
+    server.create_person("ada@example.org", PASSWORD);
+    let mut ada = Person::new("ada@example.org", PASSWORD);
+    let create = ["client", "create", "app", "--redirect", "http://127.0.0.1/callback", "--first-party"];
+    let create = [&create[..], &["--scope", "accounts:read"]].concat();
+    server.run(&create);
+    let old = server.tokens(&mut ada, "app", "openid accounts:read offline_access");
+    assert_eq!(server.get("/accounts", &old).status, 200);
+    server.run(&["client", "remove", "app", "--yes"]);
+    assert_eq!(server.get("/accounts", &old).refusal(), (401, "client-disabled".into()));
+    // Tokens say to the second when they were issued.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    server.run(&create);
+    assert_eq!(server.get("/accounts", &old).refusal(), (401, "client-disabled".into()));
+    let refresh = old.refresh.as_deref().unwrap();
+    let body = form(&[("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", refresh)]);
+    assert_eq!(server.token(&body, &[]).refusal(), (400, "invalid_grant".into()));
+    let new = server.tokens(&mut ada, "app", "openid accounts:read");
+    assert_eq!(server.get("/accounts", &new).status, 200);
 }
 
 #[test]

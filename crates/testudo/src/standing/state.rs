@@ -69,6 +69,8 @@ pub(super) struct State {
     /// These people must have shown a second factor after the instant.
     step_up: HashMap<Pseudonym, Timestamp>,
     clients: HashSet<ClientId>,
+    /// Clients that were registered under the id of one that was removed: tokens from before are the other one's.
+    anew: HashMap<ClientId, Timestamp>,
     builds: HashSet<BuildId>,
     blocks: HashMap<IpNet, Timestamp>,
     /// Blocked networks by prefix length, so that a look-up is one probe per length in use.
@@ -123,8 +125,11 @@ impl State {
                 self.clients.extend(target.and_then(|text| text.parse::<ClientId>().ok()));
             }
             EventKind::ClientEnabled | EventKind::ClientCreated => {
-                if let Some(client) = target.and_then(|text| text.parse::<ClientId>().ok()) {
-                    self.clients.remove(&client);
+                let client = target.and_then(|text| text.parse::<ClientId>().ok());
+                if let Some(client) = client.and_then(|client| self.clients.take(&client))
+                    && plain.kind == EventKind::ClientCreated
+                {
+                    self.anew.insert(client, at);
                 }
             }
             EventKind::BuildSuspended => self.builds.extend(target.and_then(|text| text.parse::<BuildId>().ok())),
@@ -196,6 +201,9 @@ impl State {
         if self.clients.contains(&facts.client) {
             return deny("client-disabled", "this client is disabled");
         }
+        if self.anew.get(&facts.client).is_some_and(|at| facts.issued.seconds() < at.seconds()) {
+            return deny("client-disabled", "this token was issued to a client that was removed; sign in again");
+        }
         if facts.build.is_some_and(|build| self.builds.contains(&build)) {
             return deny("build-suspended", "this version of the app is suspended; update the app");
         }
@@ -223,6 +231,7 @@ impl State {
         self.sessions.retain(|_, at| *at > horizon);
         self.families.retain(|_, at| *at > horizon);
         self.people.retain(|_, at| *at > horizon);
+        self.anew.retain(|_, at| *at > horizon);
         self.blocks.retain(|_, until| *until > now);
         self.index_blocks();
         self.all = self.all.filter(|at| *at > horizon);
