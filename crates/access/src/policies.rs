@@ -1,13 +1,16 @@
 //! The app's policies: loaded once, asked at every request.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use cedar_policy::AuthorizationError;
 use cedar_policy::{
     Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema,
 };
+use lru::LruCache;
 use testudo_core::{BuildId, Decision, Timestamp};
 
 use crate::answers::Question;
@@ -257,7 +260,7 @@ fn context(facts: &AccessFacts<'_>, uses: &Uses) -> Option<Context> {
     add("auth_age", &|| long(facts.auth_age()));
     add("risk", &|| long(i64::from(facts.risk)));
     add("device_bound", &|| RestrictedExpression::new_bool(facts.device_bound));
-    add("network", &|| RestrictedExpression::new_ip(facts.address.to_canonical().to_string()));
+    add("network", &|| network(facts.address.to_canonical()));
     add("hour", &|| long(facts.hour()));
     add("weekday", &|| long(facts.weekday()));
     if let Some(app) = facts.app {
@@ -267,6 +270,23 @@ fn context(facts: &AccessFacts<'_>, uses: &Uses) -> Option<Context> {
         add("build", &|| RestrictedExpression::new_string(build.to_string()));
     }
     Context::from_pairs(pairs).ok()
+}
+
+/// Addresses whose expression a thread keeps.
+const MOST_NETWORKS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+thread_local! {
+    static NETWORKS: RefCell<LruCache<IpAddr, RestrictedExpression>> = RefCell::new(LruCache::new(MOST_NETWORKS));
+}
+
+/// An address as an expression. It is kept, since Cedar parses the name of its function each time one is made, which
+/// takes longer than all the rest of a context.
+fn network(address: IpAddr) -> RestrictedExpression {
+    let new = || RestrictedExpression::new_ip(address.to_string());
+    NETWORKS.with(|networks| match networks.try_borrow_mut() {
+        Ok(mut networks) => networks.get_or_insert(address, new).clone(),
+        Err(_) => new(),
+    })
 }
 
 /// Routes, paths, operations and tags that policies name must exist, or a misspelt `forbid` would forbid nothing.
