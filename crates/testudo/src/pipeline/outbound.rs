@@ -71,7 +71,9 @@ pub fn prepare(
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    if let Ok(value) = HeaderValue::try_from(value) {
+    if let Ok(mut value) = HeaderValue::try_from(value) {
+        // It differs each time: over HTTP/2 it would only push others out of the table of headers.
+        value.set_sensitive(true);
         headers.insert(name, value);
     }
 }
@@ -82,11 +84,13 @@ fn set_display(headers: &mut HeaderMap, name: HeaderName, value: impl std::fmt::
     }
 }
 
-/// A header's value from its text form.
+/// A header's value from its text form, which HTTP/2 keeps out of its table of headers.
 pub fn display(value: impl std::fmt::Display) -> Option<HeaderValue> {
     let mut text = String::with_capacity(48);
     let _ = write!(text, "{value}");
-    HeaderValue::try_from(text).ok()
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Completes the headers of any answer.
