@@ -86,7 +86,7 @@ pub struct KnownTokens {
 }
 
 /// Tokens that a worker knows beside the cache of verified ones; a prepared principal takes some kilobytes.
-const MOST_TOKENS: usize = 16_384;
+const MOST_TOKENS: usize = 8_192;
 
 impl Default for KnownTokens {
     fn default() -> KnownTokens {
