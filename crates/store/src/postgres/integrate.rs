@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
-use futures_util::try_join;
 use tokio::time::{Instant, sleep, timeout};
+use tokio::try_join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Statement};
 
