@@ -50,12 +50,42 @@ pub enum Severity {
     Critical = 5,
 }
 
+impl Severity {
+    /// All, from the least.
+    pub const ALL: [Severity; 5] =
+        [Severity::Informational, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Informational => "informational",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+
+    /// The severity of this name.
+    pub fn named(name: &str) -> Option<Severity> {
+        Severity::ALL.into_iter().find(|severity| severity.name() == name)
+    }
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// The OCSF event class.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u32)]
 pub enum OcsfClass {
     /// Detection Finding.
     DetectionFinding = 2004,
+    /// Incident Finding.
+    IncidentFinding = 2005,
     /// Account Change.
     AccountChange = 3001,
     /// Authentication.
@@ -70,6 +100,8 @@ pub enum OcsfClass {
     HttpActivity = 4002,
     /// Application Lifecycle.
     ApplicationLifecycle = 6002,
+    /// Remediation Activity.
+    RemediationActivity = 7001,
 }
 
 macro_rules! kinds {
@@ -201,6 +233,48 @@ kinds! {
     JournalPruned = "journal.pruned", Must, ApplicationLifecycle / 99, Low;
     /// Data was shown or exported.
     Disclosed = "data.disclosed", Must, EntityManagement / 2, Low;
+    /// A rule of detection fits; its severity is the rule's level.
+    AlertRaised = "alert.raised", Must, DetectionFinding / 1, Medium;
+    /// Something about how a person comes is new: a device, a network, a client, an hour.
+    RiskNoted = "risk.noted", Batched, DetectionFinding / 1, Low;
+    /// Alerts became an incident.
+    IncidentOpened = "incident.opened", Must, IncidentFinding / 1, High;
+    /// An incident grew, or somebody worked on it.
+    IncidentChanged = "incident.changed", Must, IncidentFinding / 2, Informational;
+    /// An incident is over.
+    IncidentClosed = "incident.closed", Must, IncidentFinding / 3, Informational;
+    /// Somebody became aware that personal data were breached: the clock of GDPR article 33 runs.
+    BreachAware = "breach.aware", Must, IncidentFinding / 99, Critical;
+    /// An action waits for a second administrator.
+    ResponseProposed = "response.proposed", Must, RemediationActivity / 99, Medium;
+    /// A second administrator allowed an action.
+    ResponseApproved = "response.approved", Must, RemediationActivity / 99, Low;
+    /// An administrator refused an action that waited.
+    ResponseDeclined = "response.declined", Must, RemediationActivity / 99, Low;
+    /// An incident acted.
+    ResponsePerformed = "response.performed", Must, RemediationActivity / 99, Medium;
+    /// What an incident did was undone, by a person or because its time was over.
+    ResponseUndone = "response.undone", Must, RemediationActivity / 99, Low;
+    /// An action could not be done.
+    ResponseFailed = "response.failed", Must, RemediationActivity / 99, High;
+    /// Limits are tighter for a time.
+    LimitsTightened = "limits.tightened", Must, EntityManagement / 99, Medium;
+    /// Limits are as configured again.
+    LimitsRestored = "limits.restored", Must, EntityManagement / 99, Low;
+    /// Routes may only be read for a time.
+    RoutesRestricted = "routes.restricted", Must, EntityManagement / 99, Medium;
+    /// Routes may be written again.
+    RoutesReleased = "routes.released", Must, EntityManagement / 99, Low;
+    /// A person need not show a second factor after all.
+    StepUpWaived = "step-up.waived", Must, AuthorizeSession / 99, Low;
+    /// Somebody was told: by mail or webhook.
+    NoticeSent = "notice.sent", Must, ApplicationLifecycle / 99, Informational;
+    /// Somebody could not be told.
+    NoticeFailed = "notice.failed", Must, ApplicationLifecycle / 99, Medium;
+    /// A target of exports takes nothing at present; what waits is kept.
+    ExportStalled = "export.stalled", Must, ApplicationLifecycle / 99, Medium;
+    /// A target of exports takes events again.
+    ExportResumed = "export.resumed", Must, ApplicationLifecycle / 99, Informational;
 }
 
 impl EventKind {
@@ -236,7 +310,9 @@ impl EventKind {
             OcsfClass::Authentication => "authentication",
             OcsfClass::AuthorizeSession => "session",
             OcsfClass::AccountChange | OcsfClass::UserAccess => "iam",
-            OcsfClass::DetectionFinding => "intrusion_detection",
+            OcsfClass::DetectionFinding | OcsfClass::IncidentFinding | OcsfClass::RemediationActivity => {
+                "intrusion_detection"
+            }
             OcsfClass::EntityManagement | OcsfClass::ApplicationLifecycle => "configuration",
         }
     }
@@ -458,8 +534,14 @@ impl Event {
         }
     }
 
-    /// The severity: that of the kind, and at least low when it failed.
+    /// The severity: that of the kind, and at least low when it failed. Alerts and incidents say their own in the detail
+    /// `level`.
     pub fn severity(&self) -> Severity {
+        if let EventKind::AlertRaised | EventKind::IncidentOpened = self.kind
+            && let Some(level) = self.details.get("level").and_then(|level| Severity::named(level))
+        {
+            return level;
+        }
         match self.outcome {
             Outcome::Success => self.kind.severity(),
             Outcome::Failure => self.kind.severity().max(Severity::Low),

@@ -139,6 +139,10 @@ ids! {
     RequestId, "req";
     /// A build of an app.
     BuildId, "bld";
+    /// An incident.
+    IncidentId, "inc";
+    /// An action of an incident.
+    ResponseId, "rsp";
 }
 
 /// The id of an OAuth client: 1 to 64 characters of `A-Z a-z 0-9 . _ ~ -`.

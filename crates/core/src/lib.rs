@@ -21,7 +21,7 @@ mod proven;
 mod secret;
 mod time;
 
-pub use action::{Action, BlockTarget};
+pub use action::{Action, BlockTarget, LimitTarget};
 pub use alert::Alert;
 pub use control::{Control, ControlSet};
 pub use decision::{Decision, Denial, Obligation, Reason, Verdict};
@@ -29,7 +29,9 @@ pub use event::{Actor, Event, EventKind, HttpFacts, Lane, OcsfClass, Outcome, Pe
 pub use fault::Fault;
 pub use finding::{Confidence, Finding, Place};
 pub use gate::{Admission, Disclose, Execute, Forward, Gate, Issue, Publish, Refusal};
-pub use id::{BuildId, ClientId, DeviceId, FamilyId, IdError, PersonId, Pseudonym, RequestId, SessionId};
+pub use id::{
+    BuildId, ClientId, DeviceId, FamilyId, IdError, IncidentId, PersonId, Pseudonym, RequestId, ResponseId, SessionId,
+};
 pub use owed::{Owed, Settle};
 pub use proven::{Proven, ProvenKind, Span};
 pub use secret::Secret;

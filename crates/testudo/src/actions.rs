@@ -62,6 +62,29 @@ impl Node {
             Action::DisableClient { client } => {
                 identity.set_client_state(&client, testudo_identity::ClientState::Disabled, by.clone(), ctx).await?;
             }
+            Action::UnlockPerson { person } => identity.unlock_person(person, by, ctx).await?,
+            Action::WaiveStepUp { person } => {
+                let event = ctx.event(EventKind::StepUpWaived).by(by.clone()).to(person).detail("reason", reason);
+                self.announce(event).await?;
+            }
+            Action::Unblock { target: BlockTarget::Network(network) } => {
+                let event = ctx.event(EventKind::PeerUnblocked).by(by.clone()).detail("reason", reason);
+                self.announce(event.personal("network", network.trunc().to_string())).await?;
+            }
+            Action::EnableClient { client } => {
+                identity.set_client_state(&client, testudo_identity::ClientState::Enabled, by.clone(), ctx).await?;
+            }
+            Action::ReinstateBuild { build } => {
+                let event = ctx.event(EventKind::BuildReinstated).by(by.clone()).on(build.to_string());
+                self.announce(event.detail("reason", reason)).await?;
+            }
+            Action::TightenLimits { .. }
+            | Action::RestoreLimits { .. }
+            | Action::RestrictRoutes { .. }
+            | Action::ReleaseRoutes { .. }
+            | Action::Unblock { target: BlockTarget::Device(_) }
+            | Action::WaivePasswordReset { .. }
+            | Action::Notify { .. } => return Err(ActionError::Unsupported("this action is not built yet")),
             Action::RotateSigningKey => {
                 identity.rotate_signing_key(Rotation::Graceful, by.clone(), ctx).await?;
                 self.reload_keys().await;

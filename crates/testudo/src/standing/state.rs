@@ -25,6 +25,7 @@ pub const KINDS: &[EventKind] = &[
     EventKind::AllRevoked,
     EventKind::StepUpRequired,
     EventKind::StepUpDone,
+    EventKind::StepUpWaived,
     EventKind::ClientDisabled,
     EventKind::ClientEnabled,
     EventKind::ClientRemoved,
@@ -116,7 +117,7 @@ impl State {
                     self.step_up.insert(person, at);
                 }
             }
-            EventKind::StepUpDone => {
+            EventKind::StepUpDone | EventKind::StepUpWaived => {
                 if let Some(person) = whom {
                     self.step_up.remove(&person);
                 }
