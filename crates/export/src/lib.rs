@@ -1,0 +1,1 @@
+//! What leaves the house: events to other systems, and notices to people.

@@ -1,0 +1,1 @@
+//! Incidents and playbooks: alerts in, actions out.
