@@ -275,6 +275,8 @@ kinds! {
     ExportStalled = "export.stalled", Must, ApplicationLifecycle / 99, Medium;
     /// A target of exports takes events again.
     ExportResumed = "export.resumed", Must, ApplicationLifecycle / 99, Informational;
+    /// A target of exports refused events for good; they were skipped.
+    ExportRejected = "export.rejected", Must, ApplicationLifecycle / 99, High;
 }
 
 impl EventKind {
