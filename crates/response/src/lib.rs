@@ -1,1 +1,19 @@
 //! Incidents and playbooks: alerts in, actions out.
+//!
+//! Pure: everything takes alerts, facts and `now`. An [`Incident`] groups alerts and keeps what was done about them; a
+//! [`Playbook`] says what is to be done; [`plan`] joins a playbook, an alert and what is known into actions that go at
+//! once, wait for a second administrator, or are refused with the count of whom they would hit.
+//!
+//! To add a playbook to the pack: add a file to `playbooks/`; `tests/pack.rs` checks that its rules exist.
+
+mod breach;
+mod entity;
+mod event;
+mod incident;
+mod response;
+
+pub use breach::{Breach, BreachFacts, BreachWords, ClassFacts, DEADLINE, REMINDERS};
+pub use entity::Entity;
+pub use event::{By, Happened, IncidentEvent};
+pub use incident::{Alerted, Closing, Incident, Note, State, Task, Verdict, WorkError};
+pub use response::{Reach, Response, ResponseState, same};
