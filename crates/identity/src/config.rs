@@ -1,6 +1,9 @@
 //! What the identity server is told: its name, its lifetimes and what people may do by themselves.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use crate::{Entrance, OWNER};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -33,6 +36,12 @@ pub struct IdentityConfig {
     pub browser_idle: Duration,
     /// How long a browser session lives at most.
     pub browser_absolute: Duration,
+    /// How long a session of the admin address lives without a request.
+    pub admin_idle: Duration,
+    /// How long a session of the admin address lives at most.
+    pub admin_absolute: Duration,
+    /// The roles whose holders administer: they are let in at the admin address, and keep at least one second factor.
+    pub administrator_roles: BTreeSet<String>,
     /// Whether people may make their own accounts.
     pub sign_up: bool,
     /// Failures of one account in a row before it is soft-locked.
@@ -43,6 +52,8 @@ pub struct IdentityConfig {
     pub soft_lock_longest: Duration,
     /// How long somebody has for the second factor after the password.
     pub second_factor_within: Duration,
+    /// How long somebody has to answer with a passkey.
+    pub passkey_within: Duration,
 }
 
 /// Why a text is no issuer.
@@ -81,12 +92,37 @@ impl IdentityConfig {
             code_lifetime: Duration::from_secs(MINUTE),
             browser_idle: Duration::from_secs(12 * HOUR),
             browser_absolute: Duration::from_secs(30 * DAY),
+            admin_idle: Duration::from_secs(30 * MINUTE),
+            admin_absolute: Duration::from_secs(8 * HOUR),
+            administrator_roles: BTreeSet::from([OWNER.to_owned()]),
             sign_up: true,
             soft_lock_after: 5,
             soft_lock_first: Duration::from_secs(MINUTE / 2),
             soft_lock_longest: Duration::from_secs(15 * MINUTE),
             second_factor_within: Duration::from_secs(5 * MINUTE),
+            passkey_within: Duration::from_secs(5 * MINUTE),
         })
+    }
+
+    /// Whether one of these roles administers.
+    pub fn administers(&self, roles: &BTreeSet<String>) -> bool {
+        !self.administrator_roles.is_disjoint(roles)
+    }
+
+    /// How long a session of an address lives without a request.
+    pub(crate) fn idle(&self, entrance: Entrance) -> Duration {
+        match entrance {
+            Entrance::Public => self.browser_idle,
+            Entrance::Admin => self.admin_idle,
+        }
+    }
+
+    /// How long a session of an address lives at most.
+    pub fn absolute(&self, entrance: Entrance) -> Duration {
+        match entrance {
+            Entrance::Public => self.browser_absolute,
+            Entrance::Admin => self.admin_absolute,
+        }
     }
 }
 

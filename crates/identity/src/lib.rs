@@ -27,7 +27,7 @@ pub use config::{IdentityConfig, IssuerError};
 pub use error::IdentityError;
 pub use oauth::*;
 pub use people::*;
-pub use session::{Acr, Amr, Session, SessionState, SignedIn};
+pub use session::{Acr, Amr, Entrance, FRESH_FACTOR, Session, SessionState, SignedIn};
 
 /// The identity server. Cheap to clone.
 #[derive(Clone)]
@@ -36,12 +36,14 @@ pub struct Identity {
     pub(crate) pool: HashPool,
     pub(crate) config: Arc<IdentityConfig>,
     pub(crate) oauth: Arc<oauth::Memory>,
+    pub(crate) entrance: Entrance,
 }
 
 impl Identity {
     /// Joins the store, the password pool and the configuration. Call [`Identity::load_keys`] before tokens are made.
     pub fn new(store: Store, pool: HashPool, config: IdentityConfig) -> Identity {
-        Identity { store, pool, config: Arc::new(config), oauth: Arc::new(oauth::Memory::default()) }
+        let oauth = Arc::new(oauth::Memory::default());
+        Identity { store, pool, config: Arc::new(config), oauth, entrance: Entrance::Public }
     }
 
     /// The configuration.
@@ -53,6 +55,12 @@ impl Identity {
     #[must_use]
     pub fn with_config(&self, config: IdentityConfig) -> Identity {
         Identity { config: Arc::new(config), ..self.clone() }
+    }
+
+    /// The same server as the admin address sees it: sessions of its own, which are shorter, and none of the public ones.
+    #[must_use]
+    pub fn at_admin_address(&self) -> Identity {
+        Identity { entrance: Entrance::Admin, ..self.clone() }
     }
 
     /// The store that everything is kept in.

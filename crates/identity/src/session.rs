@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use testudo_core::{PersonId, SessionId, Timestamp};
 use testudo_store::{Document, Indexes, Key};
@@ -17,6 +19,8 @@ pub enum Amr {
     Otp,
     /// A recovery code. Not registered; RFC 8176 leaves values open.
     Rc,
+    /// Proof of possession of a key: a passkey, which also verified her by PIN or biometrics.
+    Pop,
     /// More than one factor.
     Mfa,
 }
@@ -79,6 +83,37 @@ pub struct SignedIn {
     pub amr: Vec<Amr>,
     /// Her roles.
     pub roles: BTreeSet<String>,
+    /// At which address.
+    pub entrance: Entrance,
+    /// When she last showed a second factor in this session.
+    pub factor_time: Option<Timestamp>,
+}
+
+/// How long a second factor counts as fresh: long enough for a destructive act and its reason, and no longer.
+pub const FRESH_FACTOR: Duration = Duration::from_mins(10);
+
+impl SignedIn {
+    /// How long ago she showed a second factor; none when she never did in this session.
+    pub fn factor_age(&self, now: Timestamp) -> Option<Duration> {
+        let shown = self.factor_time.filter(|_| self.acr >= Acr::SecondFactor)?;
+        Some(now.since(shown))
+    }
+
+    /// Whether she showed a second factor within [`FRESH_FACTOR`].
+    pub fn has_fresh_factor(&self, now: Timestamp) -> bool {
+        self.factor_age(now).is_some_and(|age| age <= FRESH_FACTOR)
+    }
+}
+
+/// The address at which a session began. Its cookie is worth nothing at the other one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entrance {
+    /// The public one, where people sign in to apps.
+    #[default]
+    Public,
+    /// The admin address, where administrators use the console.
+    Admin,
 }
 
 /// Whether a session is alive.
@@ -121,6 +156,12 @@ pub struct Session {
     /// The person's epoch when it was written; when hers is another, all sessions ended in between.
     #[serde(default)]
     pub epoch: u32,
+    /// At which address it began.
+    #[serde(default)]
+    pub entrance: Entrance,
+    /// When she last showed a second factor in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_time: Option<Timestamp>,
 }
 
 impl Document for Session {

@@ -62,7 +62,7 @@ impl Identity {
     pub async fn browser(&self, cookie: Option<&str>, ctx: &Context) -> Result<Option<SignedIn>, IdentityError> {
         let Some((session, person)) = self.session_of(cookie, ctx).await? else { return Ok(None) };
         let signed_in = signed_in(&session.document, &person.document);
-        if ctx.now.since(session.document.seen) >= SEEN_EVERY.min(self.config.browser_idle / 4) {
+        if ctx.now.since(session.document.seen) >= SEEN_EVERY.min(self.config.idle(self.entrance) / 4) {
             let mut tx = Tx::new();
             tx.update(&Session { seen: ctx.now, ..session.document }, session.version);
             match self.store.commit(tx).await {
@@ -85,9 +85,10 @@ impl Identity {
             return Ok(None);
         };
         let Some(person) = self.store.get::<Person>(session.document.person).await? else { return Ok(None) };
-        let idle = ctx.now.since(session.document.seen) >= self.config.browser_idle;
+        let idle = ctx.now.since(session.document.seen) >= self.config.idle(self.entrance);
         let over = idle || ctx.now >= session.document.ends;
         let live = session.document.state == SessionState::Active
+            && session.document.entrance == self.entrance
             && session.document.epoch == person.document.epoch
             && person.document.state == PersonState::Active;
         let cut = session.document.created < self.sessions_cutoff().await?;
@@ -103,9 +104,11 @@ impl Identity {
             cookie: *TokenHash::of_new(&token).as_bytes(),
             created: ctx.now,
             seen: ctx.now,
-            ends: ctx.now.plus(self.config.browser_absolute),
+            ends: ctx.now.plus(self.config.absolute(self.entrance)),
             auth_time: ctx.now,
             acr: strength(&amr),
+            factor_time: (strength(&amr) >= Acr::SecondFactor).then_some(ctx.now),
+            entrance: self.entrance,
             amr,
             state: SessionState::Active,
             address: Some(ctx.address.to_string()),
@@ -135,6 +138,13 @@ impl Identity {
             }
         }
         session.acr = session.acr.max(strength(&session.amr));
+        if strength(amr) >= Acr::SecondFactor {
+            session.factor_time = Some(ctx.now);
+        }
+        if amr.contains(&Amr::Pop) {
+            // A passkey with user verification is a whole sign-in again, not one factor of it.
+            session.auth_time = ctx.now;
+        }
         session.cookie = *TokenHash::of_new(&token).as_bytes();
         session.seen = ctx.now;
         session.epoch = person.epoch;
@@ -189,7 +199,7 @@ impl Identity {
             session.state == SessionState::Active
                 && session.epoch == person.document.epoch
                 && ctx.now < session.ends
-                && ctx.now.since(session.seen) < self.config.browser_idle
+                && ctx.now.since(session.seen) < self.config.idle(session.entrance)
         };
         let mut views: Vec<SessionView> = found
             .into_iter()
@@ -244,12 +254,14 @@ fn signed_in(session: &Session, person: &Person) -> SignedIn {
         acr: session.acr,
         amr: session.amr.clone(),
         roles: person.roles.clone(),
+        entrance: session.entrance,
+        factor_time: session.factor_time,
     }
 }
 
 /// Two factors of different kinds are the second level.
 fn strength(amr: &[Amr]) -> Acr {
-    if amr.iter().any(|way| matches!(way, Amr::Otp | Amr::Rc)) { Acr::SecondFactor } else { Acr::Password }
+    if amr.iter().any(|way| matches!(way, Amr::Otp | Amr::Rc | Amr::Pop)) { Acr::SecondFactor } else { Acr::Password }
 }
 
 /// A `User-Agent` as people say it. The text is the caller's, so only words of this list come out.
@@ -317,5 +329,6 @@ mod tests {
         assert_eq!(strength(&[Amr::Pwd]), Acr::Password);
         assert_eq!(strength(&[Amr::Pwd, Amr::Otp]), Acr::SecondFactor);
         assert_eq!(strength(&[Amr::Pwd, Amr::Rc]), Acr::SecondFactor);
+        assert_eq!(strength(&[Amr::Pop]), Acr::SecondFactor, "a verified passkey is two factors");
     }
 }

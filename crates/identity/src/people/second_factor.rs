@@ -191,6 +191,7 @@ pub(crate) fn amr_name(way: Amr) -> &'static str {
         Amr::Pwd => "pwd",
         Amr::Otp => "otp",
         Amr::Rc => "rc",
+        Amr::Pop => "pop",
         Amr::Mfa => "mfa",
     }
 }

@@ -149,6 +149,8 @@ pub(super) async fn sign_in(identity: &Identity, name: &str, acr: Acr, ctx: &Con
         address: None,
         user_agent: None,
         epoch: record.epoch,
+        entrance: crate::Entrance::Public,
+        factor_time: None,
     };
     let mut tx = Tx::new();
     tx.create_person(person);
@@ -163,6 +165,8 @@ pub(super) async fn sign_in(identity: &Identity, name: &str, acr: Acr, ctx: &Con
         acr: session.acr,
         amr: session.amr.clone(),
         roles: record.roles.clone(),
+        entrance: session.entrance,
+        factor_time: session.factor_time,
     }
 }
 
