@@ -277,6 +277,9 @@ pub struct Schema {
     /// The class of personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<DataClass>,
+    /// Somebody looked, and neither the value nor anything within it is personal (`x-testudo-data: none`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exempt: bool,
 }
 
 impl TypeSet {

@@ -181,6 +181,11 @@ impl KeyRing {
         Pseudonym(self.cut(Purpose::Pseudonym, Domain::Pseudonym, domain.label(), value))
     }
 
+    /// A tag of a masked value: HMAC-SHA-256 in the domain of this label, cut to 128 bits.
+    pub fn mask_tag(&self, label: &str, value: &[u8]) -> [u8; 16] {
+        self.cut(Purpose::Masking, Domain::Data, label.as_bytes(), value)
+    }
+
     /// HMAC-SHA-256 under the newest version of the purpose.
     pub fn mac(&self, purpose: Purpose, data: &[u8]) -> [u8; 32] {
         self.newest(purpose).mac(Domain::Data, &[], data)

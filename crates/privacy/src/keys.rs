@@ -1,6 +1,6 @@
 //! Keyed hashes and tokens of values.
 //!
-//! Both use the purpose key for blind indexes, which does not rotate, so that equal values stay equal over time.
+//! Both use the ring's key for masking, which does not rotate, so that equal values stay equal over time.
 //!
 //! A **hash** is `h1_` and 22 characters of base64url: HMAC-SHA-256 cut to 128 bits, in the domain of the class, of the
 //! value in its plain form (separators and case do not count where they carry no meaning).
@@ -56,7 +56,7 @@ impl MaskKeys {
 
     /// The hash of a value.
     pub fn hash(&self, class: DataClass, value: &str) -> String {
-        let hash = self.ring.blind_index(self.domain(class, |own| &own.hash), plain_form(class, value).as_bytes());
+        let hash = self.ring.mask_tag(self.domain(class, |own| &own.hash), plain_form(class, value).as_bytes());
         let mut text = HASH.to_owned();
         BASE64URL_NOPAD.encode_append(&hash, &mut text);
         text
@@ -69,7 +69,7 @@ impl MaskKeys {
         sealed.push(0x80);
         let padded = sealed.len().next_multiple_of(BLOCK);
         sealed.resize(padded, 0);
-        let iv = self.ring.blind_index(self.domain(class, |own| &own.token), &sealed);
+        let iv = self.ring.mask_tag(self.domain(class, |own| &own.token), &sealed);
         self.apply_stream(class, &iv, &mut sealed);
         sealed.splice(0..0, iv);
         let mut text = TOKEN.to_owned();
@@ -83,7 +83,7 @@ impl MaskKeys {
         let (iv, ciphertext) = sealed.split_first_chunk::<BLOCK>()?;
         let mut plain = Zeroizing::new(ciphertext.to_vec());
         self.apply_stream(class, iv, &mut plain);
-        if !equal(&self.ring.blind_index(self.domain(class, |own| &own.token), &plain), iv) {
+        if !equal(&self.ring.mask_tag(self.domain(class, |own| &own.token), &plain), iv) {
             return None;
         }
         let end = plain.iter().rposition(|byte| *byte == 0x80)?;
@@ -94,7 +94,7 @@ impl MaskKeys {
         let domain = self.domain(class, |own| &own.stream).as_bytes();
         for (block, counter) in bytes.chunks_mut(STREAM).zip(0_u64..) {
             let input = [domain, iv, &counter.to_be_bytes()].concat();
-            let stream = Zeroizing::new(self.ring.mac(Purpose::BlindIndex, &input));
+            let stream = Zeroizing::new(self.ring.mac(Purpose::Masking, &input));
             block.iter_mut().zip(stream.iter()).for_each(|(byte, key)| *byte ^= key);
         }
     }

@@ -48,6 +48,7 @@ struct Schema {
     members: BTreeMap<String, Node>,
     others: Option<Node>,
     items: Option<Node>,
+    names: Option<Node>,
     also: Vec<Node>,
 }
 
@@ -97,6 +98,11 @@ impl MarksBuilder {
         self.change(node, |schema| schema.items = Some(value));
     }
 
+    /// The keys of the object at the node are like this (`propertyNames`).
+    pub fn names(&mut self, node: Node, name: Node) {
+        self.change(node, |schema| schema.names = Some(name));
+    }
+
     /// The value at the node is, or may be, also like that (`$ref`, `allOf`, `anyOf`, `oneOf`).
     pub fn also(&mut self, node: Node, other: Node) {
         self.change(node, |schema| schema.also.push(other));
@@ -107,7 +113,7 @@ impl MarksBuilder {
         let mut states = vec![State::default()];
         let mut known = HashMap::from([(BTreeSet::new(), 0)]);
         let mut queue = VecDeque::new();
-        let mut classes = ClassSet::EMPTY;
+        let (mut classes, mut key_classes) = (ClassSet::EMPTY, ClassSet::EMPTY);
         self.state([MarksBuilder::ROOT].into(), &mut known, &mut queue)?;
         while let Some(nodes) = queue.pop_front() {
             let mut state = State::default();
@@ -116,7 +122,9 @@ impl MarksBuilder {
                 state.classes = state.classes.union(schema.classes);
                 state.exempt |= schema.exempt;
             }
-            classes = classes.union(state.classes);
+            state.keys = self.classes_of(schemas.iter().filter_map(|schema| schema.names).collect());
+            classes = classes.union(state.classes).union(state.keys);
+            key_classes = key_classes.union(state.keys);
             let others: Vec<Node> = schemas.iter().filter_map(|schema| schema.others).collect();
             state.others = self.state(others, &mut known, &mut queue)?;
             state.items =
@@ -130,7 +138,25 @@ impl MarksBuilder {
             state.named = Names::new(&named);
             states.push(state);
         }
-        Ok(Marks { states, classes })
+        Ok(Marks { states, classes, key_classes })
+    }
+
+    /// The classes of a value that may be any of these nodes.
+    fn classes_of(&self, nodes: Vec<Node>) -> ClassSet {
+        let all = self.closure(nodes);
+        all.iter().filter_map(|at| self.nodes.get(*at)).fold(ClassSet::EMPTY, |set, schema| set.union(schema.classes))
+    }
+
+    fn closure(&self, nodes: Vec<Node>) -> BTreeSet<usize> {
+        let (mut set, mut open) = (BTreeSet::new(), nodes);
+        while let Some(Node(node)) = open.pop() {
+            if let Some(schema) = self.nodes.get(node)
+                && set.insert(node)
+            {
+                open.extend(&schema.also);
+            }
+        }
+        set
     }
 
     fn change(&mut self, node: Node, change: impl FnOnce(&mut Schema)) {
@@ -145,15 +171,7 @@ impl MarksBuilder {
         known: &mut HashMap<BTreeSet<usize>, u32>,
         queue: &mut VecDeque<BTreeSet<usize>>,
     ) -> Result<u32, MarksError> {
-        let mut set = BTreeSet::new();
-        let mut open = nodes;
-        while let Some(Node(node)) = open.pop() {
-            if let Some(schema) = self.nodes.get(node)
-                && set.insert(node)
-            {
-                open.extend(&schema.also);
-            }
-        }
+        let set = self.closure(nodes);
         if let Some(number) = known.get(&set) {
             return Ok(*number);
         }
@@ -174,12 +192,15 @@ pub struct Marks {
     /// State 0 leads nowhere; state 1 is the document.
     states: Vec<State>,
     classes: ClassSet,
+    key_classes: ClassSet,
 }
 
 #[derive(Clone, Default, Debug)]
 struct State {
     classes: ClassSet,
     exempt: bool,
+    /// What the keys of an object are.
+    keys: ClassSet,
     named: Names,
     others: u32,
     items: u32,
@@ -187,7 +208,8 @@ struct State {
 
 impl Default for Marks {
     fn default() -> Marks {
-        Marks { states: vec![State::default(), State::default()], classes: ClassSet::EMPTY }
+        let states = vec![State::default(), State::default()];
+        Marks { states, classes: ClassSet::EMPTY, key_classes: ClassSet::EMPTY }
     }
 }
 
@@ -228,6 +250,17 @@ impl Marks {
     #[inline]
     pub(crate) fn at(&self, At(state): At) -> (ClassSet, bool) {
         self.states.get(state as usize).map_or((ClassSet::EMPTY, false), |state| (state.classes, state.exempt))
+    }
+
+    /// The classes that keys may be of.
+    pub(crate) fn key_classes(&self) -> ClassSet {
+        self.key_classes
+    }
+
+    /// What the keys are.
+    #[inline]
+    pub(crate) fn keys(&self, At(state): At) -> ClassSet {
+        self.states.get(state as usize).map_or(ClassSet::EMPTY, |state| state.keys)
     }
 
     /// The member with this key, as it reads without escapes.

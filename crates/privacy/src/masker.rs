@@ -12,7 +12,7 @@
 //! | an object or array under a mark | its leaves as if each were marked; removed as a whole |
 //! | an unmarked string, when the plan detects | what is found in it is replaced; when the treatment is `null` or `drop`, the whole value |
 //! | an unmarked string longer than [`Masking::hold`], when the plan detects | `"***"`: what can't be looked at whole is not shown |
-//! | a key in which something is found | the key is replaced, or its member removed |
+//! | a key that is marked, or in which something is found | the key is replaced, or its member removed |
 //!
 //! The document itself can't be removed; it becomes `null`.
 
@@ -163,6 +163,11 @@ impl Masking {
         let reader = Reader::new(limits).without_repeats().framing(framing);
         let events = (format == Format::Sse).then(|| Events::new(EVENT));
         Masker { documents: Documents { reader, engine: Engine::new(self) }, events, failed: None }
+    }
+
+    /// What is shown for one marked value, such as that of a header; nothing when it is to be left out.
+    pub fn value(&self, class: DataClass, text: &str) -> Option<String> {
+        self.shown(self.plan.treatment(class), class, text)
     }
 
     /// Masks what is found in a text, such as a line of a log, whatever [`Plan::detects`] says. What would be removed

@@ -45,7 +45,7 @@ impl Treatment {
 }
 
 /// How each class is shown in one response, and whether unmarked values are looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Plan {
     treatments: [Treatment; DataClass::ALL.len()],
     detect: bool,

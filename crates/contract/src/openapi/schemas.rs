@@ -55,7 +55,7 @@ impl<'d> Reader<'d> {
         if self.version == Version::V31 {
             schema = self.keywords(at);
         } else if siblings.contains(&"x-testudo-data") {
-            schema.data = self.data_class(at);
+            self.data_class(at, &mut schema);
         }
         if self.version == Version::V30 && siblings.iter().any(|key| *key != "x-testudo-data") {
             let what = format!("OpenAPI 3.0 ignores `{}` beside `$ref`", siblings.join("`, `"));
@@ -127,11 +127,11 @@ impl<'d> Reader<'d> {
             unique_items: self.flag(at, "uniqueItems").unwrap_or_default(),
             read_only: self.flag(at, "readOnly").unwrap_or_default(),
             write_only: self.flag(at, "writeOnly").unwrap_or_default(),
-            data: self.data_class(at),
             discriminator: self.discriminator(at),
             values: self.values(at),
             ..Schema::default()
         };
+        self.data_class(at, &mut schema);
         self.types(at, &mut schema);
         self.required(at, &mut schema);
         self.subschemas(at, &mut schema);
@@ -225,18 +225,18 @@ impl<'d> Reader<'d> {
         members.filter_map(|(name, member)| Some((name.into(), self.schema(&member)?))).collect()
     }
 
-    fn data_class(&mut self, at: &At<'d>) -> Option<DataClass> {
-        let mark = at.child("x-testudo-data")?;
+    fn data_class(&mut self, at: &At<'d>, schema: &mut Schema) {
+        let Some(mark) = at.child("x-testudo-data") else { return };
         let text = mark.node.written().unwrap_or_default();
-        let class = DataClass::named(text);
-        if class.is_none() {
+        schema.data = DataClass::named(text);
+        schema.exempt = text == "none";
+        if schema.data.is_none() && !schema.exempt {
             let names: Vec<&str> = DataClass::ALL.iter().map(|class| class.name()).collect();
             let what = format!("`{text}` is not a class of personal data");
-            let remedy = format!("the classes are {}", names.join(", "));
+            let remedy = format!("the classes are {}, or `none`", names.join(", "));
             let near = nearest(text, names.iter().copied());
             self.unknown(mark.node.position, &mark.pointer, what, near, &remedy);
         }
-        class
     }
 
     fn discriminator(&mut self, at: &At<'d>) -> Option<Arc<str>> {

@@ -25,11 +25,13 @@ pub enum Purpose {
     Tickets,
     /// Protects cookies.
     Cookies,
+    /// Makes hashes and tokens of masked values; does not rotate.
+    Masking,
 }
 
 impl Purpose {
     /// All purposes, in the order of their numbers.
-    pub const ALL: [Purpose; 10] = [
+    pub const ALL: [Purpose; 11] = [
         Purpose::Records,
         Purpose::Journal,
         Purpose::PersonKeys,
@@ -40,11 +42,12 @@ impl Purpose {
         Purpose::Checkpoint,
         Purpose::Tickets,
         Purpose::Cookies,
+        Purpose::Masking,
     ];
 
     /// Whether [`KeyRing::rotate`](crate::KeyRing::rotate) takes it.
     pub const fn rotates(self) -> bool {
-        !matches!(self, Purpose::BlindIndex | Purpose::Pseudonym)
+        !matches!(self, Purpose::BlindIndex | Purpose::Pseudonym | Purpose::Masking)
     }
 
     /// Its name in command lines and derivations.
@@ -60,6 +63,7 @@ impl Purpose {
             Purpose::Checkpoint => "checkpoint",
             Purpose::Tickets => "tickets",
             Purpose::Cookies => "cookies",
+            Purpose::Masking => "masking",
         }
     }
 
@@ -81,6 +85,7 @@ impl Purpose {
             Purpose::Checkpoint => 8,
             Purpose::Tickets => 9,
             Purpose::Cookies => 10,
+            Purpose::Masking => 11,
         }
     }
 }

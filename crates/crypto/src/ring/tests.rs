@@ -74,7 +74,24 @@ fn purposes_have_keys_of_their_own() {
     assert!(Purpose::ALL.iter().all(|purpose| Purpose::from_name(purpose.name()) == Some(*purpose)));
     assert_eq!(Purpose::from_name("Records"), None);
     let numbers: Vec<_> = Purpose::ALL.iter().map(|purpose| purpose.number()).collect();
-    assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=11).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_ring_from_before_masking_gives_the_same_key_each_time() {
+    let (ring, root) = (KeyRing::generate(at(DAY)), RootKey::generate());
+    let mut purposes = (*ring.0).clone();
+    purposes.remove(&Purpose::Masking);
+    let blob = blob::wrap(&purposes, &root);
+    let (one, two) = (KeyRing::unwrap(&root, &blob).unwrap(), KeyRing::unwrap(&root, &blob).unwrap());
+    let tag = one.mask_tag("privacy/hash/pan", b"4111");
+    assert_eq!(tag, two.mask_tag("privacy/hash/pan", b"4111"));
+    assert_eq!(tag, KeyRing::unwrap(&root, &one.wrap(&root)).unwrap().mask_tag("privacy/hash/pan", b"4111"));
+    assert_ne!(tag, ring.mask_tag("privacy/hash/pan", b"4111"));
+    assert_ne!(tag, one.blind_index("privacy/hash/pan", b"4111"));
+    assert_ne!(tag, one.mask_tag("privacy/hash/iban", b"4111"));
+    purposes.remove(&Purpose::Cookies);
+    assert!(KeyRing::unwrap(&root, &blob::wrap(&purposes, &root)).is_err(), "only the last may be missing");
 }
 
 #[test]

@@ -85,7 +85,8 @@ impl Engine {
         let removes = |class| {
             let treatment = plan.treatment(class);
             let found = detects && treatment == Treatment::Null && detect::has_detector(class);
-            treatment == Treatment::Drop || found
+            let key = treatment == Treatment::Null && masking.marks.key_classes().has(class);
+            treatment == Treatment::Drop || found || key
         };
         let mut engine = Engine {
             detects,
@@ -288,9 +289,29 @@ impl Pass<'_> {
         if engine.removes && engine.waiting.is_none() {
             engine.waiting = Some(text.span.start);
         }
-        if engine.detects {
+        let classes = engine.masking.marks.keys(above.at);
+        if !classes.is_empty() && self.treat_key(text, classes) {
+            return;
+        }
+        if self.engine.detects {
             self.look_at_key(text);
         }
+    }
+
+    /// A key under a mark. Whether that was all that there is to do with it.
+    fn treat_key(&mut self, text: &Text<'_>, classes: ClassSet) -> bool {
+        let engine = &mut *self.engine;
+        let Some((treatment, class)) = engine.masking.plan.strictest(classes) else { return false };
+        if treatment == Treatment::Plain {
+            return false;
+        }
+        engine.masked.count_marked(class);
+        match engine.masking.shown(treatment, class, &text.decode()) {
+            None => engine.member = Place { treatment: Treatment::Drop, class, ..engine.member },
+            Some(shown) if engine.waiting.is_some() => engine.replaced_key = Some((text.span, shown)),
+            Some(shown) => self.replace(text.span, &shown),
+        }
+        true
     }
 
     /// Keys may be data too: of maps by email, for one.

@@ -270,6 +270,32 @@ fn hashes_and_tokens_need_keys() {
 }
 
 #[test]
+fn keys_under_a_mark_are_values() {
+    let mut builder = crate::MarksBuilder::new();
+    let (map, key, value) = (builder.node(), builder.node(), builder.node());
+    builder.member(crate::MarksBuilder::ROOT, "by", map);
+    builder.names(map, key);
+    builder.mark(key, DataClass::Email.into());
+    builder.others(map, value);
+    let marks = Arc::new(builder.build().unwrap());
+    let text = r#"{"by":{"ada@example.org":1, "x":2},"ada@example.org":3}"#;
+    for (treatment, expected) in [
+        (Treatment::Partial, r#"{"by":{"a***@e***.org":1, "***":2},"ada@example.org":3}"#),
+        (Treatment::Null, r#"{"by":{},"ada@example.org":3}"#),
+        (Treatment::Drop, r#"{"by":{},"ada@example.org":3}"#),
+    ] {
+        let plan = Plan::PLAIN.with(DataClass::Email, treatment);
+        assert!(plan.touches(&marks));
+        let masking = Masking::new(Arc::clone(&marks), plan, None).unwrap();
+        for size in [1, 7, 100] {
+            let chunks: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            let (shown, masked) = run(&masking, Format::Json, &chunks).unwrap();
+            assert_eq!((shown.as_str(), masked.marked(DataClass::Email)), (expected, 2), "{treatment:?} {size}");
+        }
+    }
+}
+
+#[test]
 fn texts_pass_the_same_masker() {
     let masking = masking(&[], &[(DataClass::Email, Treatment::Partial), (DataClass::Pan, Treatment::Drop)]);
     assert_eq!(masking.text("login of ada@example.org with 4111111111111111"), "login of a***@e***.org with ***");
