@@ -17,6 +17,7 @@ use testudo_crypto::KeyRing;
 use tokio::sync::watch;
 
 use crate::journal::appender::Row;
+use crate::journal::committed::Seen;
 use crate::journal::terms::Chunk;
 use crate::merkle::Hash;
 use crate::tx::{Receipt, WriteMode};
@@ -116,6 +117,8 @@ pub(crate) struct PersonKeyRow {
 pub(crate) struct EventDraft {
     pub body: Vec<u8>,
     pub terms: Vec<u64>,
+    /// For those who follow the journal; nothing when nobody does.
+    pub seen: Option<Arc<Seen>>,
 }
 
 /// A transaction that is ready to be applied.

@@ -6,7 +6,7 @@
 //! - **Counters** say how much lately, and may be lost.
 //!
 //! A [`Tx`] changes records together with the events that announce it. Events that announce no change go through
-//! [`Store::append`].
+//! [`Store::append`]. Observers follow the journal with a [`Tail`].
 //!
 //! To store a new kind of record, implement [`Document`]; nothing else is needed. To add a backend, see `backend.rs`.
 
@@ -24,6 +24,7 @@ mod postgres;
 mod prepare;
 mod sqlite;
 mod store;
+mod tail;
 mod tx;
 
 pub use backup::{BackupManifest, ErasedPerson, RestoreReport, erased_from_lines, erased_to_lines};
@@ -33,9 +34,11 @@ pub use error::{CommitError, Full, OpenError, ReadError, RotateError, UpkeepErro
 pub use journal::appender::RowFault;
 pub use journal::audit::{AuditReport, BadCheckpoint, BadEntry, PrunedRange};
 pub use journal::checkpoint::{Checkpoint, CheckpointError, parse_checkpoints};
+pub use journal::committed::{Committed, Seen};
 pub use journal::entry::{Entry, Opened, Plain};
 pub use journal::filter::JournalFilter;
 pub use journal::prune::{PruneReport, PruneRequest};
 pub use key::Key;
 pub use store::{Store, StoreStatus};
+pub use tail::Tail;
 pub use tx::{Receipt, Tx};

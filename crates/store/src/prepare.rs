@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use testudo_core::{Event, PersonId, Pseudonym, Timestamp};
 use testudo_crypto::{KeyRing, Place, PseudonymDomain, Purpose, random};
 
 use crate::backend::{EventDraft, KeyName, Op, PersonKeyRow, Prepared, Term, Write};
 use crate::document::IndexValue;
+use crate::journal::committed::Seen;
 use crate::journal::entry::{self, MAX_ENTRY, Personal, Plain, Sealing};
 use crate::journal::terms;
 use crate::persons::{KeyOf, PersonKey};
@@ -215,14 +217,16 @@ impl<'a> Keys<'a> {
     fn event(&mut self, mut event: Event, owner: KeyOf) -> Result<EventDraft, ReadError> {
         clip(&mut event);
         let (plain, mut personal) = self.split(event);
-        if matches!(owner, KeyOf::Erased) {
-            personal = Personal::default();
-        }
         let terms = terms::terms(&plain);
         let day = plain.at.micros().div_euclid(DAY);
+        let erased = matches!(owner, KeyOf::Erased);
         let json = serde_json::to_vec(&plain).map_err(|error| ReadError::Invalid(error.to_string()))?;
+        if erased {
+            personal = Personal::default();
+        }
         if personal == Personal::default() {
-            return bounded(entry::body(Sealing::Nothing, &json, &[]), terms);
+            let seen = self.seen(plain, personal, erased);
+            return bounded(entry::body(Sealing::Nothing, &json, &[]), terms, seen);
         }
         let secret = serde_json::to_vec(&personal).map_err(|error| ReadError::Invalid(error.to_string()))?;
         let secret = zeroize::Zeroizing::new(secret);
@@ -234,7 +238,16 @@ impl<'a> Keys<'a> {
                 entry::body(Sealing::Day(day), &json, &self.core.day_key(self.ring, day).seal(&place, &secret))
             }
         };
-        bounded(body, terms)
+        let seen = self.seen(plain, personal, false);
+        bounded(body, terms, seen)
+    }
+
+    /// What those who follow the journal will see of it.
+    fn seen(&self, plain: Plain, personal: Personal, erased: bool) -> Option<Arc<Seen>> {
+        self.core.recent.wanted().then(|| {
+            let event = entry::event(&plain, personal);
+            Arc::new(Seen { plain, event, erased })
+        })
     }
 
     /// Splits an event into what everybody may read and what is sealed.
@@ -286,11 +299,11 @@ impl<'a> Keys<'a> {
     }
 }
 
-fn bounded(body: Vec<u8>, terms: Vec<u64>) -> Result<EventDraft, ReadError> {
+fn bounded(body: Vec<u8>, terms: Vec<u64>, seen: Option<Arc<Seen>>) -> Result<EventDraft, ReadError> {
     if body.len() > MAX_ENTRY {
         return Err(ReadError::Invalid("an event is larger than 512 KiB".into()));
     }
-    Ok(EventDraft { body, terms })
+    Ok(EventDraft { body, terms, seen })
 }
 
 /// Cuts what a peer can make long, and says so in the details.

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::backend::{Backend, DocumentRow, KeyName, ListScan, SharedRing};
 use crate::document::{Cursor, Document, Page, Stored};
+use crate::journal::committed::Recent;
 use crate::journal::entry::{self, Entry, Opened, Personal, Sealing};
 use crate::journal::filter::JournalFilter;
 use crate::journal::lane::Lane;
@@ -44,6 +45,8 @@ pub(crate) struct Core {
     pub persons: Arc<PersonKeys>,
     /// The name of the log in checkpoints.
     pub origin: String,
+    /// What was committed last, for those who follow.
+    pub recent: Arc<Recent>,
     ring: SharedRing,
     day: Mutex<Option<(i64, DataKey)>>,
     checkpoint_file: Option<PathBuf>,
@@ -256,6 +259,12 @@ impl Store {
     /// The place from which an observer goes on; 0 when it never moved its cursor.
     pub async fn cursor(&self, observer: &str) -> Result<u64, ReadError> {
         Ok(self.core().backend.cursor(observer.to_owned()).await?.unwrap_or(0))
+    }
+
+    /// Whether this node does what only one of all nodes must do. On PostgreSQL it is the node that gives entries their
+    /// place; with one node, always that.
+    pub fn leads(&self) -> bool {
+        self.core().backend.leads()
     }
 
     /// Adds `n` to a counter; returns the approximate total in the window that ends now. Counters may be lost.

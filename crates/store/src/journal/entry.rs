@@ -238,35 +238,39 @@ impl Entry {
 
     /// The event with what is known of its personal part.
     pub(crate) fn event(&self, personal: Personal) -> Event {
-        let plain = &self.plain;
-        let mut http = plain.http.clone();
-        if let Some(http) = &mut http {
-            http.path = personal.path;
-            http.user_agent = personal.user_agent;
-        }
-        Event {
-            kind: plain.kind,
-            at: plain.at,
-            outcome: plain.outcome,
-            control: plain.control,
-            code: plain.code.clone(),
-            request: plain.request,
-            actor: Actor {
-                person: personal.person,
-                client: plain.client.clone(),
-                session: plain.session,
-                family: plain.family,
-                device: personal.device,
-                build: plain.build,
-            },
-            peer: personal.address.map(|address| Peer { address }),
-            http,
-            target: plain.target.clone(),
-            subject: personal.subject,
-            count: plain.count,
-            details: plain.details.clone(),
-            personal: personal.more,
-        }
+        event(&self.plain, personal)
+    }
+}
+
+/// The event of a plain part with what is known of its personal part.
+pub(crate) fn event(plain: &Plain, personal: Personal) -> Event {
+    let mut http = plain.http.clone();
+    if let Some(http) = &mut http {
+        http.path = personal.path;
+        http.user_agent = personal.user_agent;
+    }
+    Event {
+        kind: plain.kind,
+        at: plain.at,
+        outcome: plain.outcome,
+        control: plain.control,
+        code: plain.code.clone(),
+        request: plain.request,
+        actor: Actor {
+            person: personal.person,
+            client: plain.client.clone(),
+            session: plain.session,
+            family: plain.family,
+            device: personal.device,
+            build: plain.build,
+        },
+        peer: personal.address.map(|address| Peer { address }),
+        http,
+        target: plain.target.clone(),
+        subject: personal.subject,
+        count: plain.count,
+        details: plain.details.clone(),
+        personal: personal.more,
     }
 }
 

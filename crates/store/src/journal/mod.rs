@@ -5,6 +5,7 @@
 pub(crate) mod appender;
 pub(crate) mod audit;
 pub(crate) mod checkpoint;
+pub(crate) mod committed;
 pub(crate) mod entry;
 pub(crate) mod filter;
 pub(crate) mod lane;

@@ -154,7 +154,7 @@ async fn take(session: &ClientWrapper) -> Result<Taken, Error> {
     let rows = session.query(&statement, &[&BATCH.0, &BATCH.1]).await?;
     let draft = |(body, terms): (Vec<u8>, Vec<u8>)| {
         let terms = terms.chunks_exact(8).filter_map(|term| term.first_chunk::<8>());
-        EventDraft { body, terms: terms.map(|term| u64::from_be_bytes(*term)).collect() }
+        EventDraft { body, terms: terms.map(|term| u64::from_be_bytes(*term)).collect(), seen: None }
     };
     let mut taken = Taken::default();
     for row in rows {

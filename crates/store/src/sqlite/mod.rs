@@ -34,6 +34,7 @@ use crate::backend::{
 use crate::backup::blocking;
 use crate::counters::Counters;
 use crate::journal::appender::{Appender, Row};
+use crate::journal::committed::Recent;
 use crate::journal::terms::{Chunk, Tail};
 use crate::merkle::Hash;
 use crate::tx::Receipt;
@@ -167,7 +168,12 @@ impl Opening {
     }
 
     /// Starts the threads.
-    pub fn start(self, config: &StoreConfig, ring: SharedRing) -> Result<SqliteBackend, OpenError> {
+    pub fn start(
+        self,
+        config: &StoreConfig,
+        ring: SharedRing,
+        recent: Arc<Recent>,
+    ) -> Result<SqliteBackend, OpenError> {
         let failed = |error: rusqlite::Error| OpenError::Database(error.to_string());
         let Opening { connections, folder, lock, .. } = self;
         let erased: Vec<[u8; 16]> =
@@ -198,8 +204,15 @@ impl Opening {
             }
             readers = Some(to_readers);
         }
-        let writer =
-            Writer { connections, appender, ring, head: head.clone(), tail: tail.clone(), to_destroy: Vec::new() };
+        let writer = Writer {
+            connections,
+            appender,
+            ring,
+            head: head.clone(),
+            tail: tail.clone(),
+            recent,
+            to_destroy: Vec::new(),
+        };
         threads.push(spawn("store-write", move || {
             writer.run(&queue);
             drop(lock);

@@ -16,13 +16,16 @@ use super::{Connections, Job, read};
 use crate::CommitError;
 use crate::backend::{Prepared, SharedRing};
 use crate::journal::appender::Appender;
+use crate::journal::committed::{Committed, Recent};
 use crate::journal::terms::Tail;
 use crate::tx::Receipt;
 
 /// The most operations and events of a group.
 const GROUP: usize = 1_024;
 
-pub(super) type Answer = oneshot::Sender<Result<Receipt, CommitError>>;
+type Outcome = Result<Receipt, CommitError>;
+
+pub(super) type Answer = oneshot::Sender<Outcome>;
 
 /// What the writer is asked for.
 pub(super) enum Message {
@@ -40,6 +43,8 @@ pub(super) struct Writer {
     pub head: watch::Sender<u64>,
     /// What readers see of the index of the last entries.
     pub tail: Arc<Mutex<Tail>>,
+    /// What those who follow the journal get without reading it.
+    pub recent: Arc<Recent>,
     /// Keys of the erased that could not be destroyed yet.
     pub to_destroy: Vec<[u8; 16]>,
 }
@@ -80,7 +85,8 @@ impl Writer {
         let (work, answers): (Vec<Prepared>, Vec<Answer>) = group.into_iter().unzip();
         let mark = self.appender.mark();
         match self.attempt(work) {
-            Ok(outcomes) => {
+            Ok((outcomes, landed)) => {
+                self.recent.extend(landed);
                 self.publish();
                 for (outcome, answer) in outcomes.into_iter().zip(answers) {
                     let _ = answer.send(outcome);
@@ -103,12 +109,13 @@ impl Writer {
         }
     }
 
-    fn attempt(&mut self, work: Vec<Prepared>) -> rusqlite::Result<Vec<Result<Receipt, CommitError>>> {
+    fn attempt(&mut self, work: Vec<Prepared>) -> rusqlite::Result<(Vec<Outcome>, Vec<Committed>)> {
         self.destroy_keys()?;
         let ring = self.ring.read().clone();
         let data = &self.connections.data;
         data.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let (mut outcomes, mut changes) = (Vec::with_capacity(work.len()), KeyChanges::default());
+        let mut landed = Vec::new();
         for Prepared { ops, drafts } in work {
             if !ops.is_empty() {
                 data.prepare_cached("SAVEPOINT step")?.execute([])?;
@@ -126,11 +133,12 @@ impl Writer {
                 data.prepare_cached("RELEASE step")?.execute([])?;
             }
             let mut receipt = Receipt::default();
-            for draft in &drafts {
-                let appended = self.appender.append(draft, &ring);
+            for draft in drafts {
+                let appended = self.appender.append(&draft, &ring);
                 apply::store(data, &appended)?;
                 receipt.first_seq.get_or_insert(appended.row.seq);
                 receipt.last_seq = Some(appended.row.seq);
+                landed.extend(draft.seen.map(|seen| Committed::new(appended.row.seq, seen)));
             }
             outcomes.push(Ok(receipt));
         }
@@ -146,7 +154,7 @@ impl Writer {
             // The erasure is durable and in force; the key is destroyed with the next group or at the next start.
             tracing::error!(%error, "keys of erased people could not be destroyed yet; it is tried again");
         }
-        Ok(outcomes)
+        Ok((outcomes, landed))
     }
 
     fn destroy_keys(&mut self) -> rusqlite::Result<()> {

@@ -10,6 +10,7 @@ use testudo_crypto::{KeyRing, KeyRingError, Place as Sealed, Purpose, RootKey, r
 
 use super::{Core, Inner, Store};
 use crate::backend::{Backend, Intent, SharedRing};
+use crate::journal::committed::Recent;
 use crate::journal::lane::Lane;
 use crate::persons::PersonKeys;
 use crate::{OpenError, Place, StoreConfig, postgres, sqlite};
@@ -88,8 +89,9 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<Store, OpenError> {
         let (persons, now) = (Arc::new(PersonKeys::new(config.open_keys)), clock.now());
+        let recent = Arc::new(Recent::default());
         let opened = match &config.place {
-            Place::Sqlite { .. } | Place::Memory => open_sqlite(intent, config, root, now)?,
+            Place::Sqlite { .. } | Place::Memory => open_sqlite(intent, config, root, now, recent.clone())?,
             Place::Postgres(settings) => {
                 let opening = postgres::open(settings, intent).await?;
                 open_postgres(opening, config, root, now, persons.clone()).await?
@@ -100,6 +102,7 @@ impl Store {
             clock,
             persons,
             origin: opened.origin,
+            recent,
             ring: opened.ring,
             day: Mutex::new(None),
             checkpoint_file: config.checkpoint_file.clone(),
@@ -128,6 +131,7 @@ fn open_sqlite(
     config: &StoreConfig,
     root: &RootKey,
     now: Timestamp,
+    recent: Arc<Recent>,
 ) -> Result<OpenedBackend, OpenError> {
     let folder = match &config.place {
         Place::Sqlite { folder } => Some(folder.as_path()),
@@ -141,7 +145,7 @@ fn open_sqlite(
         opening.found(wrapped, meta)?;
     }
     let ring: SharedRing = Arc::new(RwLock::new(settled.ring));
-    let backend = Arc::new(opening.start(config, ring.clone())?);
+    let backend = Arc::new(opening.start(config, ring.clone(), recent)?);
     Ok(OpenedBackend { backend, ring, origin: settled.origin })
 }
 

@@ -28,6 +28,7 @@ pub async fn suite(store: Store, clock: Arc<TestClock>, root: &RootKey) {
     search(&store, &clock).await;
     lane(&store, &clock).await;
     observers(&store, &clock).await;
+    tails(&store, &clock).await;
     proofs(&store, &clock).await;
     counters(&store, &clock).await;
     sweeping(&store, &clock).await;
@@ -288,6 +289,53 @@ async fn observers(store: &Store, clock: &TestClock) {
     assert_eq!(store.cursor("detector").await.unwrap(), 0, "the cursor moves with its effects or not at all");
     commit(store, |tx| _ = tx.cursor("detector", size + 1).put(&Note::new("effect", 1))).await.unwrap();
     assert_eq!(store.cursor("detector").await.unwrap(), size + 1);
+}
+
+/// A tail gives each entry once and in order, the same from memory as from the journal.
+async fn tails(store: &Store, clock: &TestClock) {
+    let from = *store.head().borrow();
+    let mut close = store.tail(from, &[]);
+    let mut some = store.tail(from, &[EventKind::SignOut]);
+    let who = person(77);
+    commit(store, |tx| _ = tx.create_person(who)).await.unwrap();
+    for number in 0..40u8 {
+        let kind = if number % 4 == 0 { EventKind::SignOut } else { EventKind::SignIn };
+        let event = Event::new(kind, clock.now()).by(Actor { person: Some(who), ..Actor::default() });
+        let event = event.from(IpAddr::from([203, 0, 113, number])).detail("number", number.to_string());
+        commit(store, |tx| _ = tx.event(event.personal("name", "ada"))).await.unwrap();
+    }
+    let mut followed = Vec::new();
+    while followed.len() < 40 {
+        followed.extend(close.next().await.unwrap());
+    }
+    assert_eq!(close.position(), *store.head().borrow());
+    assert!(close.read().await.unwrap().is_empty());
+    let read = store.read_journal(from, 1_000, &JournalFilter::default()).await.unwrap();
+    assert_eq!(followed.len(), read.len());
+    for (followed, read) in followed.iter().zip(&read) {
+        let opened = store.open_entry(read).await.unwrap();
+        assert_eq!((followed.seq, &followed.plain), (read.seq, &read.plain));
+        assert_eq!((&followed.event, followed.erased), (&opened.event, opened.erased));
+        assert_eq!(followed.event.personal.get("name").map(String::as_str), Some("ada"));
+    }
+    // A tail that is far behind reads the journal.
+    let mut late = store.tail(0, &[]);
+    let mut all = Vec::new();
+    while late.position() < *store.head().borrow() {
+        all.extend(late.read().await.unwrap());
+    }
+    assert!(all.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+    assert_eq!(all[all.len() - 40..], followed);
+    let mut sign_outs = Vec::new();
+    while some.position() < *store.head().borrow() {
+        sign_outs.extend(some.read().await.unwrap());
+    }
+    assert_eq!(sign_outs.len(), 10);
+    // What a tail waits for may also come through the lane.
+    let waiting = tokio::spawn(async move { close.next().await.unwrap() });
+    store.append(Event::new(EventKind::RequestDecided, clock.now())).unwrap();
+    assert!(store.flush().await);
+    assert_eq!(waiting.await.unwrap()[0].plain.kind, EventKind::RequestDecided);
 }
 
 async fn proofs(store: &Store, clock: &TestClock) {
