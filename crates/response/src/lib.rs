@@ -9,11 +9,17 @@
 mod breach;
 mod entity;
 mod event;
+mod group;
 mod incident;
+mod plan;
+mod playbook;
 mod response;
 
 pub use breach::{Breach, BreachFacts, BreachWords, ClassFacts, DEADLINE, REMINDERS};
 pub use entity::Entity;
 pub use event::{By, Happened, IncidentEvent};
+pub use group::{Belongs, belongs};
 pub use incident::{Alerted, Closing, Incident, Note, State, Task, Verdict, WorkError};
+pub use plan::{BlastRadius, Crowd, MAX_TARGETS, Plan, Planned, Ruling, Situation, network_of, plan, run};
+pub use playbook::{Does, FILES, Lasts, Playbook, PlaybookError, Select, Step, Trigger, When, pack};
 pub use response::{Reach, Response, ResponseState, same};
