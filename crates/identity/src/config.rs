@@ -54,6 +54,8 @@ pub struct IdentityConfig {
     pub second_factor_within: Duration,
     /// How long somebody has to answer with a passkey.
     pub passkey_within: Duration,
+    /// What people's data may be used for, when they agree.
+    pub purposes: Vec<crate::Purpose>,
 }
 
 /// Why a text is no issuer.
@@ -101,6 +103,7 @@ impl IdentityConfig {
             soft_lock_longest: Duration::from_secs(15 * MINUTE),
             second_factor_within: Duration::from_secs(5 * MINUTE),
             passkey_within: Duration::from_secs(5 * MINUTE),
+            purposes: Vec::new(),
         })
     }
 

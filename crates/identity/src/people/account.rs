@@ -146,6 +146,7 @@ impl Identity {
 /// Sets the hash and ends the sessions that began before.
 pub(crate) fn set_password(person: &mut Person, phc: String, ctx: &Context) {
     person.password = Some(Password { phc: Secret::new(phc), changed: ctx.now });
+    person.own_password_due = false;
     person.updated = ctx.now;
     person.end_sessions();
 }

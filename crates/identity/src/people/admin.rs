@@ -7,6 +7,7 @@ use testudo_crypto::password::{PhcError, check_phc};
 use testudo_store::{CommitError, Cursor, Page, Stored, Tx};
 
 use super::account::set_password;
+use super::passkeys::Passkey;
 use super::person::{BY_ROLE, Factors, MOST_ROLES, OWNER, Person, PersonState, is_role};
 use super::sign_in::TRIES;
 use super::sign_up::{FormFault, SignUpForm, new_person};
@@ -40,6 +41,11 @@ pub enum AdminError {
     /// One more role than a person may have.
     #[error("a person has at most 32 roles; take one away first")]
     TooManyRoles,
+    /// An administrator keeps a second factor.
+    #[error(
+        "this is the last second factor of an administrator; take all with `remove-factors` so that she enrols anew"
+    )]
+    LastFactor,
     /// It would leave nobody who administers.
     #[error("this is the last owner; make another one first")]
     LastOwner,
@@ -173,6 +179,10 @@ impl Identity {
     ) -> Result<(), AdminError> {
         self.keep_an_owner(person).await?;
         self.change(person, Some(("person-locked", by)), ctx, |person| {
+            if person.state == PersonState::Locked {
+                return None;
+            }
+            person.reset_due = person.state == PersonState::ResetRequired;
             person.state = PersonState::Locked;
             let event = ctx.event(EventKind::PersonLocked).by(by.clone()).to(person.id);
             Some(event.detail("reason", reason))
@@ -185,7 +195,8 @@ impl Identity {
         self.change(person, None, ctx, |person| {
             let locked = person.state == PersonState::Locked;
             if locked {
-                person.state = PersonState::Active;
+                let due = std::mem::take(&mut person.reset_due);
+                person.state = if due { PersonState::ResetRequired } else { PersonState::Active };
             }
             let counted = person.failures.clear() | person.known_failures.clear();
             (locked || counted).then(|| ctx.event(EventKind::PersonUnlocked).by(by.clone()).to(person.id))
@@ -193,13 +204,31 @@ impl Identity {
         .await
     }
 
-    /// Asks for a new password at the next sign-in, and ends all sessions. A locked account stays locked.
+    /// Asks for a new password at the next sign-in, and ends all sessions. A locked account stays locked, and is asked
+    /// when it is unlocked.
     pub async fn require_reset(&self, person: PersonId, by: &Actor, ctx: &Context) -> Result<(), AdminError> {
         self.change(person, Some(("reset-required", by)), ctx, |person| {
-            (person.state == PersonState::Active).then(|| {
-                person.state = PersonState::ResetRequired;
+            (!is_reset_due(person)).then(|| {
+                require_reset(person);
+                person.own_password_due = true;
                 let event = ctx.event(EventKind::PersonChanged).by(by.clone()).to(person.id);
                 event.detail("change", "reset-required")
+            })
+        })
+        .await
+    }
+
+    /// Takes back [`Identity::require_reset`]: she may keep her password. One that an administrator gave her must be
+    /// changed all the same.
+    pub async fn waive_reset(&self, person: PersonId, by: &Actor, ctx: &Context) -> Result<(), AdminError> {
+        self.change(person, None, ctx, |person| {
+            (is_reset_due(person) && person.own_password_due).then(|| {
+                if person.state == PersonState::ResetRequired {
+                    person.state = PersonState::Active;
+                }
+                (person.reset_due, person.own_password_due) = (false, false);
+                let event = ctx.event(EventKind::PersonChanged).by(by.clone()).to(person.id);
+                event.detail("change", "reset-waived")
             })
         })
         .await
@@ -219,9 +248,7 @@ impl Identity {
         let phc = self.hash(password).await?;
         self.change(person, Some(("password-set", by)), ctx, |person| {
             set_password(person, phc.clone(), ctx);
-            if person.state == PersonState::Active {
-                person.state = PersonState::ResetRequired;
-            }
+            require_reset(person);
             let event = ctx.event(EventKind::PasswordChanged).by(by.clone()).to(person.id);
             Some(event.detail("reason", "set-by-administrator"))
         })
@@ -294,8 +321,12 @@ impl Identity {
     ) -> Result<(), AdminError> {
         for _ in 0..TRIES {
             let Stored { document: mut person, version } = self.person(id).await?.ok_or(AdminError::NoSuchPerson)?;
+            let passkeys = person.factors.passkeys.clone();
             let Some(event) = change(&mut person) else { return Ok(()) };
             let mut tx = Tx::new();
+            for taken in passkeys.into_iter().filter(|passkey| !person.factors.passkeys.contains(passkey)) {
+                tx.delete::<Passkey>(taken, None);
+            }
             tx.event(event);
             if let Some((reason, by)) = end {
                 person.end_sessions();
@@ -341,6 +372,17 @@ impl Identity {
         let another =
             owners.iter().any(|stored| stored.document.id != person && stored.document.state != PersonState::Locked);
         if is_owner && !another { Err(AdminError::LastOwner) } else { Ok(()) }
+    }
+}
+
+fn is_reset_due(person: &Person) -> bool {
+    person.state == PersonState::ResetRequired || person.reset_due
+}
+
+fn require_reset(person: &mut Person) {
+    match person.state {
+        PersonState::Locked => person.reset_due = true,
+        PersonState::Active | PersonState::ResetRequired => person.state = PersonState::ResetRequired,
     }
 }
 

@@ -246,7 +246,7 @@ fn owner(session: &Session) -> Actor {
     Actor { person: Some(session.person), session: Some(session.id), ..Actor::default() }
 }
 
-fn signed_in(session: &Session, person: &Person) -> SignedIn {
+pub(crate) fn signed_in(session: &Session, person: &Person) -> SignedIn {
     SignedIn {
         person: session.person,
         session: session.id,

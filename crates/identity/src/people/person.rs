@@ -8,6 +8,7 @@ use testudo_core::{PersonId, Secret, Timestamp};
 use testudo_store::{Document, Indexes, Key};
 
 use super::factors::{RecoveryCodes, Totp};
+use super::passkeys::PasskeyId;
 use super::sealed::secret_text;
 use super::soft_lock::SoftLock;
 use super::username::Username;
@@ -54,6 +55,9 @@ pub struct Factors {
     /// What is left of the recovery codes.
     #[serde(default, skip_serializing_if = "RecoveryCodes::is_empty")]
     pub(crate) recovery: RecoveryCodes,
+    /// Her passkeys; only those that stand here count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) passkeys: Vec<PasskeyId>,
 }
 
 /// A person with an account.
@@ -74,6 +78,12 @@ pub struct Person {
     /// Failures from browsers in which she has signed in before.
     #[serde(default, skip_serializing_if = "SoftLock::is_clear")]
     pub(crate) known_failures: SoftLock,
+    /// While she is locked: once she is not, she must choose a new password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reset_due: bool,
+    /// She must choose a new password although the one she has is her own, which may be waived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) own_password_due: bool,
     /// Counts the times when all sessions ended; a session of an older epoch is over, whenever it was written.
     #[serde(default)]
     pub(crate) epoch: u32,
@@ -93,6 +103,8 @@ impl Person {
             factors: Factors::default(),
             failures: SoftLock::default(),
             known_failures: SoftLock::default(),
+            reset_due: false,
+            own_password_due: false,
             epoch: 0,
             created: now,
             updated: now,
@@ -132,7 +144,17 @@ impl Person {
 
     /// Whether a second factor is due when she signs in.
     pub fn has_second_factor(&self) -> bool {
+        self.factors.totp.is_some() || !self.factors.passkeys.is_empty()
+    }
+
+    /// Whether an authenticator app is in use.
+    pub fn has_totp(&self) -> bool {
         self.factors.totp.is_some()
+    }
+
+    /// How many passkeys she has.
+    pub fn passkey_count(&self) -> usize {
+        self.factors.passkeys.len()
     }
 
     /// How many recovery codes are left.

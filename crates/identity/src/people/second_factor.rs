@@ -178,7 +178,7 @@ pub(crate) fn check(
     Err("wrong-code")
 }
 
-fn actor_in(session: &Stored<crate::Session>) -> testudo_core::Actor {
+pub(crate) fn actor_in(session: &Stored<crate::Session>) -> testudo_core::Actor {
     testudo_core::Actor {
         person: Some(session.document.person),
         session: Some(session.document.id),

@@ -2,22 +2,21 @@
 //!
 //! A new secret does nothing until a code of it was shown: a person who scanned it wrongly does not lock herself out.
 //! Whoever holds an open session must not put her own app on somebody's account, so enrolment asks for a sign-in within
-//! the last quarter of an hour, and replacing or removing an app asks for a code of the one in use.
+//! the last quarter of an hour, or for a fresh second factor when there is one, and replacing or removing an app asks for
+//! a code of the one in use.
 
 use std::time::Duration;
 
 use testudo_core::{Control, EventKind, Secret};
 use testudo_store::{Stored, Tx};
 
-use super::{RecoveryCode, RecoveryCodes, Totp};
-use crate::people::browser::{NewSession, who};
+use super::{Due, RecoveryCode, RecoveryCodes, Totp};
+use crate::people::browser::{NewSession, signed_in, who};
 use crate::people::person::Factors;
 use crate::people::second_factor::{amr_name, check};
 use crate::people::sign_in::TRIES;
 use crate::{Amr, Context, Identity, IdentityError, SignedIn};
 
-/// How fresh a sign-in must be to enrol a factor.
-const FRESH: Duration = Duration::from_mins(15);
 /// How long a secret waits for its first code.
 const UNCONFIRMED: Duration = Duration::from_mins(15);
 
@@ -37,12 +36,12 @@ pub enum ConfirmOutcome {
     Enrolled {
         /// The session with its new cookie.
         session: NewSession,
-        /// The codes.
+        /// The codes; none when there are some already, since a passkey was there before.
         codes: Vec<RecoveryCode>,
     },
     /// The code was not right; another may be tried with the same secret.
     Refused(TotpEnrolment),
-    /// No secret is waiting: begin again.
+    /// No secret is waiting, or another factor must be shown first: begin again.
     NotBegun,
 }
 
@@ -57,6 +56,10 @@ pub enum FactorOutcome<T> {
     NotApplicable,
     /// The sign-in is too old: sign in again.
     SignInAgain,
+    /// A second factor has to be shown first.
+    ConfirmFirst,
+    /// It is the last second factor of an administrator, who keeps one.
+    LastOfAdministrator,
 }
 
 impl Identity {
@@ -71,11 +74,13 @@ impl Identity {
             let Some(Stored { document: mut person, version }) = self.person(signed_in.person).await? else {
                 return Err(IdentityError::NotFound("person"));
             };
-            if person.has_second_factor() {
+            if person.has_totp() {
                 return Ok(FactorOutcome::NotApplicable);
             }
-            if ctx.now.since(signed_in.auth_time) > FRESH {
-                return Ok(FactorOutcome::SignInAgain);
+            match Due::of(signed_in, &person, ctx.now) {
+                Due::Nothing => {}
+                Due::Confirmation => return Ok(FactorOutcome::ConfirmFirst),
+                Due::SignIn => return Ok(FactorOutcome::SignInAgain),
             }
             let waiting = person.factors.unconfirmed.as_ref();
             if let Some(totp) = waiting.filter(|totp| ctx.now.since(totp.created()) <= UNCONFIRMED) {
@@ -107,8 +112,11 @@ impl Identity {
                 return Ok(ConfirmOutcome::NotBegun);
             };
             let waiting = person.factors.unconfirmed.take();
-            let live =
-                waiting.filter(|totp| ctx.now.since(totp.created()) <= UNCONFIRMED && !person.has_second_factor());
+            let began = waiting.as_ref().map_or(ctx.now, Totp::created);
+            // A passkey that came in between has to be shown: this may be the session of a thief.
+            let due = Due::of(&signed_in(&session.document, &person), &person, began);
+            let open = !person.has_totp() && due != Due::Confirmation;
+            let live = waiting.filter(|totp| ctx.now.since(totp.created()) <= UNCONFIRMED && open);
             let Some(mut totp) = live else { return Ok(ConfirmOutcome::NotBegun) };
             let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).take(16).collect();
             if !totp.spend(&digits, ctx.now) {
@@ -119,9 +127,11 @@ impl Identity {
                 self.store.commit(tx).await?;
                 return Ok(ConfirmOutcome::Refused(shown));
             }
-            let (recovery, codes) = RecoveryCodes::generate(person.id);
+            let mut codes = Vec::new();
+            if person.factors.recovery.is_empty() {
+                (person.factors.recovery, codes) = RecoveryCodes::generate(person.id);
+            }
             person.factors.totp = Some(totp);
-            person.factors.recovery = recovery;
             person.updated = ctx.now;
             let mut tx = Tx::new();
             let session = self.raise_session(&mut tx, session, &person, &[Amr::Otp, Amr::Mfa], ctx);
@@ -135,7 +145,7 @@ impl Identity {
         Err(IdentityError::Contention)
     }
 
-    /// Removes the app and the recovery codes, for a code of either.
+    /// Removes the app, for a code of it or a recovery code; with the last factor the recovery codes go.
     pub async fn remove_totp(
         &self,
         signed_in: &SignedIn,
@@ -146,14 +156,21 @@ impl Identity {
             let Some(Stored { document: mut person, version }) = self.person(signed_in.person).await? else {
                 return Err(IdentityError::NotFound("person"));
             };
-            if !person.has_second_factor() {
+            if !person.has_totp() {
                 return Ok(FactorOutcome::NotApplicable);
+            }
+            if person.factors.passkeys.is_empty() && self.config.administers(&person.roles) {
+                return Ok(FactorOutcome::LastOfAdministrator);
             }
             let event = ctx.event(EventKind::FactorRemoved).by(who(signed_in)).detail("factor", "totp");
             let mut tx = Tx::new();
             let outcome = match check(&mut person, true, code, &self.rule(), ctx) {
                 Ok(way) => {
-                    person.factors = Factors::default();
+                    person.factors.totp = None;
+                    person.factors.unconfirmed = None;
+                    if person.factors.passkeys.is_empty() {
+                        person.factors = Factors::default();
+                    }
                     tx.event(event.detail("amr", amr_name(way)));
                     FactorOutcome::Done(())
                 }
@@ -170,7 +187,7 @@ impl Identity {
         Err(IdentityError::Contention)
     }
 
-    /// Replaces the recovery codes, for a code of the app.
+    /// Replaces the recovery codes, for a code of the app, or for a fresh passkey of whoever has no app.
     pub async fn renew_recovery_codes(
         &self,
         signed_in: &SignedIn,
@@ -184,9 +201,15 @@ impl Identity {
             if !person.has_second_factor() {
                 return Ok(FactorOutcome::NotApplicable);
             }
+            // Who has passkeys only shows one beforehand.
+            let by_passkey = !person.has_totp();
+            if by_passkey && !signed_in.has_fresh_factor(ctx.now) {
+                return Ok(FactorOutcome::ConfirmFirst);
+            }
             let event = ctx.event(EventKind::FactorEnrolled).by(who(signed_in)).detail("factor", "recovery-codes");
             let mut tx = Tx::new();
-            let outcome = match check(&mut person, true, code, &self.rule(), ctx) {
+            let shown = if by_passkey { Ok(Amr::Pop) } else { check(&mut person, true, code, &self.rule(), ctx) };
+            let outcome = match shown {
                 Ok(_) => {
                     let (recovery, codes) = RecoveryCodes::generate(person.id);
                     person.factors.recovery = recovery;

@@ -1,9 +1,11 @@
 //! Second factors: authenticator apps and the codes for the day the phone is lost.
 
+mod due;
 mod enrol;
 mod recovery;
 mod totp;
 
+pub(crate) use due::Due;
 pub use enrol::{ConfirmOutcome, FactorOutcome, TotpEnrolment};
 pub use recovery::RecoveryCode;
 pub(crate) use recovery::RecoveryCodes;
@@ -27,7 +29,6 @@ pub(crate) fn spend_code(person: &mut Person, code: &str, now: Timestamp) -> Opt
         person.factors.totp.as_mut()?.spend(&digits, now).then_some(Amr::Otp)
     } else {
         let id = person.id;
-        person.factors.totp.as_ref()?;
         person.factors.recovery.spend(id, &digits).then_some(Amr::Rc)
     }
 }

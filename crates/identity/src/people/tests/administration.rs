@@ -164,6 +164,38 @@ async fn a_required_reset_comes_after_the_second_factor() {
 }
 
 #[tokio::test]
+async fn a_reset_is_waived_unless_the_password_is_not_her_own_and_a_lock_does_not_lose_it() {
+    let house = House::with_ada().await;
+    let (id, by) = (ada(&house).await, by());
+    let state = async || house.identity.person(id).await.unwrap().unwrap().document.state();
+    let identity = &house.identity;
+    identity.require_reset(id, &by, &house.ctx()).await.unwrap();
+    assert_eq!(state().await, PersonState::ResetRequired);
+    let before = house.events().await.len();
+    identity.waive_reset(id, &by, &house.ctx()).await.unwrap();
+    identity.waive_reset(id, &by, &house.ctx()).await.unwrap();
+    assert_eq!(state().await, PersonState::Active);
+    assert_eq!(house.story(before).await, ["person.changed"]);
+    // Locked meanwhile, she is asked once she is unlocked.
+    identity.lock_person(id, "a test", &by, &house.ctx()).await.unwrap();
+    identity.require_reset(id, &by, &house.ctx()).await.unwrap();
+    assert_eq!(state().await, PersonState::Locked);
+    identity.unlock_person(id, &by, &house.ctx()).await.unwrap();
+    assert_eq!(state().await, PersonState::ResetRequired);
+    identity.lock_person(id, "a test", &by, &house.ctx()).await.unwrap();
+    identity.waive_reset(id, &by, &house.ctx()).await.unwrap();
+    identity.unlock_person(id, &by, &house.ctx()).await.unwrap();
+    assert_eq!(state().await, PersonState::Active);
+    // One that an administrator knows does not stay.
+    identity.set_password(id, secret("quiet rivers carry boats"), &by, &house.ctx()).await.unwrap();
+    identity.require_reset(id, &by, &house.ctx()).await.unwrap();
+    identity.waive_reset(id, &by, &house.ctx()).await.unwrap();
+    assert_eq!(state().await, PersonState::ResetRequired);
+    let nobody = PersonId::from_bytes([8; 16]);
+    assert!(matches!(identity.waive_reset(nobody, &by, &house.ctx()).await, Err(AdminError::NoSuchPerson)));
+}
+
+#[tokio::test]
 async fn roles_are_given_and_taken_with_their_events() {
     let house = House::with_ada().await;
     let id = ada(&house).await;
