@@ -40,6 +40,8 @@ pub use limits::Limits;
 pub use listen::InheritedSockets;
 pub use pem::PemError;
 pub use serve::{Handler, Inbound, Malformed, Shed, ShedReason};
+#[doc(hidden)]
+pub use upstream::http1::read_answer;
 pub use upstream::{
     ClientUpgrade, ForwardError, HealthCheck, Outbound, ServerStatus, UpstreamBody, UpstreamConfig,
     UpstreamConfigError, UpstreamGroup, UpstreamProtocol, UpstreamSettings, Upstreams,

@@ -24,13 +24,16 @@ pub enum BodyError {
     CallerGone(#[source] hyper::Error),
     /// The upstream closed or failed before its answer was complete.
     #[error("the upstream ended its answer early")]
-    UpstreamBroken(#[source] hyper::Error),
+    UpstreamBroken(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The upstream sent nothing for too long.
     #[error("the upstream stopped sending within its answer")]
     UpstreamStalled,
     /// The stream was ended by its [`crate::CloseSignal`].
     #[error("the stream was ended: {0}")]
     Closed(&'static str),
+    /// The handler holds back the rest of the answer, for this reason (a stable code).
+    #[error("the rest of the answer is withheld: {0}")]
+    Withheld(&'static str),
     /// A body given by the handler failed.
     #[error("the answer could not be produced")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -45,7 +48,7 @@ impl BodyError {
             | BodyError::TooSlow
             | BodyError::Deadline
             | BodyError::CallerGone(_) => Fault::Client,
-            BodyError::UpstreamBroken(_) | BodyError::UpstreamStalled => Fault::Peer,
+            BodyError::UpstreamBroken(_) | BodyError::UpstreamStalled | BodyError::Withheld(_) => Fault::Peer,
             BodyError::Closed(_) => Fault::Dependency,
             BodyError::Source(_) => Fault::Bug,
         }
@@ -61,7 +64,7 @@ impl BodyError {
             BodyError::CallerGone(_) => "caller-gone",
             BodyError::UpstreamBroken(_) => "upstream-broken",
             BodyError::UpstreamStalled => "upstream-stalled",
-            BodyError::Closed(reason) => reason,
+            BodyError::Closed(reason) | BodyError::Withheld(reason) => reason,
             BodyError::Source(_) => "answer-failed",
         }
     }
@@ -75,7 +78,7 @@ impl BodyError {
             BodyError::CallerGone(_) => 400,
             BodyError::UpstreamStalled => 504,
             BodyError::Closed(_) => 503,
-            BodyError::UpstreamBroken(_) | BodyError::Source(_) => self.fault().status(),
+            BodyError::UpstreamBroken(_) | BodyError::Withheld(_) | BodyError::Source(_) => self.fault().status(),
         }
     }
 }

@@ -10,7 +10,8 @@ use http::header::{self, HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::pool::{Http1, PlaceTaken, ServerPool};
+use super::http1::{Download, Piece};
+use super::pool::{PlaceTaken, ServerPool};
 use super::tunnel::Tunnel;
 use crate::body::{BodyError, Pace};
 use crate::headers;
@@ -37,11 +38,52 @@ fn strip(trailers: &mut HeaderMap) {
     }
 }
 
-/// What an answer holds on to until it was read.
+/// Where an answer comes from.
 #[derive(Debug)]
-pub(super) enum Lease {
-    Http1 { connection: Http1, pool: Rc<ServerPool>, _place: PlaceTaken },
-    Http2 { _stream: OpenStream, _place: PlaceTaken },
+pub(super) enum Source {
+    /// A connection of its own, which goes back to its pool afterwards.
+    Http1 { download: Box<Download>, pool: Rc<ServerPool>, _place: PlaceTaken },
+    /// A stream of a shared one.
+    Http2 { incoming: Incoming, _stream: OpenStream, _place: PlaceTaken },
+}
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Source::Http1 { download, .. } => download.poll_next(cx).map(|next| match next {
+                Ok(Piece::Data(data)) => Some(Ok(Frame::data(data))),
+                Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+                Ok(Piece::End | Piece::More) => None,
+                Err(error) => Some(Err(error)),
+            }),
+            Source::Http2 { incoming, .. } => Pin::new(incoming)
+                .poll_frame(cx)
+                .map(|next| next.map(|frame| frame.map_err(|error| BodyError::UpstreamBroken(error.into())))),
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        match self {
+            Source::Http1 { download, .. } => download.is_done(),
+            Source::Http2 { incoming, .. } => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Source::Http1 { download, .. } => download.left().map_or_else(SizeHint::new, SizeHint::with_exact),
+            Source::Http2 { incoming, .. } => incoming.size_hint(),
+        }
+    }
+
+    /// After its end.
+    fn give_back(self) {
+        if let Source::Http1 { download, pool, _place } = self
+            && let Some(wire) = download.finish()
+        {
+            pool.give_back(wire);
+        }
+    }
 }
 
 /// A stream counted on its HTTP/2 connection.
@@ -67,27 +109,30 @@ impl Drop for OpenStream {
 /// a part is never passed off as the whole.
 #[derive(Debug)]
 pub struct UpstreamBody {
-    source: Option<Incoming>,
-    lease: Option<Lease>,
+    whole: Bytes,
+    source: Option<Source>,
     pace: Option<Box<Pace>>,
     tunnel: Option<Box<Tunnel>>,
     broken: bool,
 }
 
 impl UpstreamBody {
-    pub(super) fn new(source: Incoming, lease: Lease, pace: impl FnOnce() -> Pace) -> UpstreamBody {
-        let mut body = UpstreamBody { source: None, lease: Some(lease), pace: None, tunnel: None, broken: false };
-        if source.is_end_stream() {
-            body.give_back();
-        } else {
-            body.pace = Some(Box::new(pace()));
-            body.source = Some(source);
+    /// A body that is to be read.
+    pub(super) fn new(source: Source, pace: impl FnOnce() -> Pace) -> UpstreamBody {
+        if source.is_end() {
+            source.give_back();
+            return UpstreamBody::whole(Bytes::new());
         }
-        body
+        UpstreamBody { source: Some(source), pace: Some(Box::new(pace())), ..UpstreamBody::whole(Bytes::new()) }
+    }
+
+    /// A body that is here.
+    pub(super) fn whole(whole: Bytes) -> UpstreamBody {
+        UpstreamBody { whole, source: None, pace: None, tunnel: None, broken: false }
     }
 
     pub(super) fn tunnel(tunnel: Tunnel) -> UpstreamBody {
-        UpstreamBody { source: None, lease: None, pace: None, tunnel: Some(Box::new(tunnel)), broken: false }
+        UpstreamBody { tunnel: Some(Box::new(tunnel)), ..UpstreamBody::whole(Bytes::new()) }
     }
 
     pub(crate) fn take_tunnel(&mut self) -> Option<Tunnel> {
@@ -95,9 +140,15 @@ impl UpstreamBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(Lease::Http1 { connection, pool, _place }) = self.lease.take() {
-            pool.give_back(connection);
+        if let Some(source) = self.source.take() {
+            source.give_back();
         }
+    }
+
+    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.broken = true;
+        self.source = None;
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -107,49 +158,42 @@ impl Body for UpstreamBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if !this.whole.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.whole)))));
+        }
         let Some(source) = this.source.as_mut().filter(|_| !this.broken) else { return Poll::Ready(None) };
-        match Pin::new(&mut *source).poll_frame(cx) {
+        match source.poll_frame(cx) {
             Poll::Ready(Some(Ok(mut frame))) => {
                 if let Some(trailers) = frame.trailers_mut() {
                     strip(trailers);
                 }
-                if source.is_end_stream() {
-                    this.source = None;
+                if source.is_end() {
                     this.give_back();
                 } else if let Some(pace) = this.pace.as_mut() {
                     pace.moved();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                this.broken = true;
-                this.lease = None;
-                Poll::Ready(Some(Err(BodyError::UpstreamBroken(error))))
-            }
+            Poll::Ready(Some(Err(error))) => this.fail(error),
             Poll::Ready(None) => {
-                this.source = None;
                 this.give_back();
                 Poll::Ready(None)
             }
             Poll::Pending => match this.pace.as_mut().map(|pace| pace.poll_wait(cx, 0)) {
-                Some(Poll::Ready(_)) => {
-                    this.broken = true;
-                    this.lease = None;
-                    Poll::Ready(Some(Err(BodyError::UpstreamStalled)))
-                }
+                Some(Poll::Ready(_)) => this.fail(BodyError::UpstreamStalled),
                 _ => Poll::Pending,
             },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.broken && self.source.as_ref().is_none_or(Body::is_end_stream)
+        !self.broken && self.whole.is_empty() && self.source.as_ref().is_none_or(Source::is_end)
     }
 
     fn size_hint(&self) -> SizeHint {
         match (&self.source, self.broken) {
             (Some(source), false) => source.size_hint(),
-            (None, false) => SizeHint::with_exact(0),
+            (None, false) => SizeHint::with_exact(self.whole.len() as u64),
             (_, true) => SizeHint::new(),
         }
     }

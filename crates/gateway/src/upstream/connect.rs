@@ -2,12 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -16,15 +13,9 @@ use tokio_rustls::client::TlsStream;
 use super::error::ForwardError;
 use super::group::{Server, UpstreamGroup};
 
-/// A connection to a server that counts what it read, so that a retry knows whether an answer had begun.
+/// A connection to a server.
 #[derive(Debug)]
-pub(super) struct UpstreamIo {
-    stream: Stream,
-    received: Arc<AtomicU64>,
-}
-
-#[derive(Debug)]
-enum Stream {
+pub(super) enum UpstreamIo {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -34,15 +25,13 @@ pub(super) async fn dial(
     group: &UpstreamGroup,
     server: &Server,
     timeout: Duration,
-) -> Result<(TokioIo<UpstreamIo>, Arc<AtomicU64>), ForwardError> {
-    let stream = tokio::time::timeout(timeout, open(group, server))
+) -> Result<UpstreamIo, ForwardError> {
+    tokio::time::timeout(timeout, open(group, server))
         .await
-        .map_err(|_| ForwardError::ConnectTimeout(server.url.clone()))??;
-    let received = Arc::new(AtomicU64::new(0));
-    Ok((TokioIo::new(UpstreamIo { stream, received: received.clone() }), received))
+        .map_err(|_| ForwardError::ConnectTimeout(server.url.clone()))?
 }
 
-async fn open(group: &UpstreamGroup, server: &Server) -> Result<Stream, ForwardError> {
+async fn open(group: &UpstreamGroup, server: &Server) -> Result<UpstreamIo, ForwardError> {
     let failed = |source| ForwardError::Connect { url: server.url.clone(), source };
     let place = &server.place;
     let tcp = match place.host.parse::<std::net::IpAddr>() {
@@ -52,36 +41,29 @@ async fn open(group: &UpstreamGroup, server: &Server) -> Result<Stream, ForwardE
     .map_err(failed)?;
     tcp.set_nodelay(true).map_err(failed)?;
     let (Some(name), Some(config)) = (&place.tls, group.tls(place.protocol)) else {
-        return Ok(Stream::Plain(tcp));
+        return Ok(UpstreamIo::Plain(tcp));
     };
     let tls = TlsConnector::from(config.clone())
         .connect(name.clone(), tcp)
         .await
         .map_err(|source| ForwardError::Tls { url: server.url.clone(), source })?;
-    Ok(Stream::Tls(Box::new(tls)))
+    Ok(UpstreamIo::Tls(Box::new(tls)))
 }
 
 impl AsyncRead for UpstreamIo {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let polled = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
-        let fresh = buf.filled().len() - before;
-        if fresh > 0 {
-            this.received.store(this.received.load(Relaxed) + fresh as u64, Relaxed);
+        match self.get_mut() {
+            UpstreamIo::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            UpstreamIo::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
-        polled
     }
 }
 
 impl AsyncWrite for UpstreamIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        match self.get_mut() {
+            UpstreamIo::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            UpstreamIo::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -90,30 +72,30 @@ impl AsyncWrite for UpstreamIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        match self.get_mut() {
+            UpstreamIo::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            UpstreamIo::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
+        match self {
+            UpstreamIo::Plain(stream) => stream.is_write_vectored(),
+            UpstreamIo::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match self.get_mut() {
+            UpstreamIo::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            UpstreamIo::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match self.get_mut() {
+            UpstreamIo::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            UpstreamIo::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -4,6 +4,9 @@ use testudo_core::Fault;
 
 use crate::body::BodyError;
 
+/// What lies behind a failure.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a request could not be forwarded. Nothing was answered to the caller yet.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
@@ -43,10 +46,10 @@ pub enum ForwardError {
     HeadTimeout,
     /// The connection ended before an answer.
     #[error("the upstream closed the connection before it answered")]
-    Closed(#[source] hyper::Error),
+    Closed(#[source] Cause),
     /// The answer is not HTTP.
     #[error("the upstream's answer is malformed")]
-    Malformed(#[source] hyper::Error),
+    Malformed(#[source] Cause),
     /// The upstream switched protocols although nobody asked, or to another one.
     #[error("the upstream switched protocols without being asked")]
     UnexpectedUpgrade,

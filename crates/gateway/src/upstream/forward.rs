@@ -1,6 +1,7 @@
 //! The one way to an upstream: it takes its request only out of an admission.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -8,14 +9,14 @@ use std::time::Duration;
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
 use testudo_core::{Admission, Forward, Owed};
 
-use super::body::{Lease, OpenStream, UpstreamBody};
+use super::body::{OpenStream, Source, UpstreamBody};
 use super::config::UpstreamProtocol;
 use super::error::ForwardError;
 use super::group::UpstreamGroup;
-use super::pool::{Http1, Http2, PlaceTaken, ServerPool};
+use super::http1::{Answered, Arriving, Exchange, Trouble, Wire};
+use super::pool::{Http2, PlaceTaken, ServerPool};
 use super::tunnel::{ClientUpgrade, Tunnel};
 use crate::body::{BodyError, CallerFault, InboundBody, Pace};
 use crate::headers;
@@ -148,7 +149,7 @@ impl Upstreams {
 
 /// A connection of either protocol.
 enum Connection {
-    Http1(Http1),
+    Http1(Wire),
     Http2(Http2),
 }
 
@@ -165,13 +166,12 @@ impl Connection {
 async fn send_http1(
     pool: &Rc<ServerPool>,
     place: PlaceTaken,
-    mut connection: Http1,
+    wire: Wire,
     outbound: Outbound,
 ) -> Result<Response<UpstreamBody>, ForwardError> {
     let settings = &pool.group.0.settings;
     let Outbound { mut request, upgrade, head_timeout } = outbound;
     prepare(request.headers_mut());
-    *request.version_mut() = Version::HTTP_11;
     if !settings.preserve_host || !request.headers().contains_key(HOST) {
         let authority = pool.server.place.authority.as_str();
         let value = HeaderValue::from_str(authority).map_err(|error| ForwardError::Request(error.into()))?;
@@ -182,31 +182,41 @@ async fn send_http1(
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     let timeout = head_timeout.unwrap_or(settings.head_timeout);
-    let retry = copy_for_retry(&request);
-    let before = connection.received.load(Relaxed);
-    let answered = match head(connection.sender.send_request(request), &retry, timeout).await {
-        Err(ForwardError::Closed(error)) => match retry.request {
-            Some(again) if connection.reused && connection.received.load(Relaxed) == before => {
-                tracing::debug!(%error, "sent again on a new connection");
-                connection = Box::pin(pool.http1(true)).await?;
-                Box::pin(head(connection.sender.send_request(again), &Retry::none(), timeout)).await
-            }
-            _ => Err(ForwardError::Closed(error)),
-        },
-        other => other,
+    let uploaded = Uploaded::of(&request);
+    let again = request.body().is_empty() && is_idempotent(request.method());
+    let mut exchange = Exchange::begin(wire, request);
+    let begun = match in_time(poll_fn(|cx| exchange.poll_head(cx)), &uploaded, timeout).await? {
+        Err(Trouble::Closed(error)) if again && exchange.is_unheard() => {
+            tracing::debug!(%error, "sent again on a new connection");
+            exchange = exchange.again(Box::pin(pool.http1(true)).await?);
+            Box::pin(in_time(poll_fn(|cx| exchange.poll_head(cx)), &uploaded, timeout)).await?
+        }
+        begun => begun,
     };
-    let mut response = answered?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let Some(client) = upgrade.filter(|_| is_websocket(response.headers())) else {
-            return Err(ForwardError::UnexpectedUpgrade);
-        };
-        let upstream = hyper::upgrade::on(&mut response);
-        let tunnel = Tunnel::new(client, upstream, place);
-        return Ok(response.map(|_| UpstreamBody::tunnel(tunnel)));
+    let begun = begun.map_err(|trouble| match trouble {
+        Trouble::Closed(error) => ForwardError::Closed(error),
+        Trouble::Malformed(error) => ForwardError::Malformed(error),
+        Trouble::Caller(error) => ForwardError::Caller(error),
+    })?;
+    match exchange.answered(begun) {
+        Answered::Answer(response, Arriving::Whole(whole, wire)) => {
+            if let Some(wire) = wire {
+                pool.give_back(wire);
+            }
+            Ok(response.map(|()| UpstreamBody::whole(whole)))
+        }
+        Answered::Answer(response, Arriving::Rest(download)) => {
+            let stall = pace(settings, response.headers());
+            let source = Source::Http1 { download: Box::new(download), pool: pool.clone(), _place: place };
+            Ok(response.map(|()| UpstreamBody::new(source, || stall)))
+        }
+        Answered::Switched(response, upstream) => {
+            let Some(client) = upgrade.filter(|_| is_websocket(response.headers())) else {
+                return Err(ForwardError::UnexpectedUpgrade);
+            };
+            Ok(response.map(|()| UpstreamBody::tunnel(Tunnel::new(client, upstream, place))))
+        }
     }
-    let stall = pace(settings, response.headers());
-    let lease = Lease::Http1 { connection, pool: pool.clone(), _place: place };
-    Ok(response.map(|body| UpstreamBody::new(body, lease, || stall)))
 }
 
 async fn send_http2(
@@ -236,72 +246,78 @@ async fn send_http2(
     parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from_parts(parts).map_err(|error| ForwardError::Request(error.into()))?;
     let timeout = head_timeout.unwrap_or(settings.head_timeout);
-    let retry = copy_for_retry(&request);
+    let uploaded = Uploaded::of(&request);
+    let again = copy_for_retry(&request);
     let mut stream = OpenStream::new(connection.streams.clone());
-    let answered = match head(connection.sender.send_request(request), &retry, timeout).await {
-        Err(ForwardError::Closed(error)) => match retry.request {
+    let answered = match in_time(connection.sender.send_request(request), &uploaded, timeout).await? {
+        Err(error) if uploaded.fault().is_none() && !error.is_parse() => match again {
             Some(again) if connection.reused => {
                 tracing::debug!(%error, "sent again on another connection");
                 connection = Box::pin(pool.http2()).await?;
                 stream = OpenStream::new(connection.streams.clone());
-                Box::pin(head(connection.sender.send_request(again), &Retry::none(), timeout)).await
+                Box::pin(in_time(connection.sender.send_request(again), &uploaded, timeout)).await?
             }
-            _ => Err(ForwardError::Closed(error)),
+            _ => Err(error),
         },
         other => other,
     };
-    let response = answered?;
+    let response = answered.map_err(|error| classify(error, uploaded.fault()))?;
     let stall = pace(settings, response.headers());
-    let lease = Lease::Http2 { _stream: stream, _place: place };
-    Ok(response.map(|body| UpstreamBody::new(body, lease, || stall)))
+    Ok(response.map(|incoming| {
+        let source = Source::Http2 { incoming, _stream: stream, _place: place };
+        UpstreamBody::new(source, || stall)
+    }))
 }
 
-/// What a second attempt needs, and how far the caller's body is.
-struct Retry {
-    request: Option<Request<InboundBody>>,
-    progress: Option<Rc<Cell<u64>>>,
-    fault: Option<Rc<Cell<Option<CallerFault>>>>,
-}
+/// How far the caller's body is, and whether it broke off.
+struct Uploaded(Option<(Rc<Cell<u64>>, Rc<Cell<Option<CallerFault>>>)>);
 
-impl Retry {
-    fn none() -> Retry {
-        Retry { request: None, progress: None, fault: None }
-    }
-}
-
-fn copy_for_retry(request: &Request<InboundBody>) -> Retry {
-    if !request.body().is_empty() {
+impl Uploaded {
+    fn of(request: &Request<InboundBody>) -> Uploaded {
         let body = request.body();
-        return Retry { request: None, progress: Some(body.received_counter()), fault: Some(body.caller_fault()) };
+        Uploaded((!body.is_empty()).then(|| (body.received_counter(), body.caller_fault())))
     }
-    let idempotent =
-        matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
-    if !idempotent {
-        return Retry::none();
+
+    fn progress(&self) -> Option<u64> {
+        self.0.as_ref().map(|(progress, _)| progress.get())
+    }
+
+    fn fault(&self) -> Option<CallerFault> {
+        self.0.as_ref().and_then(|(_, fault)| fault.get())
+    }
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+/// What a second attempt over HTTP/2 needs.
+fn copy_for_retry(request: &Request<InboundBody>) -> Option<Request<InboundBody>> {
+    if !request.body().is_empty() || !is_idempotent(request.method()) {
+        return None;
     }
     let mut copy = Request::new(InboundBody::empty());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    Retry { request: Some(copy), progress: None, fault: None }
+    Some(copy)
 }
 
 /// Waits for the head of the answer. While the caller's body still moves, the time does not run out: that body has a
 /// deadline of its own.
-async fn head(
-    answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
-    retry: &Retry,
+async fn in_time<T>(
+    answer: impl Future<Output = T>,
+    uploaded: &Uploaded,
     timeout: Duration,
-) -> Result<Response<Incoming>, ForwardError> {
+) -> Result<T, ForwardError> {
     let mut answer = std::pin::pin!(answer);
     let mut seen = None;
     loop {
         if let Ok(answered) = tokio::time::timeout(timeout, answer.as_mut()).await {
-            let fault = || retry.fault.as_ref().and_then(|fault| fault.get());
-            return answered.map_err(|error| classify(error, fault()));
+            return Ok(answered);
         }
-        let now = retry.progress.as_ref().map(|progress| progress.get());
+        let now = uploaded.progress();
         if now.is_none() || now == seen {
             return Err(ForwardError::HeadTimeout);
         }
@@ -317,8 +333,8 @@ fn classify(error: hyper::Error, caller: Option<CallerFault>) -> ForwardError {
         Some(CallerFault::TooSlow) => ForwardError::Caller(BodyError::TooSlow),
         Some(CallerFault::Deadline) => ForwardError::Caller(BodyError::Deadline),
         Some(CallerFault::Gone) => ForwardError::Caller(BodyError::CallerGone(error)),
-        None if error.is_parse() => ForwardError::Malformed(error),
-        None => ForwardError::Closed(error),
+        None if error.is_parse() => ForwardError::Malformed(error.into()),
+        None => ForwardError::Closed(error.into()),
     }
 }
 

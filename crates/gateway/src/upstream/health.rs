@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::config::{HealthCheck, UpstreamProtocol};
 use super::connect::dial;
@@ -57,7 +57,7 @@ async fn ask(
     check: &HealthCheck,
 ) -> Result<StatusCode, Box<dyn std::error::Error + Send + Sync>> {
     let timeout: Duration = check.timeout;
-    let (io, _) = dial(group, server, timeout).await?;
+    let io = TokioIo::new(dial(group, server, timeout).await?);
     let request = Request::get(check.path.as_str());
     match server.place.protocol {
         UpstreamProtocol::Http1 => {

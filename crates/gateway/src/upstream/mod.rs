@@ -8,6 +8,7 @@ mod error;
 mod forward;
 mod group;
 mod health;
+pub(crate) mod http1;
 mod pool;
 mod tunnel;
 

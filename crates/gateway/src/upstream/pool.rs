@@ -4,33 +4,26 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioTimer;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 
 use super::connect::dial;
 use super::error::ForwardError;
 use super::group::{Server, UpstreamGroup};
+use super::http1::Wire;
 use crate::body::InboundBody;
 use crate::local::LocalExecutor;
 
 const MAX_HTTP2_CONNECTIONS: usize = 16;
 
-/// An HTTP/1.1 connection that one request has for itself.
-#[derive(Debug)]
-pub(super) struct Http1 {
-    pub(super) sender: http1::SendRequest<InboundBody>,
-    pub(super) received: Arc<AtomicU64>,
-    pub(super) reused: bool,
-}
-
+/// An HTTP/1.1 connection that nobody uses.
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<InboundBody>,
-    received: Arc<AtomicU64>,
+    wire: Wire,
     since: Instant,
 }
 
@@ -100,68 +93,46 @@ impl ServerPool {
     }
 
     /// An idle HTTP/1.1 connection, or a new one. `fresh` asks for a new one.
-    pub(super) async fn http1(&self, fresh: bool) -> Result<Http1, ForwardError> {
-        if !fresh && let Some(idle) = self.take_idle() {
-            return Ok(Http1 { sender: idle.sender, received: idle.received, reused: true });
+    pub(super) async fn http1(&self, fresh: bool) -> Result<Wire, ForwardError> {
+        if !fresh && let Some(wire) = self.take_idle() {
+            return Ok(wire);
         }
         // Boxed: it is rare, and every request's future would hold room for it.
         Box::pin(self.dial_http1()).await
     }
 
-    async fn dial_http1(&self) -> Result<Http1, ForwardError> {
-        let (io, received) = dial(&self.group, &self.server, self.group.0.settings.connect_timeout).await?;
-        let (sender, connection) =
-            http1::Builder::new().max_buf_size(64 * 1024).handshake(io).await.map_err(ForwardError::Handshake)?;
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "upstream connection ended");
-            }
-        });
-        Ok(Http1 { sender, received, reused: false })
+    async fn dial_http1(&self) -> Result<Wire, ForwardError> {
+        Ok(Wire::new(dial(&self.group, &self.server, self.group.0.settings.connect_timeout).await?))
     }
 
-    fn take_idle(&self) -> Option<Idle> {
+    fn take_idle(&self) -> Option<Wire> {
         let mut idle = self.idle.borrow_mut();
         let limit = self.group.0.settings.idle_timeout;
-        while let Some(candidate) = idle.pop() {
+        while let Some(mut candidate) = idle.pop() {
             if candidate.since.elapsed() > limit {
                 // The list is in order of return: the others are older.
                 idle.clear();
                 return None;
             }
-            if candidate.sender.is_ready() {
-                return Some(candidate);
+            if candidate.wire.is_usable() {
+                return Some(candidate.wire);
             }
         }
         None
     }
 
     /// Takes a connection back whose answer was read to its end.
-    pub(super) fn give_back(self: &Rc<Self>, connection: Http1) {
-        let Http1 { mut sender, received, .. } = connection;
-        if sender.is_ready() {
-            self.keep(sender, received);
-        } else if !sender.is_closed() {
-            let pool = self.clone();
-            tokio::task::spawn_local(async move {
-                if let Ok(Ok(())) = tokio::time::timeout(Duration::from_secs(1), sender.ready()).await {
-                    pool.keep(sender, received);
-                }
-            });
-        }
-    }
-
-    fn keep(&self, sender: http1::SendRequest<InboundBody>, received: Arc<AtomicU64>) {
+    pub(super) fn give_back(&self, wire: Wire) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < self.group.0.settings.max_idle {
-            idle.push(Idle { sender, received, since: Instant::now() });
+            idle.push(Idle { wire, since: Instant::now() });
         }
     }
 
-    /// Closes what has been idle for too long.
+    /// Closes what has been idle for too long, and what the server closed.
     pub(super) fn sweep(&self) {
         let limit = self.group.0.settings.idle_timeout;
-        self.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() <= limit);
+        self.idle.borrow_mut().retain_mut(|idle| idle.since.elapsed() <= limit && idle.wire.is_usable());
         self.shared.borrow_mut().retain(|shared| !shared.sender.is_closed());
     }
 
@@ -175,7 +146,7 @@ impl ServerPool {
             return Ok(shared);
         }
         let settings = &self.group.0.settings;
-        let (io, _) = dial(&self.group, &self.server, settings.connect_timeout).await?;
+        let io = TokioIo::new(dial(&self.group, &self.server, settings.connect_timeout).await?);
         let (sender, connection) = http2::Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
             .initial_stream_window_size(256 * 1024)

@@ -8,10 +8,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
+use super::http1::Rewound;
 use super::pool::PlaceTaken;
 use crate::body::EndOutcome;
 use crate::close::CloseSignal;
@@ -30,12 +31,12 @@ pub struct ClientUpgrade {
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     client: ClientUpgrade,
-    upstream: OnUpgrade,
+    upstream: Rewound,
     _place: PlaceTaken,
 }
 
 impl Tunnel {
-    pub(super) fn new(client: ClientUpgrade, upstream: OnUpgrade, place: PlaceTaken) -> Tunnel {
+    pub(super) fn new(client: ClientUpgrade, upstream: Rewound, place: PlaceTaken) -> Tunnel {
         Tunnel { client, upstream, _place: place }
     }
 }
@@ -47,10 +48,8 @@ pub(crate) async fn run(
     drain: CloseSignal,
     idle: Duration,
 ) -> (u64, EndOutcome) {
-    let opened =
-        tokio::time::timeout(Duration::from_secs(10), async { tokio::try_join!(tunnel.client.on, tunnel.upstream) });
-    let (client, upstream) = match opened.await {
-        Ok(Ok(both)) => both,
+    let client = match tokio::time::timeout(Duration::from_secs(10), tunnel.client.on).await {
+        Ok(Ok(client)) => client,
         Ok(Err(error)) => {
             tracing::debug!(%error, "a websocket did not open");
             return (0, EndOutcome::HungUp);
@@ -59,7 +58,7 @@ pub(crate) async fn run(
     };
     let moved = Rc::new(Cell::new(Instant::now()));
     let mut client = Side { io: TokioIo::new(client), moved: moved.clone(), frames: Frames::default() };
-    let mut upstream = Side { io: TokioIo::new(upstream), moved: moved.clone(), frames: Frames::default() };
+    let mut upstream = Side { io: tunnel.upstream, moved: moved.clone(), frames: Frames::default() };
     let closed = async {
         match &signal {
             Some(signal) => signal.closed().await,
@@ -158,13 +157,13 @@ impl Frames {
 
 /// One end of the tunnel.
 #[derive(Debug)]
-struct Side {
-    io: TokioIo<Upgraded>,
+struct Side<T> {
+    io: T,
     moved: Rc<Cell<Instant>>,
     frames: Frames,
 }
 
-impl AsyncRead for Side {
+impl<T: AsyncRead + Unpin> AsyncRead for Side<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
@@ -173,7 +172,7 @@ impl AsyncRead for Side {
     }
 }
 
-impl AsyncWrite for Side {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Side<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = ready!(Pin::new(&mut this.io).poll_write(cx, buf))?;

@@ -473,3 +473,89 @@ async fn a_broken_upload_is_the_callers_fault_and_the_upstream_stays() {
         eventually("nothing is in flight", || fixture.group.as_ref().unwrap().status()[0].in_flight == 0).await;
     }
 }
+
+/// An origin that answers as soon as it has read a head, and reads the rest afterwards.
+async fn early_origin(answer: Vec<u8>) -> (std::net::SocketAddr, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = read.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut piece = vec![0; 1 << 16];
+            let count = stream.read(&mut piece).await.unwrap();
+            seen.fetch_add(count, Ordering::SeqCst);
+            stream.write_all(&answer).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            while let Ok(count @ 1..) = stream.read(&mut piece).await {
+                seen.fetch_add(count, Ordering::SeqCst);
+            }
+        }
+    });
+    (address, read)
+}
+
+#[tokio::test]
+async fn an_early_answer_does_not_stop_the_upload() {
+    for answer in [ok("fine"), b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n".to_vec()]
+    {
+        let (address, read) = early_origin(answer).await;
+        let fixture = Setup::upstream(format!("http://{address}")).start();
+        let mut stream = fixture.connect().await;
+        let size = 3_000_000;
+        stream
+            .write_all(format!("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let answered = tokio::spawn(async move { read_until(&mut reader, "fine").await });
+        let body = vec![b'x'; size];
+        // The caller goes on sending although it was answered.
+        writer.write_all(&body).await.unwrap();
+        assert!(answered.await.unwrap().starts_with("HTTP/1.1 200"));
+        eventually("everything arrived", || read.load(Ordering::SeqCst) >= size).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_and_closes_is_heard() {
+    // It reads no body, answers, and closes: writing the rest fails, the answer counts.
+    let refusal = b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno".to_vec();
+    let (address, ..) = origin(Origin::AnswerAndClose(refusal)).await;
+    let fixture = Setup::upstream(format!("http://{address}")).start();
+    let mut stream = fixture.connect().await;
+    stream.write_all(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n").await.unwrap();
+    stream.write_all(&vec![b'x'; 1000]).await.unwrap();
+    let answer = read_until(&mut stream, "no").await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
+async fn answers_that_two_readers_could_cut_differently_are_refused() {
+    for lie in [
+        &b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nfine",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: a\r\n folded\r\ncontent-length: 4\r\n\r\nfine",
+    ] {
+        let (address, ..) = origin(Origin::AnswerAndClose(lie.to_vec())).await;
+        let fixture = Setup::upstream(format!("http://{address}")).start();
+        let answer = fixture.talk(GET).await;
+        assert!(answer.starts_with("HTTP/1.1 502 ") && answer.ends_with("upstream-malformed"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_meanwhile_is_not_used() {
+    // Each connection is closed after its first answer without having said so.
+    let (address, heads, connections) = origin(Origin::AnswerAndClose(ok("fine"))).await;
+    let fixture = Setup::upstream(format!("http://{address}")).start();
+    let mut stream = fixture.connect().await;
+    for _ in 0..3 {
+        // Not idempotent, so that it could not be sent again.
+        stream.write_all(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        assert!(read_until(&mut stream, "fine").await.starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((heads.lock().len(), connections.load(Ordering::SeqCst)), (3, 3));
+}
