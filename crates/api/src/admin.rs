@@ -7,10 +7,13 @@
 
 mod audit;
 mod clients;
+mod containment;
+mod detection;
 mod disclosure;
 mod guard;
 mod house;
 mod input;
+mod jobs;
 mod keys;
 mod mask;
 mod people;
@@ -29,7 +32,7 @@ use testudo_identity::Identity;
 
 use crate::{Acts, Gates, House};
 pub use disclosure::Disclosure;
-use verification::Verifications;
+use jobs::Jobs;
 
 /// The `OpenAPI` description of the admin API.
 pub const OPENAPI: &str = include_str!("../admin-openapi.yaml");
@@ -43,7 +46,8 @@ pub struct AdminState {
     acts: Arc<dyn Acts>,
     house: Arc<dyn House>,
     clock: Arc<dyn Clock>,
-    verifications: Verifications,
+    verifications: Jobs,
+    replays: Jobs,
 }
 
 impl AdminState {
@@ -56,7 +60,8 @@ impl AdminState {
         house: Arc<dyn House>,
         clock: Arc<dyn Clock>,
     ) -> AdminState {
-        AdminState { identity, policies, gates, acts, house, clock, verifications: Verifications::default() }
+        let (verifications, replays) = (Jobs::default(), Jobs::default());
+        AdminState { identity, policies, gates, acts, house, clock, verifications, replays }
     }
 }
 

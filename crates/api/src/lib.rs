@@ -17,6 +17,8 @@ mod testing;
 
 pub use admin::{AdminState, Disclosure, OPENAPI, admin_router};
 pub use call::{CallFacts, LocalOwner};
-pub use join::{ActError, Acts, AdminRequest, Block, Gates, House, Reply};
+pub use join::{
+    ActError, Acts, AdminRequest, Block, Gates, House, ReadOnly, Replay, Reply, RuleFile, TightLimit, Weighed,
+};
 pub use oauth::{ErrorPage, OAuthState, oauth_router};
 pub use problem::Problem;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use testudo_access::AdminPolicies;
 use testudo_core::{
     Action, Actor, Admission, BlockTarget, Clock, Control, ControlSet, Decision, Denial, Disclose, Execute, Issue,
-    Refusal, RequestId, Secret, Timestamp,
+    LimitTarget, Refusal, RequestId, Secret, Timestamp,
 };
 use testudo_crypto::RootKey;
 use testudo_crypto::password::HashPool;
@@ -26,8 +26,8 @@ use testudo_store::{Entry, JournalFilter, Store, StoreConfig};
 use tower::ServiceExt;
 
 use crate::{
-    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, Gates, House, OAuthState, Reply,
-    admin_router, oauth_router,
+    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, Gates, House, OAuthState, ReadOnly, Replay,
+    Reply, TightLimit, admin_router, oauth_router,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.org";
@@ -108,12 +108,30 @@ impl Acts for TestActs {
                 Action::ForcePasswordReset { person } => {
                     return self.0.require_reset(person, &by, &self.1).await.map_err(|_| ActError::NotFound("person"));
                 }
-                Action::Block { .. } | Action::RequireStepUp { .. } => Ok(()),
+                Action::Block { ref target, .. } if *target == loopback() => {
+                    return Err(ActError::Unconfirmed("it is ourselves".into()));
+                }
+                Action::Block { .. }
+                | Action::Unblock { .. }
+                | Action::TightenLimits { .. }
+                | Action::RestoreLimits { .. }
+                | Action::RestrictRoutes { .. }
+                | Action::ReleaseRoutes { .. }
+                | Action::RequireStepUp { .. }
+                | Action::WaiveStepUp { .. } => Ok(()),
                 other => return Err(ActError::Failed(format!("not in this test: {other:?}"))),
             };
             done.map_err(|_| ActError::NotFound("target"))
         })
     }
+
+    fn perform_confirmed<'a>(&'a self, _: Action, _: Actor, _: &'a str) -> Reply<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn loopback() -> BlockTarget {
+    BlockTarget::Network(ipnet::IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])))
 }
 
 pub(crate) struct TestHouse;
@@ -124,15 +142,39 @@ impl House for TestHouse {
     }
 
     fn blocks(&self) -> Vec<Block> {
-        Vec::new()
+        let target = BlockTarget::Network("203.0.113.0/24".parse().expect("a network"));
+        let (since, until) = (Timestamp::EPOCH, Timestamp::from_seconds(600));
+        vec![Block { target, since, until, reason: "a scan".into() }]
     }
 
-    fn unblock(&self, target: BlockTarget, _: Actor) -> Reply<'_, bool> {
-        Box::pin(async move { Ok(matches!(target, BlockTarget::Network(_))) })
+    fn risk(&self, person: testudo_core::PersonId) -> Reply<'_, Value> {
+        Box::pin(std::future::ready(Ok(json!({ "person": person, "second_factor": true }))))
+    }
+
+    fn tightened(&self) -> Vec<TightLimit> {
+        let (since, until) = (Timestamp::EPOCH, Timestamp::from_seconds(600));
+        vec![TightLimit { target: LimitTarget::Everyone, percent: 20, since, until, reason: "a flood".into() }]
+    }
+
+    fn restricted(&self) -> Vec<ReadOnly> {
+        let (since, until) = (Timestamp::EPOCH, Timestamp::from_seconds(600));
+        vec![ReadOnly { path: "/transfers".into(), since, until, reason: "a theft".into() }]
     }
 
     fn backup(&self, _: Actor) -> Reply<'_, Value> {
         Box::pin(async { Ok(json!({})) })
+    }
+
+    fn check_rules(&self, replay: &Replay) -> Result<(), ActError> {
+        match replay.rules.first() {
+            Some(file) if file.text.is_empty() => Err(ActError::Refused(format!("{}:1: there is no rule", file.name))),
+            _ => Ok(()),
+        }
+    }
+
+    fn replay(&self, replay: Replay, progress: Arc<std::sync::atomic::AtomicU64>) -> Reply<'_, Value> {
+        progress.store(3, Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(json!({ "state": "done", "since": replay.since, "rules": replay.rules.len() }))))
     }
 
     fn checkpoint_file(&self) -> Option<PathBuf> {

@@ -5,8 +5,11 @@
 //!
 //! To add a key: add a field with its default here, and its line to `docs/reference/config.md`.
 
+mod detection;
 pub mod duration;
 mod load;
+mod masking;
+mod risk;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +19,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, Overrides, load};
+pub use detection::DetectionSection;
+pub use load::{ConfigError, Overrides, distance, load};
+pub use masking::{MaskingConfig, PrivacyConfig, PurposeConfig, RouteMasking, unknown_purpose};
+pub use risk::{RiskAnswer, RiskSection};
 
 /// All of it. Every field has a default, so that an empty file is valid.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,10 +42,18 @@ pub struct Config {
     pub limits: testudo_limits::LimitsConfig,
     /// Cedar policies.
     pub policies: PoliciesConfig,
+    /// Who sees how much of marked data.
+    pub masking: MaskingConfig,
+    /// What people are asked to agree to.
+    pub privacy: PrivacyConfig,
     /// Where records and journal are kept.
     pub store: StoreSection,
     /// How long the journal keeps what.
     pub retention: RetentionConfig,
+    /// Which rules look at what happens.
+    pub detection: DetectionSection,
+    /// What follows from how unusual it is that a person comes a way.
+    pub risk: RiskSection,
     /// What is logged, and how.
     pub log: LogConfig,
 }

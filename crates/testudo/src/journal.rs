@@ -12,15 +12,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use testudo_core::{Event, EventKind};
 use testudo_gateway::CloseSignal;
-use testudo_store::{Entry, JournalFilter, Opened, ReadError, Store};
+use testudo_store::{ReadError, Store};
 
 use crate::node::Node;
 use crate::standing::KINDS;
 
 /// Requests of this node whose event is not written yet.
 const MOST_OPEN: usize = 32_768;
-/// Entries read at once.
-const PAGE: usize = 1_000;
 /// The tail looks at least this often, so that standing stays fresh.
 const TICK: Duration = Duration::from_millis(500);
 /// The snapshot of standing is saved this often when it changed.
@@ -114,41 +112,26 @@ impl Drop for Reserved {
 }
 
 /// The kinds that the tail reads: what changes standing, clients and keys.
-fn watched() -> JournalFilter {
-    let others = [EventKind::ClientChanged, EventKind::KeyRotated];
-    JournalFilter { kinds: KINDS.iter().copied().chain(others).collect(), ..JournalFilter::default() }
+fn watched() -> Vec<EventKind> {
+    KINDS.iter().copied().chain([EventKind::ClientChanged, EventKind::KeyRotated]).collect()
 }
 
-/// Reads everything from standing's cursor to the head once.
+/// Takes in everything from standing's cursor to the head once.
 pub async fn catch_up(node: &Node) -> Result<(), ReadError> {
-    let filter = watched();
+    let mut tail = node.store.tail(node.standing.cursor(), &watched());
     loop {
-        let head = *node.store.head().borrow();
-        let from = node.standing.cursor();
-        if from >= head {
-            node.standing.apply(&[], from, node.clock.monotonic());
-            return Ok(());
-        }
-        let entries = node.store.read_journal(from, PAGE, &filter).await?;
-        // A short page means that nothing else below the head is of these kinds.
-        let next = match entries.last() {
-            Some(last) if entries.len() >= PAGE => last.seq + 1,
-            Some(last) => head.max(last.seq + 1),
-            _ => head,
-        };
-        let mut opened: Vec<(Entry, Opened)> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let event = node.store.open_entry(&entry).await?;
-            opened.push((entry, event));
-        }
-        let has = |kinds: &[EventKind]| opened.iter().any(|(entry, _)| kinds.contains(&entry.plain.kind));
+        let entries = tail.read().await?;
+        let has = |kinds: &[EventKind]| entries.iter().any(|entry| kinds.contains(&entry.plain.kind));
         if has(&[EventKind::KeyRotated]) {
             node.reload_keys().await;
         }
         if has(&[EventKind::ClientCreated, EventKind::ClientChanged, EventKind::ClientRemoved]) {
             node.reload_clients().await;
         }
-        node.standing.apply(&opened, next, node.clock.monotonic());
+        node.standing.apply(&entries, tail.position(), node.clock.monotonic());
+        if tail.position() >= *node.store.head().borrow() {
+            return Ok(());
+        }
     }
 }
 

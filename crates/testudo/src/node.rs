@@ -19,8 +19,10 @@ use crate::config::Config;
 use crate::data::{DataError, DataFolder};
 use crate::journal::JournalGate;
 use crate::metrics::WorkerMetrics;
+use crate::risk::RiskModel;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::standing::{self, Standing};
+use crate::watch::WatchRules;
 
 /// Everything that is shared by the workers, the control plane and the commands.
 pub struct Node {
@@ -43,6 +45,10 @@ pub struct Node {
     /// The counters of each worker.
     pub metrics: Vec<Arc<WorkerMetrics>>,
     pub(crate) limits: Arc<Limiter>,
+    pub(crate) notices: std::sync::OnceLock<Box<dyn crate::actions::Notices>>,
+    /// What is usual for people.
+    pub risk: RiskModel,
+    rules: ArcSwap<WatchRules>,
     identity: ArcSwap<Identity>,
     snapshot: ArcSwapOption<Snapshot>,
     config: ArcSwap<Config>,
@@ -98,21 +104,26 @@ impl Node {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let root = data.unlock(&config, root_key)?;
         let store = Store::open(&data.store_config(&config)?, &root, Arc::clone(&clock)).await?;
+        store.scrub_events(crate::scrub::fact);
         let pool = HashPool::new(hash_threads(&config), config.identity.hash_queue);
         let identity = Identity::new(store.clone(), pool.clone(), identity_config(&config)?);
         let context = context(&*clock);
         identity.load_keys(&context).await?;
         let authority = identity.authority()?;
         let saved = store.get::<standing::Snapshot>("current").await?.map(|saved| saved.document);
+        let limits = Arc::new(Limiter::new(&config.limits, random::array())?);
         let node = Arc::new(Node {
             data,
-            standing: Standing::new(saved),
+            standing: Standing::new(saved).telling(Arc::clone(limits.tightened()), Arc::clone(&clock)),
             journal: JournalGate::default(),
             authority: ArcSwap::from_pointee(authority),
             pool,
             admin_policies: Arc::new(AdminPolicies::embedded().map_err(|error| StartError::Listen(error.to_string()))?),
             metrics: (0..config.workers()).map(|_| Arc::default()).collect(),
-            limits: Arc::new(Limiter::new(&config.limits, random::array())?),
+            limits,
+            notices: std::sync::OnceLock::new(),
+            risk: RiskModel::open(&store, &config.risk).await?,
+            rules: ArcSwap::from_pointee(WatchRules::default()),
             identity: ArcSwap::from_pointee(identity),
             snapshot: ArcSwapOption::empty(),
             config: ArcSwap::from_pointee(config),
@@ -128,6 +139,16 @@ impl Node {
     /// The identity server under the configuration in force.
     pub fn identity(&self) -> Arc<Identity> {
         self.identity.load_full()
+    }
+
+    /// The rules of detection in force.
+    pub fn rules(&self) -> Arc<WatchRules> {
+        self.rules.load_full()
+    }
+
+    /// Puts rules of detection in force.
+    pub fn watch_by(&self, rules: WatchRules) {
+        self.rules.store(Arc::new(rules));
     }
 
     /// The configuration in force.
@@ -150,6 +171,7 @@ impl Node {
 
     /// Puts a snapshot in force, with the identity server that belongs to it.
     pub fn install(&self, snapshot: Snapshot, identity: Identity) {
+        self.risk.configure(&snapshot.config.risk);
         self.config.store(Arc::new(snapshot.config.clone()));
         self.identity.store(Arc::new(identity));
         self.snapshot.store(Some(Arc::new(snapshot)));
@@ -215,6 +237,11 @@ impl Node {
         self.followed.load(std::sync::atomic::Ordering::Acquire)
     }
 
+    /// Says who tells people of incidents; the first one stays.
+    pub fn notices_through(&self, notices: Box<dyn crate::actions::Notices>) {
+        let _ = self.notices.set(notices);
+    }
+
     /// Says who reloads; the server's loop does.
     pub fn reloads_through(&self, sender: ReloadSender) {
         *self.reload.lock() = Some(sender);
@@ -261,6 +288,11 @@ fn hash_threads(config: &Config) -> usize {
     }
 }
 
+fn purpose(own: &crate::config::PurposeConfig) -> testudo_identity::Purpose {
+    let crate::config::PurposeConfig { name, title, text, version } = own.clone();
+    testudo_identity::Purpose { name, title, text, version }
+}
+
 /// What the identity server is told.
 pub fn identity_config(config: &Config) -> Result<IdentityConfig, SnapshotError> {
     let mut identity = IdentityConfig::new(&config.issuer())
@@ -270,5 +302,6 @@ pub fn identity_config(config: &Config) -> Result<IdentityConfig, SnapshotError>
     identity.refresh_idle = section.refresh_idle;
     identity.refresh_absolute = section.refresh_absolute;
     identity.sign_up = section.sign_up;
+    identity.purposes = config.privacy.purposes.iter().map(purpose).collect();
     Ok(identity)
 }

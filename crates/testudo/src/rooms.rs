@@ -1,6 +1,7 @@
 //! What only the top floor can join, as the traits that `api` defines; and the routers that are made of it.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use axum::middleware::map_response;
@@ -10,20 +11,20 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use testudo_api::{
     ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, ErrorPage, Gates, House, LocalOwner,
-    OAuthState, Reply,
+    OAuthState, ReadOnly, Replay, Reply, TightLimit, Weighed,
 };
 use testudo_core::{
     Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Disclose, Event, EventKind, Execute, Fault,
-    Issue, Refusal, Timestamp,
+    Issue, PersonId, Refusal, Timestamp,
 };
 use testudo_crypto::Purpose;
-use testudo_identity::{Acr, Identity, Pending};
+use testudo_identity::{Acr, Context, Identity, Pending};
 use testudo_limits::{CallerFacts, RouteClass};
 use testudo_web::Web;
 
 use crate::actions::ActionError;
 use crate::node::Node;
-use crate::standing::StandingFacts;
+use crate::standing::{Held, HeldLimit, RoutePath, StandingFacts};
 
 /// The list of the erased in a backup.
 const ERASED: &str = "erased.jsonl";
@@ -95,6 +96,15 @@ impl Rooms {
 }
 
 impl Gates for Rooms {
+    fn weigh<'a>(&'a self, pending: &'a Pending, ctx: &'a Context) -> Weighed<'a> {
+        Box::pin(async move {
+            match self.0.upgrade() {
+                Some(node) => crate::risk::weigh_tokens(&node, pending, ctx).await,
+                None => Decision::fault(Control::Risk, Fault::Dependency),
+            }
+        })
+    }
+
     fn issue(
         &self,
         pending: Pending,
@@ -113,6 +123,7 @@ impl Gates for Rooms {
             client: Some(pending.client()),
             device: None,
             route: None,
+            template: None,
             class: RouteClass::default(),
             now_ns: u64::try_from(node.clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
         });
@@ -131,7 +142,8 @@ impl Gates for Rooms {
             node.clock.monotonic(),
         );
         let limits = observed(&node, limits.decision, facts);
-        decision.and(limits).and(standing).and(audit(&node)).admit(pending, ControlSet::EMPTY)
+        let required = crate::risk::required_of_tokens(&node, &pending);
+        decision.and(limits).and(standing).and(audit(&node)).admit(pending, required)
     }
 
     fn execute(
@@ -193,12 +205,23 @@ impl Acts for Rooms {
             node.perform(action, &by, reason, &node.context()).await.map_err(refused)
         })
     }
+
+    fn perform_confirmed<'a>(&'a self, action: Action, by: Actor, reason: &'a str) -> Reply<'a, ()> {
+        Box::pin(async move {
+            let node = self.node()?;
+            node.perform_confirmed(action, &by, reason, &node.context()).await.map_err(refused)
+        })
+    }
 }
 
 fn refused(error: ActionError) -> ActError {
     use testudo_identity::{AdminError, IdentityError};
     match error {
         ActionError::Unsupported(text) => ActError::Refused(text.into()),
+        ActionError::Refused(text) => ActError::Refused(text),
+        ActionError::Unconfirmed(text) => ActError::Unconfirmed(text),
+        ActionError::NotFound(what) => ActError::NotFound(what),
+        ActionError::Unavailable(text) => ActError::Unavailable(text),
         ActionError::Admin(AdminError::NoSuchPerson) => ActError::NotFound("person"),
         ActionError::Identity(IdentityError::NotFound(what)) => ActError::NotFound(what),
         ActionError::Identity(error) | ActionError::Admin(AdminError::Identity(error)) => {
@@ -227,21 +250,42 @@ impl House for Rooms {
 
     fn blocks(&self) -> Vec<Block> {
         let Some(node) = self.0.upgrade() else { return Vec::new() };
-        let block = |(network, until)| Block { target: BlockTarget::Network(network), until, reason: String::new() };
+        let block = |(network, held): (_, Held)| Block {
+            target: BlockTarget::Network(network),
+            since: held.since,
+            until: held.until,
+            reason: held.reason,
+        };
         node.standing.blocks().into_iter().map(block).collect()
     }
 
-    fn unblock(&self, target: BlockTarget, by: Actor) -> Reply<'_, bool> {
+    fn tightened(&self) -> Vec<TightLimit> {
+        let Some(node) = self.0.upgrade() else { return Vec::new() };
+        let limit = |HeldLimit { target, percent, held }| TightLimit {
+            target,
+            percent,
+            since: held.since,
+            until: held.until,
+            reason: held.reason,
+        };
+        node.standing.tightened().into_iter().map(limit).collect()
+    }
+
+    fn restricted(&self) -> Vec<ReadOnly> {
+        let Some(node) = self.0.upgrade() else { return Vec::new() };
+        let route = |(path, held): (RoutePath, Held)| ReadOnly {
+            path: path.into(),
+            since: held.since,
+            until: held.until,
+            reason: held.reason,
+        };
+        node.standing.restricted().into_iter().map(route).collect()
+    }
+
+    fn risk(&self, person: PersonId) -> Reply<'_, Value> {
         Box::pin(async move {
             let node = self.node()?;
-            let BlockTarget::Network(network) = target else {
-                return Err(ActError::Refused("devices are not bound to tokens yet".into()));
-            };
-            let known = node.standing.blocks().iter().any(|(blocked, _)| *blocked == network.trunc());
-            if known {
-                node.unblock(network, &by, &node.context()).await.map_err(refused)?;
-            }
-            Ok(known)
+            node.risk_of(person).await.map_err(|error| unavailable(error.fault(), &error))
         })
     }
 
@@ -265,6 +309,14 @@ impl House for Rooms {
             }
             Ok(answer)
         })
+    }
+
+    fn check_rules(&self, replay: &Replay) -> Result<(), ActError> {
+        crate::watch::replay::compile(replay).map(drop)
+    }
+
+    fn replay(&self, replay: Replay, progress: Arc<AtomicU64>) -> Reply<'_, Value> {
+        Box::pin(async move { crate::watch::replay::run(&*self.node()?, &replay, progress).await })
     }
 
     fn checkpoint_file(&self) -> Option<PathBuf> {

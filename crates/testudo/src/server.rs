@@ -21,6 +21,7 @@ use crate::data::DataFolder;
 use crate::node::{Node, StartError, identity_config};
 use crate::pipeline::Worker;
 use crate::snapshot::{self, Snapshot};
+use crate::watch::WatchRules;
 
 /// Keys are looked after, old entries pruned and certificates renewed this often.
 const UPKEEP_EVERY: Duration = Duration::from_mins(10);
@@ -55,6 +56,7 @@ impl Server {
         let servers = if sample { vec![start_wallet(&stop)?] } else { Vec::new() };
         // What can be refused is refused before anything is made.
         let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))?;
+        let rules = watched(&config, 1)?;
         let identity_config = identity_config(&config)?;
         config.limits.validate()?;
         crate::inherited::check(&inherited, &config.server)?;
@@ -70,12 +72,15 @@ impl Server {
         let admin_client = ClientForm::testudo_admin(&identity_config.admin_audience);
         node.identity().ensure_client("testudo-admin", admin_client, &node.context()).await?;
         install(&node, config.clone(), parts, 1).await?;
+        node.watch_by(rules);
 
         let started = Event::new(EventKind::NodeStarted, node.clock.now()).detail("version", env!("CARGO_PKG_VERSION"));
         announce(&node, if config.server.observe { started.detail("observe", "on") } else { started }).await;
         node.followed();
         let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
         node.settled().await;
+        tokio::spawn(crate::watch::follow(Arc::clone(&node), stop.clone()));
+        tokio::spawn(crate::risk::follow(Arc::clone(&node), stop.clone()));
 
         let workers = Arc::clone(&node);
         let gateway = Gateway::start(
@@ -145,12 +150,14 @@ impl Server {
             )));
         }
         let parts = snapshot::build(&config, &self.servers, sample)?;
+        let rules = watched(&config, current.generation + 1)?;
         self.certificates.reload().map_err(|error| StartError::Usage(miette::miette!("{error}")))?;
         let fixed = |config: &Config| (config.server.listen.clone(), config.server.admin, config.workers());
         if fixed(&config) != fixed(&current.config) {
             tracing::warn!("`server.listen`, `server.admin` and `server.workers` change with the next start only");
         }
         install(&self.node, config, parts, current.generation + 1).await?;
+        self.node.watch_by(rules);
         self.tickets.replace(&ticket_secret(&self.node));
         self.watch_upstreams();
         tracing::info!(generation = current.generation + 1, "the new configuration is in force");
@@ -217,6 +224,8 @@ async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, gener
         identity_host: snapshot::identity_host(&config),
         contract: parts.contract,
         policies: parts.policies,
+        masks: parts.masks,
+        mask_keys: testudo_privacy::MaskKeys::new(node.store.ring()),
         upstreams: parts.upstreams,
         classes,
         origins: arc_swap::ArcSwap::from_pointee(origins),
@@ -265,6 +274,10 @@ async fn announce(node: &Node, event: Event) {
     if let Err(error) = node.store.commit(tx).await {
         tracing::error!(%error, "an event could not be written to the journal");
     }
+}
+
+fn watched(config: &Config, generation: u64) -> Result<WatchRules, StartError> {
+    WatchRules::read(&config.detection, generation).map_err(|error| StartError::Usage(miette::miette!("{error}")))
 }
 
 fn listen(error: &dyn std::fmt::Display) -> StartError {

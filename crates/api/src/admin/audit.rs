@@ -16,7 +16,7 @@ use super::AdminState;
 use super::disclosure::Disclosure;
 use super::guard::Admin;
 use super::input::{Body, Query};
-use super::verification::hex;
+use super::verification::{self, hex};
 use crate::Problem;
 
 /// The longest list of checkpoints that is taken, in bytes of JSON.
@@ -177,13 +177,14 @@ pub(super) async fn verify(
     if given.as_ref().is_some_and(Vec::is_empty) {
         return Err(Problem::malformed("`checkpoints` holds none: against nothing, everything would seem proven"));
     }
-    let id = state.verifications.start(&state, given).ok_or_else(|| {
+    let work = verification::verify(state.clone(), given);
+    let id = state.verifications.start(state.clock.now(), |_| work).ok_or_else(|| {
         Problem::new(409, "busy", "a verification is running already; wait for it and read its report")
     })?;
     admin.announce(&state, "audit-verify", id.to_string()).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "id": id }))).into_response())
 }
 
-pub(super) async fn verification(State(state): State<AdminState>, Path(id): Path<u64>) -> Result<Json<Value>, Problem> {
+pub(super) async fn report(State(state): State<AdminState>, Path(id): Path<u64>) -> Result<Json<Value>, Problem> {
     state.verifications.report(id).map(Json).ok_or_else(|| Problem::not_found("verification"))
 }

@@ -33,7 +33,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Body<T>, Problem> {
-        read(request, LONGEST).await?.ok_or_else(|| Problem::malformed("the body is empty; send JSON")).map(Body)
+        Body::within(request, LONGEST).await
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// A body of at most so many bytes.
+    pub(super) async fn within(request: Request, longest: usize) -> Result<Body<T>, Problem> {
+        read(request, longest).await?.ok_or_else(|| Problem::malformed("the body is empty; send JSON")).map(Body)
     }
 }
 

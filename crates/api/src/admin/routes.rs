@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use testudo_access::Permission;
 
 use super::guard::{Needs, guard};
-use super::{AdminState, OPENAPI, audit, clients, house, keys, people, sessions};
+use super::{AdminState, OPENAPI, audit, clients, containment, detection, house, keys, people, sessions};
 use crate::Problem;
 
 /// Where the admin API lies.
@@ -77,6 +77,8 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Make, "/people/{person}/unlock", P::PeopleLock, people::unlock),
         op(Verb::Make, "/people/{person}/require-reset", P::PeopleLock, people::require_reset),
         op(Verb::Make, "/people/{person}/require-step-up", P::PeopleLock, people::require_step_up),
+        op(Verb::Make, "/people/{person}/waive-reset", P::PeopleLock, people::waive_reset),
+        op(Verb::Make, "/people/{person}/waive-step-up", P::PeopleLock, people::waive_step_up),
         op(Verb::Set, "/people/{person}/password", P::PeopleWrite, people::set_password),
         op(Verb::Remove, "/people/{person}/factors", P::PeopleWrite, people::remove_factors),
         op(Verb::Set, "/people/{person}/roles/{role}", P::RolesGrant, people::grant_role),
@@ -84,6 +86,8 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Read, "/people/{person}/sessions", P::SessionsRead, sessions::list),
         op(Verb::Remove, "/people/{person}/sessions", P::SessionsRevoke, sessions::revoke_all),
         op(Verb::Read, "/people/{person}/families", P::SessionsRead, sessions::families),
+        op(Verb::Read, "/people/{person}/risk", P::PeopleRead, people::risk),
+        op(Verb::Read, "/people/{person}/purposes", P::PeopleRead, people::purposes),
         op(Verb::Remove, "/sessions/{session}", P::SessionsRevoke, sessions::revoke),
         op(Verb::Remove, "/families/{family}", P::SessionsRevoke, sessions::revoke_family),
         op(Verb::Read, "/clients", P::ClientsRead, clients::list),
@@ -102,11 +106,19 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Read, "/audit/proofs/inclusion", P::AuditRead, audit::inclusion),
         op(Verb::Read, "/audit/proofs/consistency", P::AuditRead, audit::consistency),
         op(Verb::Make, "/audit/verifications", P::AuditVerify, audit::verify),
-        op(Verb::Read, "/audit/verifications/{verification}", P::AuditVerify, audit::verification),
+        op(Verb::Read, "/audit/verifications/{verification}", P::AuditVerify, audit::report),
+        op(Verb::Make, "/detection/replays", P::AuditRead, detection::replay),
+        op(Verb::Read, "/detection/replays/{replay}", P::AuditRead, detection::report),
         op(Verb::Make, "/backups", P::BackupMake, house::backup),
-        op(Verb::Read, "/blocks", P::LimitsRead, house::blocks),
-        op(Verb::Make, "/blocks", P::BlocksWrite, house::block),
-        op(Verb::Remove, "/blocks", P::BlocksWrite, house::unblock),
+        op(Verb::Read, "/blocks", P::LimitsRead, containment::blocks),
+        op(Verb::Make, "/blocks", P::BlocksWrite, containment::block),
+        op(Verb::Remove, "/blocks", P::BlocksWrite, containment::unblock),
+        op(Verb::Read, "/limits/tightened", P::LimitsRead, containment::tightened),
+        op(Verb::Make, "/limits/tightened", P::LimitsWrite, containment::tighten),
+        op(Verb::Remove, "/limits/tightened", P::LimitsWrite, containment::restore),
+        op(Verb::Read, "/routes/restricted", P::LimitsRead, containment::restricted),
+        op(Verb::Make, "/routes/restricted", P::LimitsWrite, containment::restrict),
+        op(Verb::Remove, "/routes/restricted", P::LimitsWrite, containment::release),
         op(Verb::Read, "/config", P::ConfigRead, house::config),
         op(Verb::Make, "/config/reload", P::ConfigReload, house::reload),
     ]

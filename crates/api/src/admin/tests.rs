@@ -289,6 +289,28 @@ async fn the_log_is_read_proven_and_verified() {
 }
 
 #[tokio::test]
+async fn a_replay_is_a_job_and_mistakes_in_rules_are_told_at_once() {
+    let house = TestHouse::new().await;
+    let wrong = json!({ "since": 0, "rules": [{ "name": "mine.yml", "text": "" }] });
+    let refused = owner(&house, "POST", "/detection/replays", Some(wrong)).await;
+    assert_eq!(refused.status(), 422);
+    assert!(body(refused).await["detail"].as_str().unwrap().starts_with("mine.yml:1:"));
+    let right = json!({ "since": 5, "pack": true, "rules": [{ "name": "mine.yml", "text": "title: a" }] });
+    let started = owner(&house, "POST", "/detection/replays", Some(right)).await;
+    assert_eq!(started.status(), 202);
+    let id = body(started).await["id"].as_u64().unwrap();
+    let report = loop {
+        let report = body(owner(&house, "GET", &format!("/detection/replays/{id}"), None).await).await;
+        if report["state"] != "running" {
+            break report;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((&report["state"], &report["rules"]), (&json!("done"), &json!(1)));
+    assert_eq!(owner(&house, "GET", "/detection/replays/99", None).await.status(), 404);
+}
+
+#[tokio::test]
 async fn the_gate_and_the_input_are_strict() {
     let house = Testing::new().await;
     let block = json!({ "target": { "network": "203.0.113.0/24" }, "seconds": 60, "reason": "scan" });
@@ -296,6 +318,40 @@ async fn the_gate_and_the_input_are_strict() {
     assert_eq!(owner(&house, "DELETE", "/blocks?network=203.0.113.0/24", None).await.status(), 204);
     assert_eq!(owner(&house, "DELETE", "/blocks?network=203.0.113.0/99", None).await.status(), 400);
     assert_eq!(owner(&house, "DELETE", "/blocks", None).await.status(), 400);
+    assert_eq!(owner(&house, "DELETE", "/blocks?network=198.51.100.0/24", None).await.status(), 404);
+    let own = json!({ "target": { "network": "127.0.0.1/32" }, "seconds": 60, "reason": "scan" });
+    assert_eq!(owner(&house, "POST", "/blocks", Some(own)).await.status(), 409);
+    let own = json!({ "target": { "network": "127.0.0.1/32" }, "seconds": 60, "reason": "scan", "confirmed": true });
+    assert_eq!(owner(&house, "POST", "/blocks", Some(own)).await.status(), 204);
+    for (target, seconds, status) in [
+        (json!("everyone"), 60, 204),
+        (json!({ "network": "203.0.113.0/24" }), 60, 204),
+        (json!({ "route": "/transfers" }), 60, 204),
+        (json!("nobody"), 60, 400),
+        (json!("everyone"), 0, 400),
+    ] {
+        let tight = json!({ "target": target, "percent": 20, "seconds": seconds, "reason": "flood" });
+        assert_eq!(owner(&house, "POST", "/limits/tightened", Some(tight)).await.status(), status, "{target}");
+    }
+    for (query, status) in [
+        ("?everyone=true", 204),
+        ("", 400),
+        ("?everyone=true&route=/a", 400),
+        ("?network=203.0.113.0/24", 404),
+        ("?network=x", 400),
+        ("?route=/transfers", 404),
+    ] {
+        let path = format!("/limits/tightened{query}");
+        assert_eq!(owner(&house, "DELETE", &path, None).await.status(), status, "{query}");
+    }
+    let held = json!({ "path": "/transfers", "seconds": 60, "reason": "theft" });
+    assert_eq!(owner(&house, "POST", "/routes/restricted", Some(held)).await.status(), 204);
+    assert_eq!(owner(&house, "DELETE", "/routes/restricted?path=/transfers/", None).await.status(), 204);
+    assert_eq!(owner(&house, "DELETE", "/routes/restricted?path=/other", None).await.status(), 404);
+    for (path, member) in [("/blocks", "target"), ("/limits/tightened", "percent"), ("/routes/restricted", "path")] {
+        let page = body(owner(&house, "GET", path, None).await).await;
+        assert!(!page["items"][0][member].is_null() && page["items"][0]["until"].is_string(), "{page}");
+    }
     let response = owner(&house, "POST", "/config/reload", None).await;
     assert_eq!(response.status(), 422);
     assert!(body(response).await["detail"].as_str().unwrap().contains("line 3"));

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use testudo_core::{Alert, Clock as _, Severity};
+use testudo_core::{Alert, Clock as _};
 use testudo_detection::{Counters, Detector, LogSource, Options, Record, Rules, pack};
 
 use super::{Failure, Setting, output};
@@ -19,14 +20,10 @@ use crate::cli::Format;
 use crate::clock::SystemClock;
 use crate::config::duration;
 
-/// The largest rule file in bytes.
-const LARGEST_RULE: u64 = 1024 * 1024;
 /// The longest line of events in bytes.
 const LONGEST_LINE: u64 = 1024 * 1024;
-/// The deepest folder of rules.
-const DEEPEST: usize = 16;
-/// Entries that are asked for at once.
-const PAGE: usize = 1_000;
+/// Between two looks at a replay.
+const POLL: Duration = Duration::from_millis(100);
 /// Alerts that are kept; more are counted.
 const MOST_ALERTS: usize = 100_000;
 
@@ -150,33 +147,45 @@ fn test(format: Format, arguments: TestArgs) -> Result<ExitCode, Failure> {
         progress.set_position(number);
     }
     progress.finish_and_clear();
-    Ok(found.show(format, detector.counters()))
+    found.left_out = detector.counters();
+    Ok(found.show(format))
 }
 
-/// `testudo detect replay`.
+/// `testudo detect replay`: in the server, where rules see each entry as the live run does.
 pub async fn replay(setting: &Setting, client: &mut Client, arguments: ReplayArgs) -> Result<ExitCode, Failure> {
-    let mut detector = compile(&arguments.rules)?;
     let since = SystemClock::default().now().minus(arguments.since).micros();
-    let (mut found, mut from) = (Found::default(), 0);
+    let rules: Vec<Value> = match arguments.rules.as_str() {
+        PACK => Vec::new(),
+        path => crate::rules::texts(Path::new(path))
+            .map_err(Failure::usage)?
+            .into_iter()
+            .map(|(name, text)| json!({ "name": name, "text": text }))
+            .collect(),
+    };
+    let wanted = json!({ "since": since, "pack": rules.is_empty(), "rules": rules });
+    let started: Value = client.call(Method::POST, "/admin/v1/detection/replays", Some(wanted)).await?;
+    let id = started.get("id").and_then(Value::as_u64).unwrap_or_default();
     let progress = progress("reading the journal");
-    loop {
-        let path = format!("/admin/v1/audit/entries?from={from}&since={since}&limit={PAGE}");
-        let page: Value = client.call(Method::GET, &path, None).await?;
-        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-            let record = of_entry(item).ok_or_else(|| {
-                Failure::dependency("the server gave an entry that this version can't read; use the server's version")
-            })?;
-            detector.observe(&record.view(), record.seq.unwrap_or_default(), &mut found.new);
-            found.take();
+    let report = loop {
+        let report: Value = client.call(Method::GET, &format!("/admin/v1/detection/replays/{id}"), None).await?;
+        match report.get("state").and_then(Value::as_str) {
+            Some("running") => {
+                progress.set_position(report.get("progress").and_then(Value::as_u64).unwrap_or_default())
+            }
+            Some("done") => break report,
+            _ => {
+                let cause = output::cell(&report, "error");
+                return Err(Failure::dependency(format!("the replay did not end: {cause}; try it again")));
+            }
         }
-        progress.set_position(found.events);
-        match page.get("next").and_then(Value::as_u64) {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
+        tokio::time::sleep(POLL).await;
+    };
     progress.finish_and_clear();
-    Ok(found.show(setting.format, detector.counters()))
+    let unreadable = |error: serde_json::Error| {
+        Failure::dependency(format!("the server gave a report that this version can't read ({error})"))
+    };
+    let found: Found = serde_json::from_value(report).map_err(unreadable)?;
+    Ok(found.show(setting.format))
 }
 
 /// An entry as `testudo audit list --format json` prints it.
@@ -195,56 +204,9 @@ fn compile(rules: &str) -> Result<Detector, Failure> {
     if rules == PACK {
         pack(&mut read).map_err(Failure::usage)?;
     } else {
-        let mut files = Vec::new();
-        walk(Path::new(rules), 0, &mut files)?;
-        if files.is_empty() {
-            return Err(Failure::usage(format!("there is no file `*.yml` or `*.yaml` in `{rules}`")));
-        }
-        files.sort();
-        let mut mistakes = Vec::new();
-        for file in files {
-            if let Err(errors) = read.add(&file.display().to_string(), &text(&file)?) {
-                mistakes.push(errors.to_string());
-            }
-        }
-        if !mistakes.is_empty() {
-            return Err(Failure::usage(mistakes.join("\n")));
-        }
+        crate::rules::add(&mut read, Path::new(rules)).map_err(Failure::usage)?;
     }
     read.compile(Options::default()).map_err(Failure::usage)
-}
-
-fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::usage(format!("can't read `{}`: {error}", path.display()));
-    if depth > DEEPEST {
-        return Err(Failure::usage(format!("`{}` is more than {DEEPEST} folders deep", path.display())));
-    }
-    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for item in std::fs::read_dir(path).map_err(failed)? {
-        let item = item.map_err(failed)?;
-        let (kind, path) = (item.file_type().map_err(failed)?, item.path());
-        let is_rule = path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml");
-        if kind.is_dir() {
-            walk(&path, depth + 1, files)?;
-        } else if kind.is_file() && is_rule {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn text(file: &Path) -> Result<String, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::usage(format!("can't read `{}`: {error}", file.display()));
-    let mut text = String::new();
-    let opened = File::open(file).map_err(|error| failed(&error))?;
-    opened.take(LARGEST_RULE + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
-    if text.len() as u64 > LARGEST_RULE {
-        return Err(failed(&format!("it has more than {LARGEST_RULE} bytes")));
-    }
-    Ok(text)
 }
 
 fn progress(what: &'static str) -> indicatif::ProgressBar {
@@ -258,12 +220,16 @@ fn progress(what: &'static str) -> indicatif::ProgressBar {
 }
 
 /// What was found so far.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Found {
     events: u64,
-    new: Vec<Alert>,
     alerts: Vec<Alert>,
-    by_rule: BTreeMap<String, u64>,
+    /// All alerts, also those that are not kept.
+    total: u64,
+    rules: BTreeMap<String, u64>,
+    left_out: Counters,
+    #[serde(skip)]
+    new: Vec<Alert>,
 }
 
 impl Found {
@@ -271,42 +237,34 @@ impl Found {
     fn take(&mut self) {
         self.events += 1;
         for alert in self.new.drain(..) {
-            *self.by_rule.entry(alert.rule.clone()).or_default() += 1;
+            self.total += 1;
+            *self.rules.entry(alert.rule.clone()).or_default() += 1;
             if self.alerts.len() < MOST_ALERTS {
                 self.alerts.push(alert);
             }
         }
     }
 
-    fn show(&self, format: Format, counters: Counters) -> ExitCode {
-        let total: u64 = self.by_rule.values().sum();
-        let answer = json!({
-            "events": self.events, "alerts": self.alerts, "total": total, "rules": self.by_rule, "left_out": counters,
-        });
+    fn show(&self, format: Format) -> ExitCode {
+        let answer = serde_json::to_value(self).unwrap_or_default();
         output::value(format, &answer, |_| {
             for alert in &self.alerts {
                 show(alert);
             }
             let [events, alerts, rules] =
-                [(self.events, "event"), (total, "alert"), (self.by_rule.len() as u64, "rule")]
+                [(self.events, "event"), (self.total, "alert"), (self.rules.len() as u64, "rule")]
                     .map(|(number, what)| output::count(number, what));
             output::line(format!("{events}, {alerts} of {rules}"));
-            if total > self.alerts.len() as u64 {
-                output::note(format!("only the first {MOST_ALERTS} alerts are shown"));
+            if self.total > self.alerts.len() as u64 {
+                output::note(format!("only the first {} alerts are shown", self.alerts.len()));
             }
         });
-        ExitCode::from(u8::from(total > 0))
+        ExitCode::from(u8::from(self.total > 0))
     }
 }
 
 fn show(alert: &Alert) {
-    let level = match alert.level {
-        Severity::Informational => "info",
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
-    };
+    let level = alert.level.name();
     let group: Vec<String> = alert.group.iter().map(|(field, value)| format!("{field}={value}")).collect();
     output::line(format!("{}  {level:<8}  {}", alert.at, alert.title));
     let places: Vec<String> = alert.places.iter().take(8).map(u64::to_string).collect();
