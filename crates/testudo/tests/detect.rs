@@ -147,3 +147,98 @@ fn the_pack_finds_guessing_in_the_journal_of_a_running_server() {
     let again = server.command(&["detect", "test", "pack", file.to_str().unwrap(), "--format", "json"]);
     assert_eq!(parsed(&again)["rules"], found["rules"]);
 }
+
+/// The alerts of the journal, oldest first: rule, time and places.
+fn raised(server: &Server) -> Vec<(String, String, String)> {
+    let entries = server.json(&["audit", "list", "--kind", "alert.raised", "--limit", "1000"]);
+    let alert = |item: &Value| {
+        let (event, details) = (&item["event"], &item["event"]["details"]);
+        let places = [&details["places"], &details["places-more"]].map(|part| part.as_str().unwrap_or_default()).join(" ");
+        (event["target"].as_str().unwrap().to_owned(), event["at"].to_string(), places.trim().to_owned())
+    };
+    entries["items"].as_array().unwrap().iter().rev().map(alert).collect()
+}
+
+fn guess(server: &Server, username: &str) {
+    let guesser = Person::new(username, "wrong horse battery staple");
+    for _ in 0..9 {
+        Browser::new(server).sign_in(&guesser);
+    }
+}
+
+fn wait_for(server: &Server, rule: &str, times: usize) -> Vec<(String, String, String)> {
+    let began = std::time::Instant::now();
+    loop {
+        let alerts = raised(server);
+        if alerts.iter().filter(|(known, _, _)| known == rule).count() >= times {
+            return alerts;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "no `{rule}` among {alerts:?}: {}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn alerts_are_raised_as_it_happens_once_each_and_a_replay_gives_the_same() {
+    let mut server = Server::start(&[]);
+    for username in ["ada@example.org", "bob@example.org"] {
+        server.create_person(username, "correct horse battery staple");
+    }
+    guess(&server, "ada@example.org");
+    let before = wait_for(&server, "testudo-password-guessing", 1);
+    // After a crash, what was raised is not raised again, and what was begun is remembered.
+    server.crash_and_restart();
+    guess(&server, "bob@example.org");
+    let alerts = wait_for(&server, "testudo-password-guessing", 2);
+    assert_eq!(alerts[..before.len()], before);
+    let mut once = alerts.clone();
+    once.dedup();
+    assert_eq!(once, alerts);
+
+    let output = server.command(&["detect", "replay", "--since", "1h", "--format", "json"]);
+    let mut replayed: Vec<(String, String, String)> = parsed(&output)["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| {
+            let places: Vec<String> = alert["places"].as_array().unwrap().iter().map(Value::to_string).collect();
+            (alert["rule"].as_str().unwrap().to_owned(), alert["at"].to_string(), places.join(" "))
+        })
+        .collect();
+    let mut live = raised(&server);
+    live.sort();
+    replayed.sort();
+    assert_eq!(live, replayed);
+    // An alert is an entry like any other: the log holds it, and the log is sound.
+    assert!(server.run(&["audit", "verify"]).contains("sound"));
+}
+
+#[test]
+fn rules_of_the_configuration_see_what_is_sealed_and_are_swapped_by_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "mine.yml", RULE);
+    let config = |more: &str| format!("[detection]\nrules = [\"mine.yml\"]\n{more}");
+    write(folder.path(), "testudo.toml", &config(""));
+    let server = Server::start_in(folder, &[]);
+    let rule = "3f0c1f3e-7f0a-4f53-9c5e-0d8f8d3c7a10";
+    assert_eq!(server.curl(&[&format!("{}/.env", server.url())]).0, 401);
+    wait_for(&server, rule, 1);
+
+    // What is wrong stays out of force, and says where it is wrong.
+    write(server.folder(), "mine.yml", &RULE.replace("startswith", "startwith"));
+    let refused = server.command(&["reload"]);
+    assert_ne!(code(&refused), 0);
+    assert!(errors(&refused).contains("mine.yml:6:"), "{}", errors(&refused));
+    write(server.folder(), "mine.yml", RULE);
+    write(server.folder(), "testudo.toml", &config("quiet = [\"no-such-rule\"]\n"));
+    let refused = server.command(&["reload"]);
+    assert!(errors(&refused).contains("`no-such-rule`, which is not loaded"), "{}", errors(&refused));
+
+    write(server.folder(), "testudo.toml", &config(&format!("quiet = [\"{rule}\"]\n")));
+    assert_eq!(code(&server.command(&["reload"])), 0);
+    for _ in 0..4 {
+        server.curl(&[&format!("{}/.env", server.url())]);
+    }
+    let alerts = wait_for(&server, "9f6b2a61-5d0b-4b53-8f4e-0f6f2a3b1c22", 1);
+    assert_eq!(alerts.iter().filter(|(known, _, _)| known == rule).count(), 1, "{alerts:?}");
+}
