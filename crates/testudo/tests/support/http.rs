@@ -246,12 +246,28 @@ pub struct Browser<'a> {
     server: &'a Server,
     http: Http,
     cookies: BTreeMap<String, String>,
+    address: Option<String>,
+    agent: Option<String>,
 }
 
 impl<'a> Browser<'a> {
     /// Without cookies.
     pub fn new(server: &'a Server) -> Browser<'a> {
-        Browser { server, http: Http::new(&server.ca()), cookies: BTreeMap::new() }
+        Browser { server, http: Http::new(&server.ca()), cookies: BTreeMap::new(), address: None, agent: None }
+    }
+
+    /// The same from another address, for a server that trusts loopback as a proxy.
+    #[must_use]
+    pub fn from(mut self, address: &str) -> Browser<'a> {
+        self.address = Some(address.to_owned());
+        self
+    }
+
+    /// The same under another name of the program.
+    #[must_use]
+    pub fn called(mut self, agent: &str) -> Browser<'a> {
+        self.agent = Some(agent.to_owned());
+        self
     }
 
     /// Its cookies, as it sends them.
@@ -266,6 +282,8 @@ impl<'a> Browser<'a> {
         if !cookies.is_empty() {
             headers.push(("Cookie", &cookies));
         }
+        headers.extend(self.address.as_deref().map(|address| ("X-Forwarded-For", address)));
+        headers.extend(self.agent.as_deref().map(|agent| ("User-Agent", agent)));
         if body.is_some() {
             headers.push(("Content-Type", "application/x-www-form-urlencoded"));
         }
