@@ -69,6 +69,15 @@ impl Identity {
     }
 }
 
+/// The events that keep the `User-Agent`: what risk learns from.
+const WITH_AGENT: [EventKind; 5] = [
+    EventKind::SessionStarted,
+    EventKind::StepUpDone,
+    EventKind::TokenIssued,
+    EventKind::TokenRefreshed,
+    EventKind::FactorEnrolled,
+];
+
 /// The facts of the call: handed in with each one.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -85,6 +94,11 @@ pub struct Context {
 impl Context {
     /// An event of this kind, at this time, from this address, in this request.
     pub fn event(&self, kind: EventKind) -> Event {
-        Event::new(kind, self.now).from(self.address).during(self.request)
+        let event = Event::new(kind, self.now).from(self.address).during(self.request);
+        match &self.user_agent {
+            // Sealed; it says which kind of device did it.
+            Some(agent) if WITH_AGENT.contains(&kind) => event.personal("user_agent", agent.as_str()),
+            _ => event,
+        }
     }
 }

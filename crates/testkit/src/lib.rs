@@ -1,4 +1,5 @@
 //! What tests need: a clock, temporary stores and servers, fixtures.
 
+pub mod authenticator;
 pub mod postgres;
 pub mod proxy;

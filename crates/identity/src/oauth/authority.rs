@@ -264,6 +264,10 @@ pub fn challenge(reason: &Reason, obligations: &std::collections::BTreeSet<Oblig
             value.push('"');
         }
     }
+    // A session that showed a second factor long ago is not what is asked for (RFC 9470 section 3).
+    if reason.denial == Denial::StepUp && matches!(reason.control, Control::Risk | Control::Standing) {
+        value.push_str(", max_age=300");
+    }
     if !scope.is_empty() {
         value.push_str(", scope=\"");
         value.push_str(scope);

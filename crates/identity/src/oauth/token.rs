@@ -157,7 +157,11 @@ impl Identity {
     /// Announces that a gate refused the tokens for a proven request.
     pub async fn announce_refused_token(&self, actor: Actor, why: &Reason, ctx: &Context) -> Result<(), OAuthError> {
         let mut tx = Tx::new();
-        tx.event(ctx.event(EventKind::TokenRefused).by(actor).failed(why.control, why.code.clone()));
+        let event = ctx.event(EventKind::TokenRefused).by(actor).failed(why.control, why.code.clone());
+        tx.event(match &ctx.user_agent {
+            Some(agent) => event.personal("user_agent", agent.as_str()),
+            None => event,
+        });
         self.store.commit(tx).await.map_err(IdentityError::from)?;
         Ok(())
     }
