@@ -71,6 +71,10 @@ pub(crate) enum Op {
         observer: String,
         seq: u64,
     },
+    /// Forgets a cursor.
+    Forget {
+        observer: String,
+    },
     /// Stores a signed checkpoint, unless there is one of that size.
     Checkpoint(CheckpointRow),
     /// Removes the bodies of entries that were exported, and replaces their codes.

@@ -147,6 +147,7 @@ impl<'a> Keys<'a> {
             Step::Write(draft) => Op::Write(Box::new(self.write(*draft).await?)),
             Step::Delete { kind, key, version } => Op::Delete { kind, key, version },
             Step::Cursor { observer, seq } => Op::Cursor { observer, seq },
+            Step::Forget { observer } => Op::Forget { observer },
             Step::CreatePerson(person) => {
                 if self.erased.contains(&person) {
                     return Err(CommitError::ErasedPerson);
@@ -216,6 +217,9 @@ impl<'a> Keys<'a> {
     /// Seals an event. What is personal about the erased is left out.
     fn event(&mut self, mut event: Event, owner: KeyOf) -> Result<EventDraft, ReadError> {
         clip(&mut event);
+        if let Some(scrub) = self.core.scrub.get() {
+            clean(&mut event, *scrub);
+        }
         let (plain, mut personal) = self.split(event);
         let terms = terms::terms(&plain);
         let day = plain.at.micros().div_euclid(DAY);
@@ -331,6 +335,21 @@ fn clip(event: &mut Event) {
     }
     if cut {
         event.details.insert("cut".into(), "some facts were too long and are cut".into());
+    }
+}
+
+/// Takes what is personal out of texts that come from outside and stand in the plain part.
+fn clean(event: &mut Event, scrub: crate::store::Scrub) {
+    for (name, text) in &mut event.details {
+        if let Some(cleaned) = scrub(name, text) {
+            *text = cleaned;
+        }
+    }
+    let method = event.http.as_mut().map(|http| ("method", &mut http.method));
+    for (name, text) in event.target.as_mut().map(|target| ("target", target)).into_iter().chain(method) {
+        if let Some(cleaned) = scrub(name, text) {
+            *text = cleaned.into();
+        }
     }
 }
 

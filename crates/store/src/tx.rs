@@ -37,6 +37,7 @@ pub(crate) enum Step {
     CreatePerson(PersonId),
     ErasePerson(PersonId),
     Cursor { observer: String, seq: u64 },
+    Forget { observer: String },
 }
 
 /// A batch that happens as a whole or not at all. Build it, then hand it to [`crate::Store::commit`].
@@ -106,6 +107,12 @@ impl Tx {
             self.refuse("an observer's name has 1 to 64 bytes");
         }
         self.steps.push(Step::Cursor { observer: observer.to_owned(), seq });
+        self
+    }
+
+    /// Forgets the cursor of an observer that is no more, so that what it has not read can be pruned.
+    pub fn forget_cursor(&mut self, observer: &str) -> &mut Tx {
+        self.steps.push(Step::Forget { observer: observer.to_owned() });
         self
     }
 

@@ -69,6 +69,10 @@ pub(super) fn apply(data: &Connection, op: Op, changes: &mut KeyChanges) -> Resu
             data.prepare_cached(sql)?.execute(params![observer, seq.cast_signed()])?;
             Ok(())
         }
+        Op::Forget { observer } => {
+            data.prepare_cached("DELETE FROM observer WHERE name = ?1")?.execute(params![observer])?;
+            Ok(())
+        }
         Op::Checkpoint(row) => {
             let sql = "INSERT INTO checkpoint (size, note) VALUES (?1, ?2) ON CONFLICT (size) DO NOTHING";
             data.prepare_cached(sql)?.execute(params![row.size.cast_signed(), row.note])?;

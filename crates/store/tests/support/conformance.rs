@@ -289,6 +289,10 @@ async fn observers(store: &Store, clock: &TestClock) {
     assert_eq!(store.cursor("detector").await.unwrap(), 0, "the cursor moves with its effects or not at all");
     commit(store, |tx| _ = tx.cursor("detector", size + 1).put(&Note::new("effect", 1))).await.unwrap();
     assert_eq!(store.cursor("detector").await.unwrap(), size + 1);
+    commit(store, |tx| _ = tx.cursor("gone", 1).put(&Note::new("effect", 1))).await.unwrap();
+    commit(store, |tx| _ = tx.forget_cursor("gone").forget_cursor("never-there")).await.unwrap();
+    assert_eq!(store.cursor("gone").await.unwrap(), 0);
+    assert_eq!(store.cursor("detector").await.unwrap(), size + 1, "others stay");
 }
 
 /// A tail gives each entry once and in order, the same from memory as from the journal.
