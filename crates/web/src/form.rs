@@ -5,14 +5,14 @@ use axum::http::{HeaderMap, header};
 use testudo_core::Secret;
 
 /// The largest body.
-const LARGEST: usize = 16 * 1024;
+pub(crate) const LARGEST: usize = 16 * 1024;
 const MOST_FIELDS: usize = 32;
 
 /// Why a body is no form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FormError {
     /// It is too large.
-    #[error("the form is larger than 16 KiB; shorten what you entered")]
+    #[error("the form is too large; shorten what you entered")]
     TooLarge,
     /// It is something else.
     #[error("the request is no form; go back and use the page's button")]
@@ -36,13 +36,14 @@ impl FormError {
 pub struct Form(Vec<(String, Secret<String>)>);
 
 impl Form {
-    pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Form, FormError> {
+    /// Reads a body of at most so many bytes.
+    pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Form, FormError> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(FormError::MediaType);
         }
-        let body = http_body_util::Limited::new(body, LARGEST);
+        let body = http_body_util::Limited::new(body, most);
         match http_body_util::BodyExt::collect(body).await {
             Ok(collected) => Form::parse(&collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(FormError::TooLarge),

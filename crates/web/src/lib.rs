@@ -12,7 +12,9 @@
 
 mod account;
 mod assets;
+mod confirm;
 mod consent;
+pub mod console;
 mod cookies;
 mod csp;
 mod csrf;
@@ -21,7 +23,9 @@ mod factor;
 mod form;
 mod origin;
 mod pages;
+mod passkey;
 mod problem;
+mod purposes;
 mod qr;
 mod return_to;
 mod sign_in;
@@ -56,6 +60,11 @@ impl Web {
         let issuer = identity.config().issuer.clone();
         Web { identity, origins: std::iter::once(issuer).chain(more).collect() }
     }
+
+    /// The pages of the admin address, which is at home at these origins: sessions of its own, for administrators only.
+    pub fn admin(identity: &Identity, origins: impl IntoIterator<Item = String>) -> Web {
+        Web { identity: identity.at_admin_address(), origins: origins.into_iter().collect() }
+    }
 }
 
 /// The pages that everybody sees.
@@ -78,26 +87,53 @@ pub fn public_paths() -> Vec<String> {
     let fixed = [
         "/sign-in",
         "/sign-in/factor",
+        "/sign-in/factor/passkey",
+        "/sign-in/factor/passkey/begin",
+        "/sign-in/passkey",
+        "/sign-in/passkey/begin",
         "/sign-in/password",
         "/sign-up",
         "/sign-out",
         "/consent",
+        "/confirm",
+        "/confirm/passkey",
+        "/confirm/passkey/begin",
         "/account",
         "/account/password",
+        "/account/passkeys",
+        "/account/passkeys/begin",
+        "/account/passkeys/rename",
+        "/account/passkeys/remove",
         "/account/totp",
         "/account/totp/remove",
         "/account/recovery-codes",
         "/account/apps/end",
+        "/account/purposes",
         "/account/sessions/end",
         "/account/sign-out-everywhere",
     ];
-    fixed.into_iter().map(str::to_owned).chain([assets::stylesheet_path().to_owned()]).collect()
+    fixed
+        .into_iter()
+        .map(str::to_owned)
+        .chain([assets::stylesheet_path(), assets::passkey_script_path()].map(str::to_owned))
+        .collect()
 }
 
 fn everybody() -> Router<Web> {
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/factor", get(factor::show).post(factor::submit))
+        .route("/sign-in/factor/passkey", post(passkey::factor))
+        .route("/sign-in/factor/passkey/begin", post(passkey::begin_factor))
+        .route("/sign-in/passkey", post(passkey::sign_in))
+        .route("/sign-in/passkey/begin", post(passkey::begin_sign_in))
+        .route("/confirm", get(confirm::show).post(confirm::submit))
+        .route("/confirm/passkey", post(passkey::confirm))
+        .route("/confirm/passkey/begin", post(passkey::begin_confirmation))
+        .route("/account/passkeys", post(passkey::add))
+        .route("/account/passkeys/begin", post(passkey::begin_add))
+        .route("/account/passkeys/rename", post(passkey::rename))
+        .route("/account/passkeys/remove", post(passkey::remove))
         .route("/sign-in/password", get(sign_in::show_new_password).post(sign_in::submit_new_password))
         .route("/sign-up", get(sign_up::show).post(sign_up::submit))
         .route("/sign-out", get(sign_out::show).post(sign_out::submit))
@@ -108,6 +144,7 @@ fn everybody() -> Router<Web> {
         .route("/account/totp/remove", post(factor::remove_totp))
         .route("/account/recovery-codes", post(factor::renew_codes))
         .route("/account/apps/end", post(account::end_access))
+        .route("/account/purposes", post(purposes::change))
         .route("/account/sessions/end", post(account::end_session))
         .route("/account/sign-out-everywhere", post(account::sign_out_everywhere))
         .route("/assets/{name}", get(assets::serve))

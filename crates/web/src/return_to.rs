@@ -7,7 +7,21 @@ use url::Url;
 /// The longest target.
 const LONGEST: usize = 8 * 1024;
 /// Pages of our own to which a sign-in may lead.
-const PAGES: &[&str] = &["/account", "/account/totp"];
+const PAGES: &[&str] = &["/account", "/account/totp", "/"];
+/// Pages of the console, which have pages below them and a query.
+const CONSOLE: &[&str] = &[
+    "acts",
+    "audit",
+    "detection",
+    "events",
+    "exports",
+    "incidents",
+    "limits",
+    "people",
+    "policies",
+    "requests",
+    "settings",
+];
 /// What stays as it is in a query value (RFC 3986 section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -20,7 +34,7 @@ impl ReturnTo {
     pub fn parse(text: &str) -> Option<ReturnTo> {
         let clean = text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let ours = text.strip_prefix("/authorize?").is_some_and(|query| !query.is_empty() && !query.contains('#'));
-        (clean && (ours || PAGES.contains(&text))).then(|| ReturnTo(text.into()))
+        (clean && (ours || PAGES.contains(&text) || is_console(text))).then(|| ReturnTo(text.into()))
     }
 
     /// The path and query.
@@ -48,6 +62,16 @@ impl ReturnTo {
             None => page.to_owned(),
         }
     }
+}
+
+/// Whether it is a page of the console: ids in the path, and a query without anything that needs care.
+fn is_console(text: &str) -> bool {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let mut parts = path.split('/');
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    parts.next() == Some("")
+        && (parts.next().is_some_and(|first| CONSOLE.contains(&first) && parts.all(plain)) || path == "/")
+        && query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%=&+:".contains(&byte))
 }
 
 /// A CSP source for a redirect URI.
@@ -81,13 +105,27 @@ mod tests {
 
     #[test]
     fn only_our_own_targets_are_taken() {
-        for good in ["/authorize?client_id=app", "/authorize?redirect_uri=https%3A%2F%2Fevil.org", "/account"] {
+        for good in [
+            "/authorize?client_id=app",
+            "/authorize?redirect_uri=https%3A%2F%2Fevil.org",
+            "/account",
+            "/",
+            "/?span=day",
+            "/events?kind=sign-in&since=2026-11-29T02%3A10",
+            "/acts/lock-person/per_1",
+            "/people/per_1",
+        ] {
             assert!(ReturnTo::parse(good).is_some(), "{good}");
         }
         let long = format!("/authorize?{}", "a".repeat(LONGEST));
         for bad in [
             "",
-            "/",
+            "//",
+            "/events/../x",
+            "/events//x",
+            "/events?x=/y",
+            "/eventsx",
+            "/assets/x.js",
             "/authorize",
             "/authorize?",
             "//evil.org/authorize?x",

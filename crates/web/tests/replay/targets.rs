@@ -54,7 +54,23 @@ pub fn return_to(data: &[u8]) {
     let home = Url::parse("https://id.example.org/sign-in").expect("a URL");
     let there = home.join(text).expect("a reference");
     assert_eq!(there.origin(), home.origin(), "{text:?}");
-    assert!(matches!(there.path(), "/authorize" | "/account" | "/account/totp"), "{text:?}");
+    let first = there.path().split('/').nth(1).unwrap_or_default();
+    let console = [
+        "",
+        "acts",
+        "audit",
+        "detection",
+        "events",
+        "exports",
+        "incidents",
+        "limits",
+        "people",
+        "policies",
+        "requests",
+        "settings",
+    ];
+    let ours = matches!(there.path(), "/authorize" | "/account" | "/account/totp") || console.contains(&first);
+    assert!(ours, "{text:?}");
     assert!(there.fragment().is_none());
     assert_eq!(target.authorize_query().is_some(), there.path() == "/authorize");
     if let Some(source) = target.form_target() {
