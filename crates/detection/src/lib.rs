@@ -29,6 +29,7 @@
 //! - A modifier: `rule/modifier.rs`, and if tables must answer it, `engine/table.rs`.
 //! - A type of correlation: `rule/correlation.rs` reads it, a file in `correlate/` is its window.
 //! - A rule of our pack: a file in `rules/`, and a case for and against it in `tests/pack/`.
+//! - A signal of the risk score: `risk/score.rs`; one that needs more than a profile is a [`risk::Model`].
 
 mod correlate;
 mod detector;
@@ -37,6 +38,7 @@ mod error;
 mod event;
 mod pack;
 mod predicate;
+pub mod risk;
 mod rule;
 mod yaml;
 
@@ -45,5 +47,5 @@ pub use detector::{Detector, Options, Restored, Shape, State, StateError};
 pub use error::{Position, Problem, RuleErrors};
 pub use event::json::EventError;
 pub use event::{Details, EventView, Pseudonyms, Record, native_fields};
-pub use pack::pack;
+pub use pack::{FILES, pack};
 pub use rule::{Loaded, LogSource, Metadata, Rules};
