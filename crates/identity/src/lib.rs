@@ -63,6 +63,11 @@ impl Identity {
         Identity { entrance: Entrance::Admin, ..self.clone() }
     }
 
+    /// At which address it is asked.
+    pub fn entrance(&self) -> Entrance {
+        self.entrance
+    }
+
     /// The store that everything is kept in.
     pub fn store(&self) -> &Store {
         &self.store

@@ -4,24 +4,32 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use testudo_core::{ClientId, SessionId, Timestamp};
-use testudo_identity::{Allowed, IdentityError, NewPasswordOutcome, SessionView, SignedIn};
+use testudo_identity::{Allowed, IdentityError, NewPasswordOutcome, PasskeyView, SessionView, SignedIn};
 
 use crate::Web;
 use crate::consent::explain;
-use crate::pages::{AccountPage, AppLine, SessionLine};
+use crate::pages::{AccountPage, AppLine, PasskeyLine, SessionLine};
 use crate::problem::{Problem, sentence};
-use crate::visit::Visit;
+use crate::visit::{Entry, Visit};
 
-const SIGN_IN: &str = "/sign-in?return_to=%2Faccount";
+pub(crate) const SIGN_IN: &str = "/sign-in?return_to=%2Faccount";
 
 pub(crate) async fn show(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
     let visit = Visit::open(&web, &request)?;
-    let Some(who) = visit.signed_in().await? else { return Ok(visit.see(SIGN_IN)) };
+    let who = match visit.member("/account").await? {
+        Entry::In(who) => who,
+        Entry::Elsewhere(to) => return Ok(visit.see(&to)),
+    };
     let notice = match visit.param("done").as_deref() {
         Some("password") => Some("Your password is changed, and your other sessions are over."),
-        Some("factor-removed") => Some("The authenticator app and its recovery codes are removed."),
+        Some("factor-removed") => Some("The authenticator app is removed."),
+        Some("passkey-added") => Some("Your passkey is ready: use it the next time you sign in."),
+        Some("passkey-renamed") => Some("Your passkey has its new name."),
+        Some("passkey-removed") => Some("That passkey is removed."),
         Some("session-ended") => Some("That session is over."),
         Some("access-ended") => Some("That app can't act for you any more."),
+        Some("agreed") => Some("You agreed. You can take it back here at any time."),
+        Some("taken-back") => Some("You took it back. It holds from now on."),
         _ => None,
     };
     answer(visit, StatusCode::OK, &who, notice, Vec::new()).await
@@ -34,7 +42,10 @@ pub(crate) async fn again(visit: Visit, who: &SignedIn, faults: Vec<String>) -> 
 
 pub(crate) async fn change_password(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
     let (mut visit, form) = Visit::posted(&web, request).await?;
-    let Some(who) = visit.signed_in().await? else { return Ok(visit.see(SIGN_IN)) };
+    let who = match visit.member("/account").await? {
+        Entry::In(who) => who,
+        Entry::Elsewhere(to) => return Ok(visit.see(&to)),
+    };
     let (current, new) = (form.secret("current_password"), form.secret("new_password"));
     let outcome = web.identity.change_password(visit.session_cookie(), current, new, &visit.ctx).await;
     match outcome.map_err(|error| visit.problem(&error))? {
@@ -53,7 +64,10 @@ pub(crate) async fn change_password(State(web): State<Web>, request: Request) ->
 
 pub(crate) async fn end_session(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
     let (visit, form) = Visit::posted(&web, request).await?;
-    let Some(who) = visit.signed_in().await? else { return Ok(visit.see(SIGN_IN)) };
+    let who = match visit.member("/account").await? {
+        Entry::In(who) => who,
+        Entry::Elsewhere(to) => return Ok(visit.see(&to)),
+    };
     let ended = match form.text("session").parse::<SessionId>() {
         Ok(session) => web.identity.end_own_session(&who, session, &visit.ctx).await,
         Err(_) => Err(IdentityError::NotFound("session")),
@@ -67,7 +81,10 @@ pub(crate) async fn end_session(State(web): State<Web>, request: Request) -> Res
 
 pub(crate) async fn end_access(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
     let (visit, form) = Visit::posted(&web, request).await?;
-    let Some(who) = visit.signed_in().await? else { return Ok(visit.see(SIGN_IN)) };
+    let who = match visit.member("/account").await? {
+        Entry::In(who) => who,
+        Entry::Elsewhere(to) => return Ok(visit.see(&to)),
+    };
     let ended = match form.text("client").parse::<ClientId>() {
         Ok(client) => web.identity.withdraw_consent(&who, &client, &visit.ctx).await,
         Err(_) => Err(IdentityError::NotFound("client")),
@@ -90,7 +107,7 @@ pub(crate) async fn sign_out_everywhere(State(web): State<Web>, request: Request
 }
 
 async fn answer(
-    visit: Visit,
+    mut visit: Visit,
     status: StatusCode,
     who: &SignedIn,
     notice: Option<&'static str>,
@@ -100,6 +117,8 @@ async fn answer(
     let Some(person) = found.map(|stored| stored.document) else { return Ok(visit.see(SIGN_IN)) };
     let sessions = visit.web.identity.own_sessions(who, &visit.ctx).await.map_err(|error| visit.problem(&error))?;
     let apps = visit.web.identity.allowed_clients(who, &visit.ctx).await.map_err(|error| visit.problem(&error))?;
+    let purposes = visit.web.identity.purposes_of(who.person).await.map_err(|error| visit.problem(&error))?;
+    let passkeys = visit.web.identity.passkeys(who.person).await.map_err(|error| visit.problem(&error))?;
     let page = AccountPage {
         shell: visit.shell(),
         csrf: visit.csrf(),
@@ -108,12 +127,16 @@ async fn answer(
         username: person.username().to_owned(),
         name: person.name().to_owned(),
         roles: person.roles().iter().cloned().collect(),
+        has_totp: person.has_totp(),
         has_factor: person.has_second_factor(),
+        passkeys: passkeys.into_iter().map(passkey).collect(),
         owes_factor: person.owes_second_factor(),
         codes_left: person.recovery_codes_left(),
         apps: apps.into_iter().map(app).collect(),
+        purposes: purposes.into_iter().map(crate::purposes::line).collect(),
         sessions: sessions.into_iter().map(line).collect(),
     };
+    visit.scripted();
     Ok(visit.page(status, &page, None))
 }
 
@@ -125,6 +148,17 @@ fn line(view: SessionView) -> SessionLine {
         address: view.address,
         since: minute(view.created),
         seen: minute(view.seen),
+    }
+}
+
+fn passkey(view: PasskeyView) -> PasskeyLine {
+    PasskeyLine {
+        id: view.id,
+        name: view.name,
+        host: view.host,
+        synced: view.synced,
+        since: minute(view.created),
+        used: view.used.map(minute),
     }
 }
 
@@ -140,7 +174,7 @@ fn app(allowed: Allowed) -> AppLine {
 }
 
 /// To the minute, in UTC.
-fn minute(at: Timestamp) -> String {
+pub(crate) fn minute(at: Timestamp) -> String {
     let text = at.to_string();
     match (text.get(..10), text.get(11..16)) {
         (Some(day), Some(time)) => format!("{day} {time} UTC"),

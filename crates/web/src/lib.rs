@@ -77,6 +77,12 @@ pub fn admin_router(web: Web) -> Router {
     everybody().route("/enrol", get(enrol::show).post(enrol::submit)).fallback(problem::no_such_page).with_state(web)
 }
 
+/// The pages of the admin address with the console.
+pub fn console_router(console: console::Console) -> Router {
+    let pages = admin_router(console.web().clone());
+    pages.merge(console::router(console))
+}
+
 /// A page for what an OAuth endpoint tells a person instead of a client: what is wrong and what to do.
 pub fn error_page(web: &Web, status: StatusCode, text: &str) -> Response {
     problem::Problem::new(web, status, "This sign-in can't go on", text, None).into_response()

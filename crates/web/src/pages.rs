@@ -2,12 +2,15 @@
 
 use askama::Template;
 use testudo_core::{ClientId, RequestId, SessionId};
+use testudo_identity::PasskeyId;
 
 /// What every page has.
 #[derive(Clone, Debug)]
 pub(crate) struct Shell {
     pub(crate) service: String,
     pub(crate) stylesheet: &'static str,
+    /// The script for passkeys, for the pages that offer them.
+    pub(crate) passkeys: &'static str,
 }
 
 #[derive(Template)]
@@ -32,6 +35,31 @@ pub(crate) struct FactorPage {
     pub(crate) return_to: Option<String>,
     pub(crate) faults: Vec<String>,
     pub(crate) start_over: String,
+    /// Whether she has a passkey for this address.
+    pub(crate) passkey: bool,
+}
+
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub(crate) struct ConfirmPage {
+    pub(crate) shell: Shell,
+    pub(crate) csrf: String,
+    pub(crate) return_to: Option<String>,
+    pub(crate) faults: Vec<String>,
+    /// Whether she has a passkey for this address.
+    pub(crate) passkey: bool,
+    /// Whether she has an app or recovery codes.
+    pub(crate) codes: bool,
+}
+
+/// One line of the list of passkeys.
+pub(crate) struct PasskeyLine {
+    pub(crate) id: PasskeyId,
+    pub(crate) name: String,
+    pub(crate) host: String,
+    pub(crate) synced: bool,
+    pub(crate) since: String,
+    pub(crate) used: Option<String>,
 }
 
 #[derive(Template)]
@@ -106,11 +134,28 @@ pub(crate) struct AccountPage {
     pub(crate) username: String,
     pub(crate) name: String,
     pub(crate) roles: Vec<String>,
+    /// Whether an authenticator app is in use.
+    pub(crate) has_totp: bool,
+    /// Whether any second factor is.
     pub(crate) has_factor: bool,
+    pub(crate) passkeys: Vec<PasskeyLine>,
     pub(crate) owes_factor: bool,
     pub(crate) codes_left: usize,
     pub(crate) apps: Vec<AppLine>,
+    pub(crate) purposes: Vec<PurposeLine>,
     pub(crate) sessions: Vec<SessionLine>,
+}
+
+/// Something that her data may be used for.
+pub(crate) struct PurposeLine {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) version: String,
+    /// Since when she agrees.
+    pub(crate) since: Option<String>,
+    /// She agreed to a text that has changed since.
+    pub(crate) outdated: bool,
 }
 
 #[derive(Template)]

@@ -15,7 +15,7 @@ use crate::visit::Visit;
 const REFUSED: &str = "That did not work. Check the name and the password. After several tries, wait a while.";
 
 pub(crate) async fn show(State(web): State<Web>, request: Request) -> Result<Response, Problem> {
-    let visit = Visit::open(&web, &request)?;
+    let mut visit = Visit::open(&web, &request)?;
     let return_to = visit.return_to();
     let (client, hint, create) = asked_by(&visit, return_to.as_ref()).await?;
     if create && web.identity.config().sign_up {
@@ -28,6 +28,7 @@ pub(crate) async fn show(State(web): State<Web>, request: Request) -> Result<Res
         _ => None,
     };
     let page = sign_in_page(&visit, return_to.as_ref(), client, notice, Vec::new(), hint.unwrap_or_default());
+    visit.scripted();
     Ok(visit.page(StatusCode::OK, &page, return_to.as_ref()))
 }
 
@@ -51,23 +52,41 @@ pub(crate) async fn submit(State(web): State<Web>, request: Request) -> Result<R
             let username: String = form.text("username").chars().take(254).collect();
             let faults = vec![REFUSED.to_owned()];
             let page = sign_in_page(&visit, return_to.as_ref(), client, None, faults, username);
+            visit.scripted();
             Ok(visit.page(StatusCode::UNAUTHORIZED, &page, return_to.as_ref()))
         }
     }
 }
 
-/// Keeps a session that has begun, and goes on.
+/// The page again, for a passkey that did not sign in.
+pub(crate) async fn again(mut visit: Visit, return_to: Option<&ReturnTo>, fault: &str) -> Result<Response, Problem> {
+    let (client, ..) = asked_by(&visit, return_to).await?;
+    let page = sign_in_page(&visit, return_to, client, None, vec![fault.to_owned()], String::new());
+    visit.scripted();
+    Ok(visit.page(StatusCode::UNAUTHORIZED, &page, return_to))
+}
+
+/// Keeps a session that has begun, and goes on. Who administers nothing has none at the admin address.
 pub(crate) async fn signed_in(
     mut visit: Visit,
     session: &NewSession,
     return_to: Option<&ReturnTo>,
 ) -> Result<Response, Problem> {
+    let identity = &visit.web.identity;
+    if visit.is_admin_address() && !identity.config().administers(&session.who.roles) {
+        let refused = identity.refuse_entrance(&session.who, &visit.ctx).await;
+        refused.map_err(|error| visit.problem(&error))?;
+        let text = "Your account administers nothing here. An owner can give you a role; then sign in again.";
+        let heading = "This address is for administrators";
+        return Err(Problem::new(&visit.web, StatusCode::FORBIDDEN, heading, text, Some(visit.ctx.request)));
+    }
     visit.keep_session(session);
     if let Some(target) = return_to {
         return Ok(visit.see(target.as_str()));
     }
     let owes = visit.web.identity.owes_second_factor(&session.who).await.map_err(|error| visit.problem(&error))?;
-    Ok(visit.see(if owes { "/account/totp" } else { "/account" }))
+    let home = visit.home();
+    Ok(visit.see(if owes { "/account/totp" } else { home }))
 }
 
 pub(crate) async fn show_new_password(State(web): State<Web>, request: Request) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use testudo_store::{CommitError, Cursor, Page, Stored, Tx};
 
 use super::account::set_password;
 use super::passkeys::Passkey;
-use super::person::{BY_ROLE, Factors, MOST_ROLES, OWNER, Person, PersonState, is_role};
+use super::person::{Factors, MOST_ROLES, OWNER, Person, PersonState, is_role};
 use super::sign_in::TRIES;
 use super::sign_up::{FormFault, SignUpForm, new_person};
 use super::username::Username;
@@ -177,7 +177,6 @@ impl Identity {
         by: &Actor,
         ctx: &Context,
     ) -> Result<(), AdminError> {
-        self.keep_an_owner(person).await?;
         self.change(person, Some(("person-locked", by)), ctx, |person| {
             if person.state == PersonState::Locked {
                 return None;
@@ -282,9 +281,6 @@ impl Identity {
 
     /// Takes a role. Taking one that she has not changes nothing.
     pub async fn revoke_role(&self, person: PersonId, role: &str, by: &Actor, ctx: &Context) -> Result<(), AdminError> {
-        if role == OWNER {
-            self.keep_an_owner(person).await?;
-        }
         let outcome = self.change_roles(person, by, ctx, |roles| {
             Ok(roles.remove(role).then(|| (EventKind::RoleRevoked, role.to_owned())))
         });
@@ -294,15 +290,19 @@ impl Identity {
     /// Destroys the person's key and with it everything personal about her, for good. Her documents go with it; her
     /// tokens are refused as of the event.
     pub async fn erase_person(&self, person: PersonId, by: &Actor, ctx: &Context) -> Result<(), AdminError> {
-        self.person(person).await?.ok_or(AdminError::NoSuchPerson)?;
-        self.keep_an_owner(person).await?;
-        let mut tx = Tx::new();
-        tx.erase_person(person);
-        let revoked = ctx.event(EventKind::PersonRevoked).by(by.clone()).on(person.to_string()).to(person);
-        tx.event(revoked.detail("reason", "person-erased"));
-        tx.event(ctx.event(EventKind::PersonErased).by(by.clone()).to(person));
-        self.store.commit(tx).await?;
-        Ok(())
+        for _ in 0..TRIES {
+            self.person(person).await?.ok_or(AdminError::NoSuchPerson)?;
+            let mut tx = Tx::new();
+            self.stage_loss_of_owner(&mut tx, person, ctx.now).await?;
+            tx.erase_person(person);
+            let revoked = ctx.event(EventKind::PersonRevoked).by(by.clone()).on(person.to_string()).to(person);
+            tx.event(revoked.detail("reason", "person-erased"));
+            tx.event(ctx.event(EventKind::PersonErased).by(by.clone()).to(person));
+            if self.committed(tx).await? {
+                return Ok(());
+            }
+        }
+        Err(IdentityError::Contention.into())
     }
 
     /// Ends a session for an administrator.
@@ -322,8 +322,12 @@ impl Identity {
         for _ in 0..TRIES {
             let Stored { document: mut person, version } = self.person(id).await?.ok_or(AdminError::NoSuchPerson)?;
             let passkeys = person.factors.passkeys.clone();
+            let was_locked = person.state == PersonState::Locked;
             let Some(event) = change(&mut person) else { return Ok(()) };
             let mut tx = Tx::new();
+            if person.state == PersonState::Locked && !was_locked {
+                self.stage_loss_of_owner(&mut tx, id, ctx.now).await?;
+            }
             for taken in passkeys.into_iter().filter(|passkey| !person.factors.passkeys.contains(passkey)) {
                 tx.delete::<Passkey>(taken, None);
             }
@@ -355,6 +359,9 @@ impl Identity {
             let Some((kind, role)) = change(&mut person.roles)? else { return Ok(()) };
             person.updated = ctx.now;
             let mut tx = Tx::new();
+            if kind == EventKind::RoleRevoked && role == OWNER {
+                self.stage_loss_of_owner(&mut tx, id, ctx.now).await?;
+            }
             tx.update(&person, version);
             tx.event(ctx.event(kind).by(by.clone()).to(person.id).detail("role", role));
             self.stage_roles(&mut tx, id, &person.roles).await?;
@@ -363,15 +370,6 @@ impl Identity {
             }
         }
         Err(IdentityError::Contention.into())
-    }
-
-    /// Refuses what would leave no owner who can sign in.
-    async fn keep_an_owner(&self, person: PersonId) -> Result<(), AdminError> {
-        let owners = self.store.find::<Person>(BY_ROLE, OWNER.as_bytes()).await?;
-        let is_owner = owners.iter().any(|stored| stored.document.id == person);
-        let another =
-            owners.iter().any(|stored| stored.document.id != person && stored.document.state != PersonState::Locked);
-        if is_owner && !another { Err(AdminError::LastOwner) } else { Ok(()) }
     }
 }
 

@@ -167,6 +167,16 @@ impl Identity {
         Ok(Some(signed_in))
     }
 
+    /// Ends a session that has just begun at the admin address by somebody who administers nothing.
+    pub async fn refuse_entrance(&self, signed_in: &SignedIn, ctx: &Context) -> Result<(), IdentityError> {
+        self.revoke_session(signed_in.session, who(signed_in), "no-administrator", ctx).await?;
+        let mut tx = Tx::new();
+        let event = ctx.event(EventKind::AdminActed).by(who(signed_in)).detail("act", "sign-in");
+        tx.event(event.failed(testudo_core::Control::Authorization, "no-role"));
+        self.store.commit(tx).await?;
+        Ok(())
+    }
+
     /// Ends all sessions of the person, this one too.
     pub async fn sign_out_everywhere(&self, signed_in: &SignedIn, ctx: &Context) -> Result<(), IdentityError> {
         self.revoke_person(signed_in.person, who(signed_in), "signed-out-everywhere", ctx).await?;

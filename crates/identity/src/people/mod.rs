@@ -15,6 +15,7 @@ mod enrolment;
 mod factors;
 mod hashing;
 mod known;
+mod owners;
 mod passkeys;
 mod passwords;
 mod pending;

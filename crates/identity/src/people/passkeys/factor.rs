@@ -182,13 +182,20 @@ impl Identity {
         Err(IdentityError::Contention)
     }
 
-    /// Whether a person can answer with a passkey at this origin.
-    pub async fn has_passkey_at(
+    /// Whether whoever signs in (by the token of her half sign-in), or is signed in (by her cookie), has a passkey for
+    /// this origin.
+    pub async fn can_answer_with_passkey(
         &self,
-        person: testudo_core::PersonId,
+        pending: Option<&str>,
+        cookie: Option<&str>,
         at: &PasskeyOrigin,
+        ctx: &Context,
     ) -> Result<bool, IdentityError> {
-        let Some(person) = self.person(person).await? else { return Ok(false) };
+        let person = match pending.and_then(TokenHash::of) {
+            Some(token) => self.pending(&token, Stage::SecondFactor, ctx).await?.map(|(_, person)| person),
+            None => self.session_of(cookie, ctx).await?.map(|(_, person)| person),
+        };
+        let Some(person) = person else { return Ok(false) };
         Ok(!self.passkeys_at(&person.document, at).await?.is_empty())
     }
 

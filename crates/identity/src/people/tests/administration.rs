@@ -232,6 +232,42 @@ async fn the_last_owner_stays() {
 }
 
 #[tokio::test]
+async fn of_two_owners_who_take_each_other_away_at_one_moment_one_stays() {
+    let house = House::with_ada().await;
+    let first = ada(&house).await;
+    house.identity.grant_role(first, OWNER, &by(), &house.ctx()).await.unwrap();
+    for number in 0..20 {
+        let roles = BTreeSet::from([OWNER.to_owned()]);
+        let new = NewPerson { form: form(&format!("owner-{number}@example.com")), roles, temporary: false };
+        let second = house.identity.create_person(new, &by(), &house.ctx()).await.unwrap();
+        let (by, ctx) = (by(), house.ctx());
+        let (one, other) = match number % 3 {
+            0 => tokio::join!(
+                house.identity.lock_person(first, "", &by, &ctx),
+                house.identity.lock_person(second, "", &by, &ctx)
+            ),
+            1 => tokio::join!(
+                house.identity.revoke_role(first, OWNER, &by, &ctx),
+                house.identity.lock_person(second, "", &by, &ctx)
+            ),
+            _ => tokio::join!(
+                house.identity.lock_person(first, "", &by, &ctx),
+                house.identity.erase_person(second, &by, &ctx)
+            ),
+        };
+        let refused = [&one, &other].iter().filter(|done| matches!(done, Err(AdminError::LastOwner))).count();
+        assert_eq!((refused, one.is_ok() || other.is_ok()), (1, true), "{number}: {one:?} {other:?}");
+        // As before, with one owner who may sign in.
+        house.identity.unlock_person(first, &by, &ctx).await.unwrap();
+        house.identity.grant_role(first, OWNER, &by, &ctx).await.unwrap();
+        match house.identity.erase_person(second, &by, &ctx).await {
+            Ok(()) | Err(AdminError::NoSuchPerson) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_erased_person_is_gone_and_the_name_is_free() {
     let house = House::with_ada().await;
     let session = house.sign_in(ADA, PASSWORD).await;
