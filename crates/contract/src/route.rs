@@ -135,6 +135,9 @@ pub struct Rules {
     /// One of these roles is needed, if any is named.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Arc<str>>,
+    /// The person must have consented to all of these purposes.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub purposes: BTreeSet<Arc<str>>,
     /// The largest request body in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<u64>,

@@ -39,6 +39,6 @@ pub use journal::entry::{Entry, Opened, Plain};
 pub use journal::filter::JournalFilter;
 pub use journal::prune::{PruneReport, PruneRequest};
 pub use key::Key;
-pub use store::{Store, StoreStatus};
+pub use store::{Scrub, Store, StoreStatus};
 pub use tail::Tail;
 pub use tx::{Receipt, Tx};

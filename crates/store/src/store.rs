@@ -1,6 +1,7 @@
 //! The store: one handle for records, journal and counters.
 
 mod open;
+mod raw;
 mod upkeep;
 
 use std::net::IpAddr;
@@ -39,6 +40,9 @@ struct Inner {
 }
 
 /// What the parts of the store share.
+/// Makes of a text under a name what may stand in the plain part of the journal; nothing when it may stay as it is.
+pub type Scrub = fn(&str, &str) -> Option<String>;
+
 pub(crate) struct Core {
     pub backend: Arc<dyn Backend>,
     pub clock: Arc<dyn Clock>,
@@ -47,6 +51,8 @@ pub(crate) struct Core {
     pub origin: String,
     /// What was committed last, for those who follow.
     pub recent: Arc<Recent>,
+    /// Cleans the texts of events.
+    pub scrub: std::sync::OnceLock<Scrub>,
     ring: SharedRing,
     day: Mutex<Option<(i64, DataKey)>>,
     checkpoint_file: Option<PathBuf>,
@@ -281,6 +287,13 @@ impl Store {
     /// The pseudonyms under which the journal knows an address and its /24 or /64.
     pub fn address_pseudonyms(&self, address: IpAddr) -> (Pseudonym, Pseudonym) {
         prepare::address_pseudonyms(&self.core().ring(), address)
+    }
+
+    /// Passes the details, target and method of every event through this from now on, before they are written in plain.
+    /// The first call counts.
+    pub fn scrub_events(&self, scrub: Scrub) {
+        // A second one changes nothing.
+        let _ = self.core().scrub.set(scrub);
     }
 
     /// The key ring in force.

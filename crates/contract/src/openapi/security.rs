@@ -164,7 +164,7 @@ impl<'d> Reader<'d> {
                 let near = nearest(key, keys::RULES.both.iter().copied());
                 let pointer = format!("{}/{key}", at.pointer);
                 let what = format!("`{key}` is not a key of x-testudo");
-                let remedy = "the keys are `acr`, `scopes`, `roles`, `max-body` and `websocket`";
+                let remedy = "the keys are `acr`, `scopes`, `roles`, `purposes`, `max-body` and `websocket`";
                 self.unknown(*position, &pointer, what, near, remedy);
             }
         }
@@ -172,6 +172,7 @@ impl<'d> Reader<'d> {
             acr: self.acr(&at),
             scopes: self.names(&at, "scopes"),
             roles: self.names(&at, "roles"),
+            purposes: self.names(&at, "purposes"),
             max_body: self.max_body(&at),
             websocket: self.flag(&at, "websocket").unwrap_or_default(),
         }

@@ -63,14 +63,16 @@ impl ResponseBody {
         ResponseBody::new(Source::Empty)
     }
 
-    /// Any body.
+    /// Any body. A [`BodyError`] of it stays what it is.
     pub fn boxed<B>(body: B) -> ResponseBody
     where
         B: Body<Data = Bytes> + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         use http_body_util::BodyExt as _;
-        ResponseBody::new(Source::Boxed(Box::pin(body.map_err(|error| BodyError::Source(error.into())))))
+        ResponseBody::new(Source::Boxed(Box::pin(
+            body.map_err(|error| error.into().downcast::<BodyError>().map_or_else(BodyError::Source, |error| *error)),
+        )))
     }
 
     /// Ends this stream (a download, an event stream, a WebSocket) when the signal is fired.

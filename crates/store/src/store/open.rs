@@ -103,6 +103,7 @@ impl Store {
             persons,
             origin: opened.origin,
             recent,
+            scrub: std::sync::OnceLock::new(),
             ring: opened.ring,
             day: Mutex::new(None),
             checkpoint_file: config.checkpoint_file.clone(),
