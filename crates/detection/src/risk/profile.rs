@@ -19,6 +19,9 @@ const MOST_PROOFS: usize = 4;
 const MOST_FADED: u32 = 7;
 /// Half of the failures are forgotten after so many seconds.
 const FAILURES_HALF: f64 = 600.0;
+/// What was noted in this hour is noted again when the score is so much higher: what a person does must not hide what a
+/// thief does.
+const MUCH_MORE: u8 = 20;
 /// The weight of a failure in 1/16, so that it can fade.
 const FAILURE: u16 = 16;
 
@@ -116,7 +119,8 @@ pub struct Profile {
     pub(super) factor: bool,
     /// Until then the second factor proves nothing: it was enrolled from where it looked risky.
     pub(super) doubted: u32,
-    noted: [u32; Signal::NEW.len()],
+    /// In which hour each signal was last noted, and with which score.
+    noted: [(u32, u8); Signal::NEW.len()],
     /// The last time that something was not as usual: when, the score, and the signals as bits.
     pub(super) latest: Option<(u32, u8, u16)>,
 }
@@ -142,7 +146,7 @@ impl Profile {
             step_ups: 0,
             factor: false,
             doubted: 0,
-            noted: [0; Signal::NEW.len()],
+            noted: [(0, 0); Signal::NEW.len()],
             latest: None,
         }
     }
@@ -215,13 +219,13 @@ impl Profile {
         self.proofs.iter().filter(|proof| proof.session == session).map(|proof| proof.at).max()
     }
 
-    /// Whether a signal was not noted in this hour yet; it is then.
-    pub(super) fn note(&mut self, signal: Signal, at: u32) -> bool {
+    /// Whether a signal was not noted in this hour yet, or with a much lower score; it is then.
+    pub(super) fn note(&mut self, signal: Signal, at: u32, score: u8) -> bool {
         let hour = at / 3_600;
         let place = Signal::NEW.iter().position(|known| *known == signal);
         match place.and_then(|place| self.noted.get_mut(place)) {
-            Some(noted) if *noted != hour => {
-                *noted = hour;
+            Some(noted) if noted.0 != hour || score >= noted.1.saturating_add(MUCH_MORE) => {
+                *noted = (hour, score);
                 true
             }
             _ => false,

@@ -207,7 +207,7 @@ impl Profiles {
         if !matches!(act, Act::Enrolled(_)) {
             observed.changed = profile.remember(now, &before);
             for signal in &before.new {
-                if profile.note(*signal, now) {
+                if profile.note(*signal, now, before.score) {
                     observed.changed = true;
                     observed.noted.push(*signal);
                 }
