@@ -10,8 +10,10 @@ mod clients;
 mod containment;
 mod detection;
 mod disclosure;
+mod exports;
 mod guard;
 mod house;
+mod incidents;
 mod input;
 mod jobs;
 mod keys;
@@ -30,7 +32,7 @@ use testudo_access::AdminPolicies;
 use testudo_core::Clock;
 use testudo_identity::Identity;
 
-use crate::{Acts, Gates, House};
+use crate::{Acts, Desk, Gates, House};
 pub use disclosure::Disclosure;
 use jobs::Jobs;
 
@@ -48,6 +50,7 @@ pub struct AdminState {
     clock: Arc<dyn Clock>,
     verifications: Jobs,
     replays: Jobs,
+    desk: Option<Arc<dyn Desk>>,
 }
 
 impl AdminState {
@@ -61,7 +64,14 @@ impl AdminState {
         clock: Arc<dyn Clock>,
     ) -> AdminState {
         let (verifications, replays) = (Jobs::default(), Jobs::default());
-        AdminState { identity, policies, gates, acts, house, clock, verifications, replays }
+        AdminState { identity, policies, gates, acts, house, clock, verifications, replays, desk: None }
+    }
+
+    /// The same with incidents and playbooks.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Arc<dyn Desk>) -> AdminState {
+        self.desk = Some(desk);
+        self
     }
 }
 

@@ -118,6 +118,30 @@ pub struct RuleFile {
     pub text: String,
 }
 
+/// What is asked about exports, or of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ExportCall {
+    /// How all targets do.
+    List,
+    /// Send one record that stands for no entry.
+    Test {
+        /// To which target.
+        name: String,
+    },
+    /// Have a target get everything from a place on, again.
+    Resend {
+        /// Which.
+        name: String,
+        /// The place.
+        from: u64,
+    },
+    /// Forget the place of a target that is no longer configured.
+    Forget {
+        /// Which.
+        name: String,
+    },
+}
+
 /// Rules that are to be tried on what the journal holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replay {
@@ -155,6 +179,8 @@ pub trait House: Send + Sync + 'static {
     fn reload(&self, by: Actor) -> Reply<'_, Value>;
     /// Rotates a purpose key of the ring; the top floor holds the root key.
     fn rotate_ring<'a>(&'a self, purpose: &'a str, by: Actor) -> Reply<'a, Value>;
+    /// Where events go: see [`ExportCall`].
+    fn exports(&self, call: ExportCall, by: Actor) -> Reply<'_, Value>;
 }
 
 /// Why something was not done.

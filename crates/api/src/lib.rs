@@ -8,6 +8,7 @@
 
 mod admin;
 mod call;
+mod desk;
 mod join;
 mod oauth;
 mod problem;
@@ -17,8 +18,10 @@ mod testing;
 
 pub use admin::{AdminState, Disclosure, OPENAPI, admin_router};
 pub use call::{CallFacts, LocalOwner};
+pub use desk::{Desk, EvidenceFile, IncidentList, Work};
 pub use join::{
-    ActError, Acts, AdminRequest, Block, Gates, House, ReadOnly, Replay, Reply, RuleFile, TightLimit, Weighed,
+    ActError, Acts, AdminRequest, Block, ExportCall, Gates, House, ReadOnly, Replay, Reply, RuleFile, TightLimit,
+    Weighed,
 };
 pub use oauth::{ErrorPage, OAuthState, oauth_router};
 pub use problem::Problem;

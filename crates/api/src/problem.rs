@@ -92,6 +92,7 @@ impl From<ActError> for Problem {
         match error {
             ActError::NotFound(_) => Problem::new(404, "not-found", text),
             ActError::Refused(_) => Problem::new(422, "invalid", text),
+            ActError::Unconfirmed(_) => Problem::new(409, "unconfirmed", text),
             ActError::Conflict => Problem::new(409, "conflict", text),
             ActError::Unavailable(_) => Problem::new(503, "unavailable", text),
             ActError::Failed(_) => Problem::of(Fault::Bug, "internal", text),

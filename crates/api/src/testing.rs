@@ -26,8 +26,8 @@ use testudo_store::{Entry, JournalFilter, Store, StoreConfig};
 use tower::ServiceExt;
 
 use crate::{
-    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, Gates, House, OAuthState, ReadOnly, Replay,
-    Reply, TightLimit, admin_router, oauth_router,
+    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, ExportCall, Gates, House, OAuthState,
+    ReadOnly, Replay, Reply, TightLimit, admin_router, oauth_router,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.org";
@@ -191,6 +191,19 @@ impl House for TestHouse {
 
     fn rotate_ring<'a>(&'a self, purpose: &'a str, _: Actor) -> Reply<'a, Value> {
         Box::pin(async move { Ok(json!({ "purpose": purpose })) })
+    }
+
+    fn exports(&self, call: ExportCall, _: Actor) -> Reply<'_, Value> {
+        Box::pin(async move {
+            match call {
+                ExportCall::List => Ok(json!({ "head": 7, "items": [{ "name": "siem", "place": 5, "waiting": 2 }] })),
+                ExportCall::Resend { name, from } if name == "siem" => Ok(json!({ "name": name, "place": from })),
+                ExportCall::Test { name } | ExportCall::Forget { name } if name == "siem" => {
+                    Ok(json!({ "name": name }))
+                }
+                _ => Err(ActError::NotFound("export")),
+            }
+        })
     }
 }
 

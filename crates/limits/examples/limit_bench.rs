@@ -73,6 +73,7 @@ fn main() {
             client: Some(&client),
             device: Some(DeviceId::from_bytes(bytes)),
             route: Some((n % 50) as u32),
+            template: None,
             class: RouteClass::default(),
             now_ns,
         }

@@ -4,6 +4,7 @@
 use testudo_core::{Control, Decision, Denial, Obligation};
 
 use crate::rate::{Limit, Micros, Rate};
+use crate::tighten::Share;
 
 /// The decision, and the state of the tightest limit that was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,10 +94,16 @@ impl Answer {
         Answer { decision: Decision::allow(Control::RateLimit), rate }
     }
 
-    pub(crate) fn refuse(rule: &Rule, debt: Micros) -> Answer {
-        let state = rule.state(debt);
+    pub(crate) fn refuse(rule: &Rule, share: Share, debt: Micros) -> Answer {
+        let state = rule.state(share.of(rule.limit), debt);
         let wait = state.retry_after_s.max(1);
-        let text = format!("the limit `{}` of {} is used up; try again in {wait} s", rule.name, rule.rate);
+        let (name, rate) = (rule.name, rule.rate);
+        let text = match share.percent() {
+            None => format!("the limit `{name}` of {rate} is used up; try again in {wait} s"),
+            Some(percent) => {
+                format!("of the limit `{name}` of {rate} only {percent} % are allowed for now; try again in {wait} s")
+            }
+        };
         Answer { decision: refusal(rule.code, text, wait), rate: Some(state) }
     }
 
@@ -122,15 +129,16 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    pub fn state(&self, debt: Micros) -> RateState {
-        let wait = debt.saturating_sub(self.limit.tolerance);
+    /// The state under a limit: the rule's own, or a share of it.
+    pub fn state(&self, limit: Limit, debt: Micros) -> RateState {
+        let wait = debt.saturating_sub(limit.tolerance);
         RateState {
             name: self.name,
-            limit: self.rate.burst(),
-            remaining: self.limit.remaining(debt),
+            limit: if limit == self.limit { self.rate.burst() } else { limit.remaining(0) },
+            remaining: limit.remaining(debt),
             reset_s: seconds(debt),
             retry_after_s: seconds(wait),
-            window_s: seconds(self.limit.span()),
+            window_s: seconds(limit.span()),
         }
     }
 }
@@ -154,7 +162,7 @@ mod tests {
     #[test]
     fn headers_are_structured_fields() {
         let rule = rule("20/s burst 100");
-        let state = rule.state(50_000);
+        let state = rule.state(rule.limit, 50_000);
         assert_eq!(state.rate_limit(), "\"person\";r=99;t=1");
         assert_eq!(state.policy(), "\"person\";q=100;w=5");
     }
@@ -162,7 +170,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_limit_and_when_to_retry() {
         let rule = rule("6/min burst 3");
-        let answer = Answer::refuse(&rule, 30_000_000);
+        let answer = Answer::refuse(&rule, Share::ALL, 30_000_000);
         let reason = answer.decision.reasons().first().unwrap();
         assert_eq!(reason.code, "limit-person");
         assert_eq!(reason.text, "the limit `person` of 6/min burst 3 is used up; try again in 10 s");
@@ -173,7 +181,8 @@ mod tests {
 
     #[test]
     fn the_tighter_state_is_told() {
-        let (loose, tight) = (rule("20/s burst 100").state(0), rule("20/s burst 100").state(4_000_000));
+        let rule = rule("20/s burst 100");
+        let (loose, tight) = (rule.state(rule.limit, 0), rule.state(rule.limit, 4_000_000));
         assert_eq!(loose.tighter(tight), tight);
         assert_eq!(tight.tighter(loose), tight);
         assert_eq!(Answer::allow(None).and(Answer::allow(Some(loose))).rate, Some(loose));

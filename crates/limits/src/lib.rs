@@ -15,10 +15,13 @@ mod network;
 mod rate;
 mod strict;
 mod table;
+mod tighten;
 
 pub use answer::{Answer, RateState};
 pub use config::{DoorConfig, InFlightConfig, LimitsConfig, LimitsError, RouteOverride};
 pub use flight::InFlight;
 pub use limiter::{CallerFacts, Limiter, PeerFacts, RouteClass};
+pub use network::canonical;
 pub use rate::{Rate, RateError, Setting};
 pub use strict::Door;
+pub use tighten::{Tightened, Tightening};

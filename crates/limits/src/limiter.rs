@@ -12,9 +12,10 @@ use crate::answer::{Answer, RateState, Rule};
 use crate::config::{LimitsConfig, LimitsError};
 use crate::flight::{Flights, Load};
 use crate::network::{Key, Networks, Prefix};
-use crate::rate::{Micros, Setting};
+use crate::rate::{Limit, Micros, Setting};
 use crate::strict::Doors;
 use crate::table::{Charge, Place, Table};
+use crate::tighten::{Share, Tightened};
 
 /// What is known of a peer before its request is read.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub struct CallerFacts<'a> {
     pub device: Option<DeviceId>,
     /// The route's number in the contract.
     pub route: Option<u32>,
+    /// The template of the route's path, for limits that are tightened by it.
+    pub template: Option<&'a str>,
     /// The route's class, from [`Limiter::route_class`].
     pub class: RouteClass,
     /// Nanoseconds of a clock that never goes back.
@@ -55,6 +58,7 @@ pub struct Limiter {
     pub(crate) flights: Arc<Flights>,
     pub(crate) load: Arc<Load>,
     pub(crate) doors: Doors,
+    pub(crate) tightened: Arc<Tightened>,
     exempt: Box<[IpNet]>,
     address: Option<Rule>,
     subnet: Option<Rule>,
@@ -77,14 +81,16 @@ impl Limiter {
     /// A limiter with its own table. The secret is random and new at each start.
     pub fn new(config: &LimitsConfig, secret: [u8; 16]) -> Result<Limiter, LimitsError> {
         let table = Arc::new(Table::new(usize::try_from(config.slots).unwrap_or(usize::MAX), &secret));
-        Limiter::over(config, table, Arc::new(Flights::new(&secret)), Arc::new(Load::new(&config.in_flight)))
+        let (flights, load) = (Arc::new(Flights::new(&secret)), Arc::new(Load::new(&config.in_flight)));
+        Limiter::over(config, table, flights, load, Arc::default())
     }
 
-    /// The same limiter under a new configuration: debts and requests in flight stay. The number of slots is that of
+    /// The same limiter under a new configuration: debts, requests in flight and what is tightened stay. The number of slots is that of
     /// the start.
     pub fn reconfigured(&self, config: &LimitsConfig) -> Result<Limiter, LimitsError> {
         let load = Arc::clone(&self.load);
-        let next = Limiter::over(config, Arc::clone(&self.table), Arc::clone(&self.flights), load)?;
+        let (table, flights) = (Arc::clone(&self.table), Arc::clone(&self.flights));
+        let next = Limiter::over(config, table, flights, load, Arc::clone(&self.tightened))?;
         next.load.reconfigure(&config.in_flight);
         Ok(next)
     }
@@ -94,6 +100,7 @@ impl Limiter {
         table: Arc<Table>,
         flights: Arc<Flights>,
         load: Arc<Load>,
+        tightened: Arc<Tightened>,
     ) -> Result<Limiter, LimitsError> {
         config.validate()?;
         let general = Class {
@@ -123,6 +130,7 @@ impl Limiter {
             flights,
             load,
             doors: Doors::new(config),
+            tightened,
             exempt: config.exempt.as_slice().into(),
             address: rule("address", "limit-address", 1, 0, config.address),
             subnet: rule("subnet", "limit-subnet", 2, 0, config.subnet),
@@ -160,9 +168,10 @@ impl Limiter {
             return Answer::allow(None);
         }
         let networks = Networks::of(facts.address);
+        let own = self.tightened.allowed(facts.address, None, facts.now_ns).own;
         let probes = [
-            self.address.as_ref().map(|rule| Probe::address(&self.table, rule, &networks)),
-            self.subnet.as_ref().map(|rule| Probe::subnet(&self.table, rule, &networks)),
+            self.address.as_ref().map(|rule| Probe::address(&self.table, rule, &networks).at(own)),
+            self.subnet.as_ref().map(|rule| Probe::subnet(&self.table, rule, &networks).at(own)),
         ];
         self.decide(&probes, micros(facts.now_ns))
     }
@@ -183,23 +192,33 @@ impl Limiter {
         let device = device.as_ref().map(<[u8; 16]>::as_slice);
         let route = route.as_ref().map(<[u8; 4]>::as_slice);
         let table = &self.table;
+        let allowed = self.tightened.allowed(facts.address, facts.template, facts.now_ns);
         let networks;
         let by_address = match (&class.address, route) {
             (Some(rule), Some(route)) if !self.exempts(facts.address) => {
                 networks = Networks::of(facts.address);
-                Some(Probe::of(table, rule, &[networks.address.bytes(), route]).within(&networks))
+                let probe = Probe::of(table, rule, &[networks.address.bytes(), route]).within(&networks);
+                Some(probe.at(allowed.own_on_route))
             }
             _ => None,
         };
         let probes = [
-            by(table, self.person.as_ref(), person),
-            by(table, self.client.as_ref(), facts.client.map(|client| client.as_str().as_bytes())),
-            by(table, self.device.as_ref(), device),
-            by(table, class.total.as_ref(), route),
-            class.person.as_ref().and_then(|rule| Some(Probe::of(table, rule, &[person?, route?]))),
+            by(table, self.person.as_ref(), person, allowed.own),
+            by(table, self.client.as_ref(), facts.client.map(|client| client.as_str().as_bytes()), allowed.everyone),
+            by(table, self.device.as_ref(), device, allowed.own),
+            by(table, class.total.as_ref(), route, allowed.route),
+            class
+                .person
+                .as_ref()
+                .and_then(|rule| Some(Probe::of(table, rule, &[person?, route?]).at(allowed.own_on_route))),
             by_address,
         ];
         self.decide(&probes, micros(facts.now_ns))
+    }
+
+    /// What is tightened for a time; the same for all limiters that come of this one.
+    pub fn tightened(&self) -> &Arc<Tightened> {
+        &self.tightened
     }
 
     /// Frees what is over. Call it now and then, at least once in 180 days.
@@ -219,32 +238,34 @@ impl Limiter {
 
     /// Asks all limits, then charges all, or none.
     pub(crate) fn decide(&self, probes: &[Option<Probe<'_>>], now: Micros) -> Answer {
-        let mut refused: Option<(&Rule, Micros)> = None;
+        let mut refused: Option<(&Probe<'_>, Micros)> = None;
         let mut places = [None; MOST_PROBES];
         self.table.touch(probes.iter().flatten().map(|probe| probe.hash));
         for (probe, kept) in probes.iter().zip(&mut places) {
             let Some(probe) = probe else { continue };
             let (place, debt) = self.locate(probe, now);
             *kept = Some(place);
-            let wait = |rule: &Rule, debt: Micros| debt.saturating_sub(rule.limit.tolerance);
-            let debt = debt.min(probe.rule.limit.span());
-            if wait(probe.rule, debt) > refused.map_or(0, |(rule, debt)| wait(rule, debt)) {
-                refused = Some((probe.rule, debt));
+            let wait = |limit: Limit, debt: Micros| debt.saturating_sub(limit.tolerance);
+            let limit = probe.limit();
+            let debt = debt.min(limit.span());
+            if wait(limit, debt) > refused.map_or(0, |(probe, debt)| wait(probe.limit(), debt)) {
+                refused = Some((probe, debt));
             }
         }
-        if let Some((rule, debt)) = refused {
-            return Answer::refuse(rule, debt);
+        if let Some((probe, debt)) = refused {
+            return Answer::refuse(probe.rule, probe.share, debt);
         }
         let mut tightest: Option<RateState> = None;
         for (probe, place) in probes.iter().zip(places) {
             let (Some(probe), Some(place)) = (probe, place) else { continue };
-            match self.charge(probe, place, now) {
+            let limit = probe.limit();
+            match self.charge(probe, limit, place, now) {
                 Charge::Taken(debt) => {
-                    let state = probe.rule.state(debt);
+                    let state = probe.rule.state(limit, debt);
                     tightest = Some(tightest.map_or(state, |tightest| tightest.tighter(state)));
                 }
-                Charge::Refused(debt) => return Answer::refuse(probe.rule, debt.min(probe.rule.limit.span())),
-                Charge::Full => return Answer::refuse(probe.rule, probe.rule.limit.span()),
+                Charge::Refused(debt) => return Answer::refuse(probe.rule, probe.share, debt.min(limit.span())),
+                Charge::Full => return Answer::refuse(probe.rule, probe.share, limit.span()),
             }
         }
         Answer::allow(tightest)
@@ -266,10 +287,10 @@ impl Limiter {
         (cell, self.table.debt(cell, now).unwrap_or(Micros::MAX))
     }
 
-    fn charge(&self, probe: &Probe<'_>, place: Place, now: Micros) -> Charge {
-        match self.table.charge(place, probe.rule.limit, now) {
+    fn charge(&self, probe: &Probe<'_>, limit: Limit, place: Place, now: Micros) -> Charge {
+        match self.table.charge(place, limit, now) {
             // Others filled the line since it was asked: the cell is always there.
-            Charge::Full => self.table.charge(probe.cell(&self.table), probe.rule.limit, now),
+            Charge::Full => self.table.charge(probe.cell(&self.table), limit, now),
             charge => charge,
         }
     }
@@ -280,6 +301,8 @@ const MOST_PROBES: usize = 8;
 /// One limit for one subject.
 pub(crate) struct Probe<'a> {
     pub rule: &'a Rule,
+    /// How much of it is allowed.
+    share: Share,
     hash: u64,
     /// What it counts as when there is no slot for it.
     wider: [Option<&'a Prefix>; 2],
@@ -290,7 +313,16 @@ pub(crate) struct Probe<'a> {
 impl<'a> Probe<'a> {
     pub fn of(table: &Table, rule: &'a Rule, parts: &[&[u8]]) -> Probe<'a> {
         let hash = table.hash(Key::new(rule.dimension, rule.class, parts).as_bytes());
-        Probe { rule, hash, wider: [None; 2], region: None }
+        Probe { rule, share: Share::ALL, hash, wider: [None; 2], region: None }
+    }
+
+    /// The same with a share of the limit.
+    pub fn at(self, share: Share) -> Probe<'a> {
+        Probe { share, ..self }
+    }
+
+    fn limit(&self) -> Limit {
+        self.share.of(self.rule.limit)
     }
 
     pub fn address(table: &Table, rule: &'a Rule, networks: &'a Networks) -> Probe<'a> {
@@ -313,8 +345,8 @@ impl<'a> Probe<'a> {
     }
 }
 
-fn by<'a>(table: &Table, rule: Option<&'a Rule>, part: Option<&[u8]>) -> Option<Probe<'a>> {
-    Some(Probe::of(table, rule?, &[part?]))
+fn by<'a>(table: &Table, rule: Option<&'a Rule>, part: Option<&[u8]>, share: Share) -> Option<Probe<'a>> {
+    Some(Probe::of(table, rule?, &[part?]).at(share))
 }
 
 fn rule(name: &'static str, code: &'static str, dimension: u8, class: u16, setting: Setting) -> Option<Rule> {

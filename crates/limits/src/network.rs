@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 /// The most bytes of a key: three of purpose, 16 of person, four of route, with room for a client's id.
 const LONGEST: usize = 80;
 
@@ -102,6 +104,17 @@ impl Networks {
             }
         }
     }
+}
+
+/// The network as it is compared: without bits beyond its prefix, and an IPv4 network in IPv6 clothes as one of IPv4.
+pub fn canonical(network: IpNet) -> IpNet {
+    if let (IpAddr::V4(v4), IpNet::V6(v6)) = (network.addr().to_canonical(), network)
+        && let Some(length) = v6.prefix_len().checked_sub(96)
+        && let Ok(network) = IpNet::new(IpAddr::V4(v4), length)
+    {
+        return network.trunc();
+    }
+    network.trunc()
 }
 
 #[cfg(test)]

@@ -68,10 +68,11 @@ impl Limiter {
                 return Answer::wait("limit-failures", text, wait);
             }
         }
+        let allowed = self.tightened.allowed(facts.address, None, facts.now_ns);
         let probes = [
-            Some(Probe::address(&self.table, &rules.address, &networks)),
-            Some(Probe::subnet(&self.table, &rules.subnet, &networks)),
-            Some(Probe::of(&self.table, &rules.total, &[])),
+            Some(Probe::address(&self.table, &rules.address, &networks).at(allowed.own)),
+            Some(Probe::subnet(&self.table, &rules.subnet, &networks).at(allowed.own)),
+            Some(Probe::of(&self.table, &rules.total, &[]).at(allowed.everyone)),
         ];
         self.decide(&probes, now)
     }

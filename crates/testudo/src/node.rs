@@ -45,10 +45,13 @@ pub struct Node {
     /// The counters of each worker.
     pub metrics: Vec<Arc<WorkerMetrics>>,
     pub(crate) limits: Arc<Limiter>,
+    /// Where events go.
+    pub exports: crate::exports::Exports,
     pub(crate) notices: std::sync::OnceLock<Box<dyn crate::actions::Notices>>,
     /// What is usual for people.
     pub risk: RiskModel,
     rules: ArcSwap<WatchRules>,
+    pub(crate) responder: crate::respond::Responder,
     identity: ArcSwap<Identity>,
     snapshot: ArcSwapOption<Snapshot>,
     config: ArcSwap<Config>,
@@ -121,9 +124,11 @@ impl Node {
             admin_policies: Arc::new(AdminPolicies::embedded().map_err(|error| StartError::Listen(error.to_string()))?),
             metrics: (0..config.workers()).map(|_| Arc::default()).collect(),
             limits,
+            exports: crate::exports::Exports::default(),
             notices: std::sync::OnceLock::new(),
             risk: RiskModel::open(&store, &config.risk).await?,
             rules: ArcSwap::from_pointee(WatchRules::default()),
+            responder: crate::respond::Responder::default(),
             identity: ArcSwap::from_pointee(identity),
             snapshot: ArcSwapOption::empty(),
             config: ArcSwap::from_pointee(config),
@@ -132,6 +137,8 @@ impl Node {
             store,
             clock,
         });
+        let playbooks = crate::respond::configured(&node.config().response);
+        node.responder.install(playbooks.map_err(|error| StartError::Usage(miette::miette!("{error}")))?);
         crate::journal::catch_up(&node).await?;
         Ok(node)
     }
@@ -302,6 +309,12 @@ pub fn identity_config(config: &Config) -> Result<IdentityConfig, SnapshotError>
     identity.refresh_idle = section.refresh_idle;
     identity.refresh_absolute = section.refresh_absolute;
     identity.sign_up = section.sign_up;
+    identity.administrator_roles = testudo_access::Role::ALL.iter().map(|role| role.name().to_owned()).collect();
+    if let Some(url) = &config.server.admin_url {
+        // The same form as an issuer has.
+        IdentityConfig::new(url)
+            .map_err(|error| SnapshotError::Value { key: "server.admin-url", message: error.to_string() })?;
+    }
     identity.purposes = config.privacy.purposes.iter().map(purpose).collect();
     Ok(identity)
 }

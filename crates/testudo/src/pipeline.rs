@@ -2,13 +2,15 @@
 //!
 //! Every control gives a [`Decision`]; they are joined with `and`, so their order saves work and never changes the
 //! verdict. The joined decision admits the request to the one function that forwards, which answers with something owed.
-//! What is not built yet (waf, risk, masking, consent) has its place marked and is shown as off by `testudo check`.
+//! What is not built yet (waf, device binding) has its place marked and is shown as off by `testudo check`.
 
 mod facts;
 mod internal;
 mod ledger;
+mod mask;
 mod outbound;
 mod refuse;
+mod risk;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,10 +18,8 @@ use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
 use testudo_contract::{Found, Head, RouteMatch};
-use testudo_core::{Control, ControlSet, Decision, Denial, Fault, Forward, Obligation, Settle};
-use testudo_gateway::{
-    CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, UpstreamBody, Upstreams,
-};
+use testudo_core::{Control, Decision, Denial, Forward, Obligation, Settle};
+use testudo_gateway::{CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, Upstreams};
 use testudo_identity::{Acr, Caller, TokenCache};
 use testudo_limits::{CallerFacts, PeerFacts, RouteClass};
 
@@ -27,13 +27,13 @@ use crate::metrics::WorkerMetrics;
 use crate::node::Node;
 use crate::pipeline::facts::{Known, KnownTokens};
 use crate::pipeline::ledger::Ledger;
+use crate::risk::Places;
 use crate::snapshot::Snapshot;
+use crate::standing::OpenStream;
 
 pub use facts::Facts;
 pub use internal::{RESERVED, is_reserved};
-
-/// The controls that a request must pass on top of the gate's own minimum.
-const REQUIRED: ControlSet = ControlSet::EMPTY;
+pub use risk::Risk;
 
 /// One worker of the data plane: everything that a request needs, nothing that blocks.
 pub struct Worker {
@@ -42,6 +42,7 @@ pub struct Worker {
     tokens: RefCell<TokenCache>,
     known: RefCell<KnownTokens>,
     upstreams: RefCell<(u64, Rc<Upstreams>)>,
+    places: RefCell<Places>,
 }
 
 impl Worker {
@@ -50,6 +51,7 @@ impl Worker {
         let snapshot = node.snapshot();
         let upstreams = (snapshot.generation, Upstreams::new(snapshot.upstreams.clone()));
         Rc::new(Worker {
+            places: RefCell::new(Places::new(&node.store)),
             node,
             metrics,
             tokens: RefCell::default(),
@@ -102,6 +104,11 @@ impl Worker {
         decision = decision.and(known);
         let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
         decision = decision.and(body_size(&snapshot, found, inbound.body.declared()));
+        // May it be written now?
+        if let Some(found) = found {
+            let (template, headers) = (&found.route.template, &inbound.parts.headers);
+            decision = decision.and(node.standing.check_route(template, path, method, headers, facts.now));
+        }
 
         // Who calls: the token, unless the route is public.
         let mut caller = None;
@@ -110,13 +117,7 @@ impl Worker {
             decision = decision.and(authenticated);
             caller = who;
         }
-        let known = caller.as_deref().map(|caller| self.known.borrow_mut().of(&node.store, caller)).transpose();
-        let known = known.unwrap_or_else(|_| {
-            // Standing and policies can't be asked about somebody who has no form for them.
-            caller = None;
-            decision = std::mem::take(&mut decision).and(Decision::fault(Control::Authentication, Fault::Bug));
-            None
-        });
+        let known = caller.as_deref().map(|caller| self.known.borrow_mut().of(&node.store, caller));
 
         // How much lately: person, client, device, route.
         let mut flight = None;
@@ -127,6 +128,7 @@ impl Worker {
                 client: caller.as_deref().map(|caller| &caller.client),
                 device: None,
                 route: found.map(|found| found.route.id.0),
+                template: found.map(|found| &*found.route.template),
                 class: found.map_or_else(RouteClass::default, |found| snapshot.class_of(found.route.id)),
                 now_ns: facts.now_ns,
             });
@@ -147,13 +149,33 @@ impl Worker {
             None => node.standing.check_anonymous(facts.monotonic),
         });
 
-        // Risk has its place here. Then what the caller may do: scopes, strength of the sign-in, policies.
+        // How unusual is it that she comes this way?
+        let mut weighed = Risk::Nobody;
         if proceed(&decision, &snapshot) {
-            decision =
-                decision.and(self.authorize(&snapshot, found, method, caller.as_deref(), known.as_deref(), &facts));
+            let (caller, known) = (caller.as_deref(), known.as_deref());
+            weighed = risk::weigh(node, &snapshot, &self.places, caller, known, &facts, &inbound.parts.headers).await;
+            decision = decision.and(weighed.decide(&snapshot, !method.is_safe()));
         }
 
-        // The contract's and the waf's body phases, and the consent plan, have their places here.
+        // What the caller may do: scopes, strength of the sign-in, policies.
+        if proceed(&decision, &snapshot) {
+            let (caller, known) = (caller.as_deref(), known.as_deref());
+            decision = decision.and(self.authorize(&snapshot, found, method, caller, known, &facts, &weighed));
+        }
+
+        // How much of the answer the caller may see.
+        let consents = known.as_ref().map_or_else(Vec::new, |known| {
+            node.standing.consents(known.standing.person.as_ref(), &snapshot.config.privacy.purposes)
+        });
+        let trust = mask::Trust { consents: &consents, device: weighed.trust(), risk: weighed.score() };
+        let owing = mask::plan(&snapshot, found, caller.as_deref(), &trust);
+        if let Some(owing) = &owing {
+            decision = decision.and(owing.decide());
+        }
+        decision = decision.and(mask::consent(found, &consents));
+        let required = risk::required(&snapshot).union(mask::required(owing.as_ref(), found));
+
+        // The contract's and the waf's body phases have their places here.
 
         // The journal must be able to take the event, or nothing is forwarded.
         let place = match node.journal.reserve(&self.node.store) {
@@ -170,20 +192,28 @@ impl Worker {
         }
         let route = found.map_or_else(|| "-".into(), |found| Arc::clone(&found.route.template));
         let websocket = found.is_some_and(|found| found.route.rules.websocket || contract.is_open());
+        let writes = (websocket && inbound.parts.headers.contains_key(http::header::UPGRADE))
+            .then(|| (Arc::clone(&route), inbound.parts.uri.path().into()));
         let mut ledger = Ledger::open(&self, &facts, &inbound, caller.as_deref(), &route, place);
-        let (outbound, client_origin) = outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
+        ledger.weighed(&weighed);
+        let client = mask::Client::of(&inbound.parts);
+        let (mut outbound, client_origin) = outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
+        mask::ask(owing.as_ref(), &mut outbound);
 
         let admission = if snapshot.config.server.observe {
-            let (admission, refusal) = decision.admit_observed(outbound, REQUIRED);
+            let (admission, refusal) = decision.admit_observed(outbound, required);
             if let Some(refusal) = refusal {
                 self.metrics.observed();
                 ledger.observed(&refusal);
             }
             admission
         } else {
-            match decision.admit::<Forward, _>(outbound, REQUIRED) {
+            match decision.admit::<Forward, _>(outbound, required) {
                 Ok(admission) => admission,
-                Err(refusal) => return self.refuse(&snapshot, ledger, &facts, *refusal, rate, client_origin).await,
+                Err(refusal) => {
+                    // Boxed: what is rare takes no room in the future of every request.
+                    return Box::pin(self.refuse(&snapshot, ledger, &facts, *refusal, rate, client_origin)).await;
+                }
             }
         };
 
@@ -192,32 +222,39 @@ impl Worker {
             Ok(owed) => owed,
             Err(error) => return failed(&snapshot, ledger, &facts, &error),
         };
-        let (mut response, settled) = owed.settle(Fulfil);
+        let report = ledger.mask(owing.is_some());
+        let fulfil = mask::Fulfil { owing, snapshot: &snapshot, client, request: facts.request, report: &report };
+        let (settled, denied) = owed.settle(fulfil);
+        let (mut response, settled) = Box::pin(settled.begin(denied)).await;
         if settled.is_denied() {
+            self.metrics.refused(Control::Masking);
             ledger.denied(&settled);
         }
         outbound::finish(&snapshot, &facts, caller.as_deref(), client_origin.as_ref(), rate, response.headers_mut());
 
-        // Streams end with the session or the token.
-        let signal = match (&known, &caller) {
-            (Some(known), Some(caller)) if outbound::is_stream(&response) => {
-                let signal = CloseSignal::new();
-                ledger.stream(node.standing.streams().open(known.standing.clone(), signal.clone()));
-                // The session may have ended while the upstream thought; from here on the signal tells.
-                let standing = node.standing.check(&known.standing, node.clock.monotonic());
-                if standing.is_denied() && !snapshot.config.server.observe {
-                    signal.close("session-ended");
-                }
+        // Streams end with the session or the token, and when their network is blocked.
+        let signal = outbound::is_stream(&response).then(|| {
+            let signal = CloseSignal::new();
+            let caller_facts = known.as_ref().map(|known| known.standing.clone());
+            let stream = OpenStream { caller: caller_facts, address: facts.address, writes };
+            ledger.stream(node.standing.streams().open(stream, signal.clone()));
+            // What it stands on may have ended while the upstream thought; from here on the signal tells.
+            let monotonic = node.clock.monotonic();
+            let standing = known.as_ref().map(|known| node.standing.check(&known.standing, monotonic));
+            let standing = standing.unwrap_or_default().and(node.standing.check_peer(facts.address, node.clock.now()));
+            if standing.is_denied() && !snapshot.config.server.observe {
+                signal.close("session-ended");
+            }
+            if let Some(caller) = &caller {
                 let left = caller.expires.since(facts.now);
                 let expired = signal.clone();
                 ledger.timer(tokio::task::spawn_local(async move {
                     tokio::time::sleep(left).await;
                     expired.close("token-expired");
                 }));
-                Some(signal)
             }
-            _ => None,
-        };
+            signal
+        });
         ledger.answered(response.status(), flight);
         response.map(|body| {
             let body = match signal {
@@ -267,6 +304,7 @@ impl Worker {
         caller: Option<&Caller>,
         known: Option<&Known>,
         facts: &Facts,
+        weighed: &Risk,
     ) -> Decision {
         let Some(found) = found else { return Decision::default() };
         if let Some(caller) = caller {
@@ -300,7 +338,7 @@ impl Worker {
         }
         let tokens = self.known.borrow();
         let principal = known.map_or_else(|| tokens.stranger(), |known| &known.principal);
-        snapshot.authorize(found, method, caller, principal, facts)
+        snapshot.authorize(found, method, caller, principal, facts, weighed)
     }
 }
 
@@ -320,33 +358,6 @@ fn body_size(snapshot: &Snapshot, found: Option<&Found<'_>>, declared: Option<u6
         );
     }
     Decision::default()
-}
-
-/// Fulfils what is owed on a response. Masking is not built yet, so that a mask that is owed can't be given: the
-/// response is then withheld.
-struct Fulfil;
-
-impl Settle<Response<UpstreamBody>> for Fulfil {
-    type Settled = Response<ResponseBody>;
-
-    fn settle(
-        self,
-        response: Response<UpstreamBody>,
-        obligations: &std::collections::BTreeSet<Obligation>,
-    ) -> (Response<ResponseBody>, Decision) {
-        if obligations.iter().any(|obligation| matches!(obligation, Obligation::Mask(_))) {
-            let mut withheld = Response::new(ResponseBody::empty());
-            *withheld.status_mut() = StatusCode::BAD_GATEWAY;
-            let denied = Decision::deny(
-                Control::Masking,
-                Denial::Unavailable,
-                "mask-unavailable",
-                "the response holds fields that must be masked, and masking is off",
-            );
-            return (withheld, denied);
-        }
-        (response.map(ResponseBody::from), Decision::default())
-    }
 }
 
 fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &ForwardError) -> Response<ResponseBody> {

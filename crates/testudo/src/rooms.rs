@@ -10,8 +10,8 @@ use axum::{Extension, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use testudo_api::{
-    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, ErrorPage, Gates, House, LocalOwner,
-    OAuthState, ReadOnly, Replay, Reply, TightLimit, Weighed,
+    ActError, Acts, AdminRequest, AdminState, Block, CallFacts, Disclosure, ErrorPage, ExportCall, Gates, House,
+    LocalOwner, OAuthState, ReadOnly, Replay, Reply, TightLimit, Weighed,
 };
 use testudo_core::{
     Action, Actor, Admission, BlockTarget, Control, ControlSet, Decision, Disclose, Event, EventKind, Execute, Fault,
@@ -23,6 +23,7 @@ use testudo_limits::{CallerFacts, RouteClass};
 use testudo_web::Web;
 
 use crate::actions::ActionError;
+use crate::exports::PlaceError;
 use crate::node::Node;
 use crate::standing::{Held, HeldLimit, RoutePath, StandingFacts};
 
@@ -51,14 +52,15 @@ pub fn public_router(node: &Arc<Node>, identity: &Identity) -> Router {
 /// The admin API.
 pub fn admin_router(node: &Arc<Node>) -> Router {
     let rooms = Arc::new(Rooms(Arc::downgrade(node)));
-    testudo_api::admin_router(AdminState::new(
+    let state = AdminState::new(
         (*node.identity()).clone(),
         Arc::clone(&node.admin_policies),
         rooms.clone(),
         rooms.clone(),
-        rooms,
+        rooms.clone(),
         Arc::clone(&node.clock),
-    ))
+    );
+    testudo_api::admin_router(state.with_desk(rooms))
 }
 
 impl Node {
@@ -90,7 +92,7 @@ impl Node {
 }
 
 impl Rooms {
-    fn node(&self) -> Result<Arc<Node>, ActError> {
+    pub(crate) fn node(&self) -> Result<Arc<Node>, ActError> {
         self.0.upgrade().ok_or_else(|| ActError::Unavailable("the server is stopping".into()))
     }
 }
@@ -214,7 +216,7 @@ impl Acts for Rooms {
     }
 }
 
-fn refused(error: ActionError) -> ActError {
+pub(crate) fn refused(error: ActionError) -> ActError {
     use testudo_identity::{AdminError, IdentityError};
     match error {
         ActionError::Unsupported(text) => ActError::Refused(text.into()),
@@ -332,6 +334,24 @@ impl House for Rooms {
             let node = self.node()?;
             node.ask_reload().await.map_err(ActError::Refused)?;
             Ok(json!({ "generation": node.try_snapshot().map(|snapshot| snapshot.generation) }))
+        })
+    }
+
+    fn exports(&self, call: ExportCall, by: Actor) -> Reply<'_, Value> {
+        Box::pin(async move {
+            let node = self.node()?;
+            let answer = match call {
+                ExportCall::List => node.exports.list(&node).await,
+                ExportCall::Test { name } => node.exports.test(&node, &name).await,
+                ExportCall::Resend { name, from } => node.exports.resend(&node, &name, from, &by).await,
+                ExportCall::Forget { name } => node.exports.forget(&node, &name, &by).await,
+            };
+            answer.map_err(|error| match error {
+                PlaceError::Unknown => ActError::NotFound("export"),
+                PlaceError::Refused(text) => ActError::Refused(text),
+                error @ (PlaceError::Failed(_) | PlaceError::Read(_)) => ActError::Unavailable(error.to_string()),
+                PlaceError::Commit(error) => unavailable(error.fault(), &error),
+            })
         })
     }
 

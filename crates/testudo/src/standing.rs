@@ -82,8 +82,9 @@ impl Standing {
         let mut snapshot = snapshot.unwrap_or_default();
         snapshot.state.blocks.index();
         let (cursor, _) = watch::channel(snapshot.cursor);
+        let restricting = snapshot.state.routes.iter().len() > 0;
         Standing {
-            restricting: AtomicBool::new(snapshot.state.routes.iter().len() > 0),
+            restricting: AtomicBool::new(restricting),
             limits: None,
             state: RwLock::new(snapshot.state),
             streams: Streams::default(),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_access::Permission;
 use testudo_core::{Action, PersonId, Secret};
-use testudo_identity::{ImportedPerson, NewPerson, OWNER, Person, PersonState, SignUpForm};
+use testudo_identity::{ImportedPerson, NewPerson, OWNER, Person, PersonState, PurposeView, SignUpForm};
 
 use super::AdminState;
 use super::disclosure::{Disclosure, Sight};
@@ -80,6 +80,28 @@ pub(super) async fn show(
         return admin.disclose(&state, disclosure).await.map(Json);
     }
     Ok(Json(view(&person, &Sight::MASKED)))
+}
+
+/// What is usual for a person, and what speaks against her now.
+pub(super) async fn risk(State(state): State<AdminState>, Id(id): Id<PersonId>) -> Result<Json<Value>, Problem> {
+    state.identity.person(id).await?.ok_or_else(|| Problem::not_found("person"))?;
+    Ok(Json(state.house.risk(id).await?))
+}
+
+/// What a person has agreed to. The texts are the operator's own.
+pub(super) async fn purposes(State(state): State<AdminState>, Id(id): Id<PersonId>) -> Result<Json<Value>, Problem> {
+    state.identity.person(id).await?.ok_or_else(|| Problem::not_found("person"))?;
+    let item = |view: PurposeView| {
+        json!({
+            "purpose": view.purpose.name,
+            "title": view.purpose.title,
+            "version": view.purpose.version,
+            "agreed": view.since.map(|since| since.to_string()),
+            "outdated": view.outdated,
+        })
+    };
+    let items: Vec<Value> = state.identity.purposes_of(id).await?.into_iter().map(item).collect();
+    Ok(Json(json!({ "items": items })))
 }
 
 fn view(person: &Person, sight: &Sight) -> Value {
@@ -224,6 +246,28 @@ pub(super) async fn require_step_up(
     let reason = because.checked()?;
     state.identity.person(person).await?.ok_or_else(|| Problem::not_found("person"))?;
     state.acts.perform(Action::RequireStepUp { person }, admin.actor, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn waive_reset(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+    Body(because): Body<Because>,
+) -> Result<StatusCode, Problem> {
+    let reason = because.checked()?;
+    state.acts.perform(Action::WaivePasswordReset { person }, admin.actor, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn waive_step_up(
+    State(state): State<AdminState>,
+    Extension(admin): Extension<Admin>,
+    Id(person): Id<PersonId>,
+    Body(because): Body<Because>,
+) -> Result<StatusCode, Problem> {
+    let reason = because.checked()?;
+    state.acts.perform(Action::WaiveStepUp { person }, admin.actor, reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

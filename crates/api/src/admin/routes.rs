@@ -10,7 +10,9 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use testudo_access::Permission;
 
 use super::guard::{Needs, guard};
-use super::{AdminState, OPENAPI, audit, clients, containment, detection, house, keys, people, sessions};
+use super::{
+    AdminState, OPENAPI, audit, clients, containment, detection, exports, house, incidents, keys, people, sessions,
+};
 use crate::Problem;
 
 /// Where the admin API lies.
@@ -109,6 +111,29 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Read, "/audit/verifications/{verification}", P::AuditVerify, audit::report),
         op(Verb::Make, "/detection/replays", P::AuditRead, detection::replay),
         op(Verb::Read, "/detection/replays/{replay}", P::AuditRead, detection::report),
+        op(Verb::Read, "/exports", P::ConfigRead, exports::list),
+        op(Verb::Make, "/exports/{export}/test", P::ConfigReload, exports::test),
+        op(Verb::Make, "/exports/{export}/resend", P::ConfigReload, exports::resend),
+        op(Verb::Remove, "/exports/{export}", P::ConfigReload, exports::forget),
+        op(Verb::Read, "/incidents", P::IncidentsRead, incidents::list),
+        op(Verb::Read, "/incidents/{incident}", P::IncidentsRead, incidents::show),
+        op(Verb::Make, "/incidents/{incident}/notes", P::IncidentsWrite, incidents::note),
+        op(Verb::Make, "/incidents/{incident}/tasks", P::IncidentsWrite, incidents::add_task),
+        op(Verb::Make, "/incidents/{incident}/tasks/{task}/done", P::IncidentsWrite, incidents::finish_task),
+        op(Verb::Make, "/incidents/{incident}/close", P::IncidentsWrite, incidents::close),
+        op(Verb::Read, "/incidents/{incident}/plans", P::IncidentsRead, incidents::plan),
+        op(Verb::Make, "/incidents/{incident}/runs", P::ResponsesApprove, incidents::run),
+        op(Verb::Make, "/incidents/{incident}/responses/{response}/undo", P::ResponsesApprove, incidents::undo),
+        op(Verb::Make, "/incidents/{incident}/responses/{response}/approve", P::ResponsesApprove, incidents::approve),
+        op(Verb::Make, "/incidents/{incident}/responses/{response}/decline", P::ResponsesApprove, incidents::decline),
+        op(Verb::Read, "/incidents/{incident}/breach", P::IncidentsRead, incidents::breach),
+        op(Verb::Make, "/incidents/{incident}/breach", P::IncidentsWrite, incidents::aware),
+        op(Verb::Set, "/incidents/{incident}/breach", P::IncidentsWrite, incidents::describe),
+        op(Verb::Make, "/incidents/{incident}/breach/notified", P::IncidentsWrite, incidents::notified),
+        op(Verb::Read, "/incidents/{incident}/evidence", P::IncidentsRead, incidents::evidence),
+        op(Verb::Read, "/playbooks", P::PlaybooksRead, incidents::playbooks),
+        op(Verb::Read, "/playbooks/{playbook}", P::PlaybooksRead, incidents::playbook),
+        op(Verb::Read, "/playbooks/{playbook}/cacao", P::PlaybooksRead, incidents::cacao),
         op(Verb::Make, "/backups", P::BackupMake, house::backup),
         op(Verb::Read, "/blocks", P::LimitsRead, containment::blocks),
         op(Verb::Make, "/blocks", P::BlocksWrite, containment::block),

@@ -82,6 +82,7 @@ fn turned_away(limiter: &Limiter, known: bool, bound: bool) -> bool {
         client: None,
         device: bound.then(|| testudo_core::DeviceId::new(Timestamp::EPOCH, [1; 10])),
         route: None,
+        template: None,
         class: RouteClass::default(),
         now_ns: 0,
     };

@@ -37,6 +37,7 @@ fn caller(number: u8, route: u32, class: RouteClass, now_ns: u64) -> CallerFacts
         client: None,
         device: None,
         route: Some(route),
+        template: None,
         class,
         now_ns,
     }

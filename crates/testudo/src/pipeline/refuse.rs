@@ -86,8 +86,8 @@ fn answer(refusal: &Refusal, request: RequestId) -> Response<ResponseBody> {
         let challenge = testudo_identity::challenge(reason, refusal.decision().obligations(), "");
         set(header::WWW_AUTHENTICATE, challenge);
     }
-    if reason.denial == Denial::Unavailable {
-        set(header::RETRY_AFTER, "1".into());
+    if reason.denial == Denial::Unavailable && !headers.contains_key(header::RETRY_AFTER) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

@@ -1,10 +1,8 @@
 //! The projection itself: which events change it, and what it says of a caller. Pure.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use testudo_core::{
     BuildId, ClientId, Control, Decision, Denial, Event, EventKind, FamilyId, Obligation, Pseudonym, SessionId,
@@ -13,6 +11,8 @@ use testudo_core::{
 use testudo_store::{Document, Key, Plain};
 
 use super::StandingFacts;
+use super::held::{Blocks, Limits, Routes};
+use super::purposes::Purposes;
 
 /// The kinds of events that change standing.
 pub const KINDS: &[EventKind] = &[
@@ -34,10 +34,13 @@ pub const KINDS: &[EventKind] = &[
     EventKind::BuildReinstated,
     EventKind::PeerBlocked,
     EventKind::PeerUnblocked,
+    EventKind::LimitsTightened,
+    EventKind::LimitsRestored,
+    EventKind::RoutesRestricted,
+    EventKind::RoutesReleased,
+    EventKind::ConsentGiven,
+    EventKind::ConsentWithdrawn,
 ];
-
-/// Networks that can be blocked at the same time; the oldest block leaves first.
-const MAX_BLOCKS: usize = 100_000;
 
 /// A saved standing: everything in the journal below `cursor`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -73,10 +76,10 @@ pub(super) struct State {
     /// Clients that were registered under the id of one that was removed: tokens from before are the other one's.
     anew: HashMap<ClientId, Timestamp>,
     builds: HashSet<BuildId>,
-    blocks: HashMap<IpNet, Timestamp>,
-    /// Blocked networks by prefix length, so that a look-up is one probe per length in use.
-    #[serde(skip)]
-    lengths: Vec<(bool, u8)>,
+    pub(super) blocks: Blocks,
+    pub(super) limits: Limits,
+    pub(super) routes: Routes,
+    pub(super) purposes: Purposes,
     /// Sessions that began at or before this are dead.
     all: Option<Timestamp>,
 }
@@ -100,6 +103,9 @@ impl State {
             EventKind::PersonRevoked | EventKind::PersonErased => {
                 if let Some(person) = whom {
                     self.people.insert(person, at);
+                    if plain.kind == EventKind::PersonErased {
+                        self.purposes.erase(&person);
+                    }
                 }
             }
             EventKind::PersonLocked => self.locked.extend(whom),
@@ -139,44 +145,15 @@ impl State {
                     self.builds.remove(&build);
                 }
             }
-            EventKind::PeerBlocked => self.block(event),
-            EventKind::PeerUnblocked => {
-                if let Some(network) = network(event) {
-                    self.blocks.remove(&network);
-                    self.index_blocks();
-                }
-            }
+            EventKind::PeerBlocked => self.blocks.begin(event, plain),
+            EventKind::PeerUnblocked => self.blocks.end(event),
+            EventKind::LimitsTightened => self.limits.begin(event, plain),
+            EventKind::LimitsRestored => self.limits.end(event, plain),
+            EventKind::RoutesRestricted => self.routes.begin(plain),
+            EventKind::RoutesReleased => self.routes.end(plain),
+            EventKind::ConsentGiven | EventKind::ConsentWithdrawn => self.purposes.apply(plain),
             _ => {}
         }
-    }
-
-    fn block(&mut self, event: &Event) {
-        let until = event.details.get("until").and_then(|text| text.parse().ok()).map(Timestamp::from_micros);
-        let (Some(network), Some(until)) = (network(event), until) else { return };
-        if self.blocks.len() >= MAX_BLOCKS {
-            let first = self.blocks.iter().min_by_key(|(_, until)| **until).map(|(network, _)| *network);
-            first.and_then(|network| self.blocks.remove(&network));
-        }
-        self.blocks.insert(network, until);
-        self.index_blocks();
-    }
-
-    pub(super) fn index_blocks(&mut self) {
-        self.lengths = self.blocks.keys().map(|network| (network.addr().is_ipv6(), network.prefix_len())).collect();
-        self.lengths.sort_unstable();
-        self.lengths.dedup();
-    }
-
-    /// How long the address is still blocked.
-    pub(super) fn blocked(&self, address: IpAddr, now: Timestamp) -> Option<Duration> {
-        self.lengths
-            .iter()
-            .filter(|(v6, _)| *v6 == address.is_ipv6())
-            .filter_map(|(_, length)| IpNet::new(address, *length).ok())
-            .filter_map(|network| self.blocks.get(&network.trunc()))
-            .filter(|until| **until > now)
-            .max()
-            .map(|until| until.since(now))
     }
 
     pub(super) fn check(&self, facts: &StandingFacts) -> Decision {
@@ -227,14 +204,19 @@ impl State {
         }
     }
 
+    pub(super) fn owes_step_up(&self, person: Pseudonym) -> bool {
+        self.step_up.contains_key(&person)
+    }
+
     pub(super) fn forget(&mut self, now: Timestamp, longest_token: Duration) {
         let horizon = now.minus(longest_token);
         self.sessions.retain(|_, at| *at > horizon);
         self.families.retain(|_, at| *at > horizon);
         self.people.retain(|_, at| *at > horizon);
         self.anew.retain(|_, at| *at > horizon);
-        self.blocks.retain(|_, until| *until > now);
-        self.index_blocks();
+        self.blocks.forget(now);
+        self.limits.forget(now);
+        self.routes.forget(now);
         self.all = self.all.filter(|at| *at > horizon);
     }
 
@@ -247,16 +229,10 @@ impl State {
             ("step_up", self.step_up.len()),
             ("clients", self.clients.len()),
             ("builds", self.builds.len()),
-            ("blocks", self.blocks.len()),
+            ("blocks", self.blocks.iter().len()),
+            ("tightened", self.limits.iter().len()),
+            ("restricted", self.routes.iter().len()),
+            ("consents", self.purposes.len()),
         ]
     }
-
-    pub(super) fn blocks(&self) -> Vec<(IpNet, Timestamp)> {
-        self.blocks.iter().map(|(network, until)| (*network, *until)).collect()
-    }
-}
-
-/// The network of a block, from the sealed part of its event.
-fn network(event: &Event) -> Option<IpNet> {
-    event.personal.get("network").and_then(|text| text.parse::<IpNet>().ok()).map(|network| network.trunc())
 }
