@@ -71,6 +71,24 @@ pub enum Command {
     /// Detection: try Sigma rules on events.
     #[command(subcommand)]
     Detect(commands::detect::DetectCommand),
+    /// Incidents, and drills of them.
+    #[command(subcommand)]
+    Incident(commands::incident::IncidentCommand),
+    /// Playbooks: what is done about which alerts.
+    #[command(subcommand)]
+    Playbook(commands::playbook::PlaybookCommand),
+    /// Blocked networks.
+    #[command(subcommand)]
+    Block(commands::contain::BlockCommand),
+    /// Limits that are tightened for a time.
+    #[command(subcommand)]
+    Limits(commands::contain::LimitsCommand),
+    /// Routes that may only be read for a time.
+    #[command(subcommand)]
+    Routes(commands::contain::RoutesCommand),
+    /// Exports: where events go, and how far each target is.
+    #[command(subcommand)]
+    Export(commands::export::ExportCommand),
     /// Have the running server read its configuration again; a bad one is refused, and the old one stays in force.
     Reload,
     /// Back the store up, also while it runs. With PostgreSQL it says how, and writes the list of the erased.

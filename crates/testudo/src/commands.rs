@@ -2,8 +2,12 @@
 
 pub mod audit;
 pub mod client;
+pub mod contain;
 pub mod detect;
+pub mod export;
+pub mod incident;
 pub mod keys;
+pub mod playbook;
 pub mod restore;
 pub mod session;
 pub mod user;
@@ -93,7 +97,25 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Session(command) => {
             block_on(over(&setting, async |client| session::run(&setting, client, command).await))
         }
+        Command::Incident(incident::IncidentCommand::Drill(arguments)) => drill(&setting, &arguments),
+        Command::Incident(incident::IncidentCommand::Verify(arguments)) => incident::desk::verify(&setting, &arguments),
+        Command::Incident(incident::IncidentCommand::Desk(command)) => {
+            block_on(over(&setting, async |client| incident::desk::run(&setting, client, command).await))
+        }
+        Command::Playbook(command) => playbook::run(&setting, command),
+        Command::Block(command) => {
+            block_on(over(&setting, async |client| contain::block(&setting, client, command).await))
+        }
+        Command::Limits(command) => {
+            block_on(over(&setting, async |client| contain::limits(&setting, client, command).await))
+        }
+        Command::Routes(command) => {
+            block_on(over(&setting, async |client| contain::routes(&setting, client, command).await))
+        }
         Command::Reload => block_on(over(&setting, async |client| reload(&setting, client).await)),
+        Command::Export(command) => {
+            block_on(over(&setting, async |client| export::run(&setting, client, command).await))
+        }
         Command::Keys(command) => block_on(over(&setting, async |client| keys::run(&setting, client, command).await)),
         Command::Audit(command) => block_on(over(&setting, async |client| audit::run(&setting, client, command).await)),
         Command::Detect(command) => match detect::run_offline(&setting, command) {
@@ -132,6 +154,12 @@ async fn over(
     let outcome = command(&mut client).await;
     client.close().await;
     outcome
+}
+
+/// A drill starts a server, and so has what `up` has.
+fn drill(setting: &Setting, arguments: &incident::drill::DrillArgs) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(Failure::dependency)?.block_on(incident::drill::run(setting, arguments))
 }
 
 fn block_on(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {

@@ -238,7 +238,7 @@ fn a_block_holds_for_the_next_request_and_only_named_proxies_are_believed() {
     assert_eq!(other.server.as_owner("POST", "/admin/v1/blocks", Some(&block)).status, 204);
     let reply = other.server.send("GET", "/public", &[("X-Forwarded-For", "203.0.113.7")], b"");
     assert_eq!((reply.status, saw(&reply.json(), "x-forwarded-for")), (200, vec!["127.0.0.1".to_owned()]));
-    let own = json!({ "target": { "network": "127.0.0.0/8" }, "seconds": 600, "reason": "test" });
+    let own = json!({ "target": { "network": "127.0.0.0/8" }, "seconds": 600, "reason": "test", "confirmed": true });
     assert_eq!(other.server.as_owner("POST", "/admin/v1/blocks", Some(&own)).status, 204);
     let reply = other.server.send("GET", "/public", &[("X-Forwarded-For", "198.51.100.1")], b"");
     assert_eq!(reply.refusal(), (403, "peer-blocked".into()));

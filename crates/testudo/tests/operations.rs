@@ -83,7 +83,7 @@ fn observe_mode_reports_what_stands_before_our_own_endpoints_too() {
     // Standing, where no limit speaks first.
     let open = Shop::start("[server]\nobserve = true\n");
     let server = &open.server;
-    let own = json!({ "target": { "network": "127.0.0.0/8" }, "seconds": 600, "reason": "test" });
+    let own = json!({ "target": { "network": "127.0.0.0/8" }, "seconds": 600, "reason": "test", "confirmed": true });
     assert_eq!(server.as_owner("POST", "/admin/v1/blocks", Some(&own)).status, 204);
     assert_eq!(server.send("GET", "/sign-in", &[], b"").status, 200);
     let preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "GET")];

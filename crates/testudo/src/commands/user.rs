@@ -1,6 +1,7 @@
 //! `testudo user`: people with accounts.
 
 mod import;
+mod risk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,11 @@ pub enum UserCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Show what is usual for a person, and what speaks against her now.
+    Risk {
+        /// Her id or user name.
+        who: String,
+    },
     /// She may sign in again.
     Unlock {
         /// Her id or user name.
@@ -80,6 +86,22 @@ pub enum UserCommand {
     },
     /// Her tokens are refused until she has shown a second factor.
     RequireStepUp {
+        /// Her id or user name.
+        who: String,
+        /// Why; goes to the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// She may keep her password, after it was to be changed.
+    WaiveReset {
+        /// Her id or user name.
+        who: String,
+        /// Why; goes to the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// She need not show a second factor, after it was required.
+    WaiveStepUp {
         /// Her id or user name.
         who: String,
         /// Why; goes to the journal.
@@ -162,6 +184,15 @@ pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -
             done(setting, client, Method::POST, &who, "/require-step-up", body, "she must show a second factor")
                 .await?;
         }
+        UserCommand::WaiveReset { who, reason } => {
+            let body = Some(json!({ "reason": reason }));
+            done(setting, client, Method::POST, &who, "/waive-reset", body, "she may keep her password").await?;
+        }
+        UserCommand::WaiveStepUp { who, reason } => {
+            let body = Some(json!({ "reason": reason }));
+            done(setting, client, Method::POST, &who, "/waive-step-up", body, "no second factor is due").await?;
+        }
+        UserCommand::Risk { who } => risk::run(setting, client, &who).await?,
         UserCommand::Unlock { who } => done(setting, client, Method::POST, &who, "/unlock", None, "unlocked").await?,
         UserCommand::Password { who } => {
             let password = confirm::password()?;
@@ -199,7 +230,9 @@ async fn enrol(setting: &Setting, client: &mut Client, beside_owners: bool) -> R
     };
     let config: Value = client.call(Method::GET, "/admin/v1/config", None).await?;
     let admin = config.pointer("/server/admin").and_then(Value::as_str).and_then(|text| text.parse().ok());
-    let url = admin.map(|address: std::net::SocketAddr| format!("https://localhost:{}/enrol", address.port()));
+    let named = config.pointer("/server/admin-url").and_then(Value::as_str).map(|url| format!("{url}/enrol"));
+    let local = |address: std::net::SocketAddr| format!("https://localhost:{}/enrol", address.port());
+    let url = named.or_else(|| admin.map(local));
     if let (Some(url), Some(members)) = (&url, made.as_object_mut()) {
         members.insert("url".into(), json!(url));
     }
