@@ -1,10 +1,12 @@
 //! The head of an answer, and how its content is delimited (RFC 9112 sections 4 to 6).
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
+use smallvec::SmallVec;
 
 use super::{Content, NoAnswer};
 
@@ -45,7 +47,6 @@ pub(crate) enum Begun {
 /// Takes a head out of what was read. `headless`: it answers HEAD, so that no content follows.
 pub(super) fn parse(inbox: &mut BytesMut, headless: bool) -> Result<Parsed, NoAnswer> {
     let mut space = [const { MaybeUninit::uninit() }; MOST_FIELDS];
-    let mut places = [const { (0, 0, 0, 0) }; MOST_FIELDS];
     let mut head = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut head, inbox, &mut space);
     let length = match parsed {
@@ -56,23 +57,23 @@ pub(super) fn parse(inbox: &mut BytesMut, headless: bool) -> Result<Parsed, NoAn
     };
     let status = head.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(NoAnswer::Head)?;
     let old = head.version == Some(0);
-    let base = inbox.as_ptr() as usize;
-    let fields = head.headers.len();
-    for (place, field) in places.iter_mut().zip(head.headers.iter()) {
-        let (name, value) = (field.name.as_ptr() as usize - base, field.value.as_ptr() as usize - base);
-        *place = (name, name + field.name.len(), value, value + field.value.len());
-    }
+    let place = |part: &[u8]| {
+        // An empty value may lie anywhere.
+        let start = (part.as_ptr() as usize).saturating_sub(inbox.as_ptr() as usize);
+        if part.is_empty() { 0..0 } else { start..start + part.len() }
+    };
+    let fields: SmallVec<[(Range<usize>, Range<usize>); 24]> =
+        head.headers.iter().map(|field| (place(field.name.as_bytes()), place(field.value))).collect();
     let raw = inbox.split_to(length).freeze();
     if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Parsed::Interim);
     }
     let mut framing = Framing::new(old);
-    let mut headers = HeaderMap::with_capacity(fields + 8);
-    for (name, name_end, value, value_end) in places.into_iter().take(fields) {
-        let name = raw.get(name..name_end).ok_or(NoAnswer::Head)?;
+    let mut headers = HeaderMap::with_capacity(fields.len() + 8);
+    for (name, value) in fields {
+        let name = raw.get(name).ok_or(NoAnswer::Head)?;
         let name = HeaderName::from_bytes(name).map_err(|_| NoAnswer::Head)?;
-        // An empty value may lie anywhere.
-        let value = if value == value_end { bytes::Bytes::new() } else { raw.slice(value..value_end) };
+        let value = if value.is_empty() { Bytes::new() } else { raw.slice(value) };
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| NoAnswer::Head)?;
         if framing.takes(&name, &value)? {
             headers.append(name, value);
