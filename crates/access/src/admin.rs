@@ -129,6 +129,14 @@ names! {
     BuildsSuspend = "builds.suspend";
     /// Give and take roles.
     RolesGrant = "roles.grant";
+    /// See incidents, what was done about them, and their evidence.
+    IncidentsRead = "incidents.read";
+    /// Work on incidents: notes, tasks, closing, the clock of a breach.
+    IncidentsWrite = "incidents.write";
+    /// Allow, refuse, run and undo what incidents do.
+    ResponsesApprove = "responses.approve";
+    /// See playbooks.
+    PlaybooksRead = "playbooks.read";
 }
 
 /// How an administrator signed in, and what it is about.

@@ -19,9 +19,12 @@ mod slice;
 mod source;
 mod uses;
 
+/// The text of the policies that are in force beside the files unless they are dropped.
+pub const DEFAULT_POLICIES: &str = include_str!("default.cedar");
+
 pub use admin::{AdminContext, AdminPolicies, Permission, Role, UnknownPermission, UnknownRole};
 pub use errors::{PolicyError, PolicyErrors};
 pub use policies::{AccessFacts, Defaults, Policies};
-pub use principal::{PreparedPrincipal, PrincipalError, PrincipalFacts};
+pub use principal::{PreparedPrincipal, PrincipalFacts};
 pub use route::RouteSpec;
 pub use source::PolicyFile;

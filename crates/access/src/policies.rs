@@ -40,6 +40,8 @@ pub struct AccessFacts<'a> {
     pub risk: u8,
     /// Whether the token is bound to a key of the device.
     pub device_bound: bool,
+    /// Whether the device is one that the person uses.
+    pub device_known: bool,
     /// The client's address, after trusted proxies.
     pub address: IpAddr,
     /// The app.
@@ -180,7 +182,7 @@ impl Policies {
                 let entities = self.entities(principal, route, facts)?;
                 return self.evaluate(&request, &slice.policies, &entities);
             }
-            self.evaluate(&request, &slice.policies, principal.entities())
+            self.evaluate(&request, &slice.policies, &*principal.entities()?)
         };
         if slice.uses.route {
             return ask();
@@ -190,7 +192,8 @@ impl Policies {
         if let Some(outcome) = principal.answers().borrow().of(&question) {
             return Some(outcome.clone());
         }
-        let outcome = ask()?;
+        let outcome =
+            if slice.uses.principal { ask()? } else { slice.shared.of(&question, slice.met(principal), ask)? };
         principal.answers().borrow_mut().keep(question, outcome.clone());
         Some(outcome)
     }
@@ -214,7 +217,7 @@ impl Policies {
         route: &RouteEntity,
         facts: &AccessFacts<'_>,
     ) -> Option<Entities> {
-        let request = [route.entity(facts.params).ok()?].into_iter().chain(principal.entity().cloned());
+        let request = [route.entity(facts.params).ok()?].into_iter().chain(principal.entity()?.cloned());
         self.action_entities.clone().add_entities(request, None).ok()
     }
 
@@ -250,7 +253,7 @@ fn context(facts: &AccessFacts<'_>, uses: &Uses) -> Option<Context> {
         return Some(Context::empty());
     }
     let long = RestrictedExpression::new_long;
-    let mut pairs = Vec::with_capacity(9);
+    let mut pairs = Vec::with_capacity(10);
     let mut add = |name: &str, value: &dyn Fn() -> RestrictedExpression| {
         if uses.reads(name) {
             pairs.push((name.to_owned(), value()));
@@ -260,6 +263,7 @@ fn context(facts: &AccessFacts<'_>, uses: &Uses) -> Option<Context> {
     add("auth_age", &|| long(facts.auth_age()));
     add("risk", &|| long(i64::from(facts.risk)));
     add("device_bound", &|| RestrictedExpression::new_bool(facts.device_bound));
+    add("device_known", &|| RestrictedExpression::new_bool(facts.device_known));
     add("network", &|| network(facts.address.to_canonical()));
     add("hour", &|| long(facts.hour()));
     add("weekday", &|| long(facts.weekday()));

@@ -1,6 +1,7 @@
 //! Who asks, prepared once per token.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -24,14 +25,29 @@ pub struct PrincipalFacts<'a> {
 }
 
 /// Somebody who asks, in the form that policies are evaluated with. Prepare it once per token and keep it beside the
-/// verified token.
+/// verified token. What conditions read of it is made when the first of them does.
 #[derive(Clone)]
 pub struct PreparedPrincipal {
     uid: EntityUid,
     roles: HashSet<EntityUid>,
-    entity: Option<Entity>,
-    entities: Entities,
+    token: Option<Token>,
+    form: OnceCell<Option<Form>>,
     answers: RefCell<Answers>,
+}
+
+/// What a token says, beside who holds it.
+#[derive(Clone)]
+struct Token {
+    client: ClientId,
+    scopes: Vec<String>,
+    id: Option<String>,
+}
+
+/// The holder of a token as an entity.
+#[derive(Clone)]
+struct Form {
+    entity: Entity,
+    entities: Entities,
 }
 
 impl fmt::Debug for PreparedPrincipal {
@@ -40,67 +56,70 @@ impl fmt::Debug for PreparedPrincipal {
     }
 }
 
-/// Why a principal can't be prepared; a bug, since ids and text always make entities.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the token's facts can't be written as an entity: {0}")]
-pub struct PrincipalError(String);
-
 impl PreparedPrincipal {
     /// The holder of a token.
-    pub fn person(facts: &PrincipalFacts<'_>) -> Result<PreparedPrincipal, PrincipalError> {
+    pub fn person(facts: &PrincipalFacts<'_>) -> PreparedPrincipal {
         let id = facts.person.to_string();
         let uid = names::uid(names::PERSON, &id);
-        let roles: HashSet<EntityUid> = facts.roles.iter().map(|role| names::uid(names::ROLE, role)).collect();
-        let mut attributes = token(facts.client, facts.scopes);
-        attributes.insert("id".to_owned(), RestrictedExpression::new_string(id));
-        PreparedPrincipal::with_token(uid, attributes, roles)
+        let roles = facts.roles.iter().map(|role| names::uid(names::ROLE, role)).collect();
+        let token = Token { client: facts.client.clone(), scopes: facts.scopes.to_vec(), id: Some(id) };
+        PreparedPrincipal::new(uid, roles, Some(token))
     }
 
     /// A client with a token of its own, which acts for no person.
-    pub fn service(client: &ClientId, scopes: &[String]) -> Result<PreparedPrincipal, PrincipalError> {
+    pub fn service(client: &ClientId, scopes: &[String]) -> PreparedPrincipal {
         let uid = names::uid(names::SERVICE, client.as_str());
-        PreparedPrincipal::with_token(uid, token(client, scopes), HashSet::new())
-    }
-
-    fn with_token(
-        uid: EntityUid,
-        attributes: HashMap<String, RestrictedExpression>,
-        roles: HashSet<EntityUid>,
-    ) -> Result<PreparedPrincipal, PrincipalError> {
-        let entity =
-            Entity::new(uid.clone(), attributes, roles.clone()).map_err(|error| PrincipalError(error.to_string()))?;
-        let entities =
-            Entities::from_entities([entity.clone()], None).map_err(|error| PrincipalError(error.to_string()))?;
-        Ok(PreparedPrincipal { uid, roles, entity: Some(entity), entities, answers: RefCell::default() })
+        let token = Token { client: client.clone(), scopes: scopes.to_vec(), id: None };
+        PreparedPrincipal::new(uid, HashSet::new(), Some(token))
     }
 
     /// Somebody without a token.
     pub fn stranger() -> PreparedPrincipal {
-        let uid = names::uid(names::STRANGER, "stranger");
-        let (roles, entities) = (HashSet::new(), Entities::empty());
-        PreparedPrincipal { uid, roles, entity: None, entities, answers: RefCell::default() }
+        PreparedPrincipal::new(names::uid(names::STRANGER, "stranger"), HashSet::new(), None)
+    }
+
+    fn new(uid: EntityUid, roles: HashSet<EntityUid>, token: Option<Token>) -> PreparedPrincipal {
+        PreparedPrincipal { uid, roles, token, form: OnceCell::new(), answers: RefCell::default() }
     }
 
     /// Whether it is somebody without a token.
     pub fn is_stranger(&self) -> bool {
-        self.entity.is_none()
+        self.token.is_none()
     }
 
     pub(crate) fn uid(&self) -> &EntityUid {
         &self.uid
     }
 
-    pub(crate) fn entity(&self) -> Option<&Entity> {
-        self.entity.as_ref()
+    /// The entity of the holder of a token; some none for a stranger. None when it can't be written as one, which is a
+    /// bug, since ids and text always make entities.
+    pub(crate) fn entity(&self) -> Option<Option<&Entity>> {
+        match &self.token {
+            Some(token) => self.form(token).map(|form| Some(&form.entity)),
+            None => Some(None),
+        }
+    }
+
+    /// The entities that a policy may ask about when it asks about nobody else.
+    pub(crate) fn entities(&self) -> Option<Cow<'_, Entities>> {
+        match &self.token {
+            Some(token) => self.form(token).map(|form| Cow::Borrowed(&form.entities)),
+            None => Some(Cow::Owned(Entities::empty())),
+        }
+    }
+
+    fn form(&self, token: &Token) -> Option<&Form> {
+        let make = || {
+            let entity = Entity::new(self.uid.clone(), token.attributes(), self.roles.clone()).ok()?;
+            let entities = Entities::from_entities([entity.clone()], None).ok()?;
+            Some(Form { entity, entities })
+        };
+        self.form.get_or_init(make).as_ref()
     }
 
     /// What policies answered before.
     pub(crate) fn answers(&self) -> &RefCell<Answers> {
         &self.answers
-    }
-
-    pub(crate) fn entities(&self) -> &Entities {
-        &self.entities
     }
 
     /// Whether the constraint in a policy's scope holds for it.
@@ -116,12 +135,15 @@ impl PreparedPrincipal {
     }
 }
 
-/// What every token says.
-fn token(client: &ClientId, scopes: &[String]) -> HashMap<String, RestrictedExpression> {
-    let client = names::uid(names::CLIENT, client.as_str());
-    let scopes = scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone()));
-    HashMap::from([
-        ("client".to_owned(), RestrictedExpression::new_entity_uid(client)),
-        ("scopes".to_owned(), RestrictedExpression::new_set(scopes)),
-    ])
+impl Token {
+    fn attributes(&self) -> HashMap<String, RestrictedExpression> {
+        let client = names::uid(names::CLIENT, self.client.as_str());
+        let scopes = self.scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone()));
+        let id = self.id.iter().map(|id| ("id".to_owned(), RestrictedExpression::new_string(id.clone())));
+        let always = [
+            ("client".to_owned(), RestrictedExpression::new_entity_uid(client)),
+            ("scopes".to_owned(), RestrictedExpression::new_set(scopes)),
+        ];
+        always.into_iter().chain(id).collect()
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cedar_policy::{ActionConstraint, Effect, EntityUid, PolicySet, PrincipalConstraint, ResourceConstraint};
 
+use crate::answers::SharedAnswers;
 use crate::names;
 use crate::principal::PreparedPrincipal;
 use crate::route::RouteEntity;
@@ -26,6 +27,8 @@ pub(crate) struct Slice {
     /// The policies without their constraints on action and resource.
     pub policies: PolicySet,
     pub uses: Uses,
+    /// Answers to all who meet the same scopes; for a slice whose conditions do not ask who the principal is.
+    pub shared: SharedAnswers,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,19 @@ impl Slice {
     }
 }
 
+impl Slice {
+    /// The scopes that a principal meets, as bits.
+    pub fn met(&self, principal: &PreparedPrincipal) -> Box<[u64]> {
+        let bits = |candidates: &[Candidate]| {
+            let bit = |(place, candidate): (usize, &Candidate)| {
+                u64::from(principal.satisfies(&candidate.principal)) << (place % 64)
+            };
+            candidates.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+        };
+        self.candidates.chunks(64).map(bits).collect()
+    }
+}
+
 /// Makes slices; routes with the same policies share one.
 pub(crate) struct Slicer<'p> {
     policies: &'p [Named],
@@ -103,7 +119,8 @@ impl<'p> Slicer<'p> {
 
     fn make(&self, indexes: &[usize]) -> Result<Slice, String> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut slice = Slice { number, candidates: Vec::new(), policies: PolicySet::new(), uses: Uses::none() };
+        let (policies, uses, shared) = (PolicySet::new(), Uses::none(), SharedAnswers::default());
+        let mut slice = Slice { number, candidates: Vec::new(), policies, uses, shared };
         for index in indexes {
             let Some(Named { policy, .. }) = self.policies.get(*index) else { continue };
             let (relaxed, uses) = relax(policy);

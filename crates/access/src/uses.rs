@@ -12,6 +12,8 @@ pub(crate) struct Uses {
     pub context: Option<BTreeSet<String>>,
     /// The route, or the action.
     pub route: bool,
+    /// The principal, or an entity by name, to which the principal may be related.
+    pub principal: bool,
     /// How the age of the sign-in is read.
     pub age: Age,
 }
@@ -47,16 +49,17 @@ impl Default for Age {
 
 impl Uses {
     pub fn none() -> Uses {
-        Uses { context: Some(BTreeSet::new()), route: false, age: Age::default() }
+        Uses { context: Some(BTreeSet::new()), route: false, principal: false, age: Age::default() }
     }
 
     /// What is not understood reads all.
     pub fn all() -> Uses {
-        Uses { context: None, route: true, age: Age::Exact }
+        Uses { context: None, route: true, principal: true, age: Age::Exact }
     }
 
     pub fn join(&mut self, other: &Uses) {
         self.route |= other.route;
+        self.principal |= other.principal;
         match (&mut self.age, &other.age) {
             (Age::Compared(mine), Age::Compared(theirs)) => mine.extend(theirs),
             (age, _) => *age = Age::Exact,
@@ -128,13 +131,15 @@ fn walk(value: &Value, uses: &mut Uses, depth: usize) {
                 }
                 return;
             }
-            // An action named in a condition: its groups may matter.
-            if members.get("__entity").and_then(|entity| entity.get("type")).is_some_and(|kind| kind == "Action") {
-                uses.route = true;
+            if let Some(entity) = members.get("__entity") {
+                uses.principal = true;
+                // An action named in a condition: its groups may matter.
+                uses.route |= entity.get("type").is_some_and(|kind| kind == "Action");
             }
             match members.get("Var").and_then(Value::as_str) {
                 Some("context") => (uses.context, uses.age) = (None, Age::Exact),
                 Some("resource" | "action") => uses.route = true,
+                Some("principal") => uses.principal = true,
                 _ => {}
             }
             for member in members.values() {
@@ -194,7 +199,7 @@ mod tests {
 
     fn some(attributes: &[&str], route: bool) -> Uses {
         let context = Some(attributes.iter().map(|name| (*name).to_owned()).collect());
-        Uses { context, route, age: Age::default() }
+        Uses { context, route, principal: false, age: Age::default() }
     }
 
     #[test]
@@ -226,10 +231,22 @@ mod tests {
         );
         assert_eq!(uses("unless { context has a.b.c }").context, None, "what is not understood reads all");
         assert_eq!(uses("when { resource.public }"), some(&[], true));
-        assert_eq!(uses("when { action in Action::\"read\" }"), some(&[], true));
-        assert_eq!(uses("when { Action::\"GET\" in Action::\"read\" }"), some(&[], true));
+        let with_entity = |uses: Uses| Uses { principal: true, ..uses };
+        assert_eq!(uses("when { action in Action::\"read\" }"), with_entity(some(&[], true)));
+        assert_eq!(uses("when { Action::\"GET\" in Action::\"read\" }"), with_entity(some(&[], true)));
         assert_eq!(uses("when { [context].contains(context) }").context, None);
         assert_eq!(uses("when { context[\"acr\"] == 1 }"), some(&["acr"], false));
-        assert_eq!(uses("when { if context.risk > 9 then principal.id == \"a\" else false }"), some(&["risk"], false));
+        let conditional = uses("when { if context.risk > 9 then principal.id == \"a\" else false }");
+        assert_eq!(conditional, with_entity(some(&["risk"], false)));
+        for who in [
+            "principal in Role::\"a\"",
+            "principal is Person",
+            "[1].contains(1) && principal.id == \"a\"",
+            "Person::\"a\" in Role::\"b\"",
+        ] {
+            assert!(uses(&format!("when {{ {who} }}")).principal, "{who}");
+            assert!(uses(&format!("unless {{ context.acr > 1 && {who} }}")).principal, "{who}");
+        }
+        assert!(!uses("when { context.network.isInRange(ip(\"192.0.2.0/24\")) || context.risk > 9 }").principal);
     }
 }

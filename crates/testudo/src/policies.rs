@@ -7,7 +7,7 @@ use testudo_core::{Decision, Timestamp};
 use testudo_identity::{Acr, Caller};
 
 use crate::config::Config;
-use crate::pipeline::Facts;
+use crate::pipeline::{Facts, Risk};
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// Reads policy files, given as name and text, against the routes of the contract.
@@ -38,6 +38,7 @@ impl Snapshot {
         caller: Option<&Caller>,
         principal: &PreparedPrincipal,
         facts: &Facts,
+        risk: &Risk,
     ) -> Decision {
         let params: SmallVec<[(&str, &str); 4]> = found.params.iter().collect();
         self.policies.authorize(
@@ -48,8 +49,9 @@ impl Snapshot {
                 params: &params,
                 acr: caller.and_then(|caller| caller.acr).map_or(0, Acr::level),
                 auth_time: caller.and_then(|caller| caller.auth_time).unwrap_or(Timestamp::EPOCH),
-                risk: 0,
+                risk: risk.score(),
                 device_bound: false,
+                device_known: risk.device_known(),
                 address: facts.address,
                 app: None,
                 build: None,

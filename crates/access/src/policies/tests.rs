@@ -41,7 +41,7 @@ fn principal(number: u8, roles: &[&str], scopes: &[&str]) -> PreparedPrincipal {
     let client: ClientId = "wallet".parse().unwrap();
     let (roles, scopes) = (owned(roles), owned(scopes));
     let person = PersonId::from_bytes([number; 16]);
-    PreparedPrincipal::person(&PrincipalFacts { person, client: &client, scopes: &scopes, roles: &roles }).unwrap()
+    PreparedPrincipal::person(&PrincipalFacts { person, client: &client, scopes: &scopes, roles: &roles })
 }
 
 fn facts(route: u32) -> AccessFacts<'static> {
@@ -53,6 +53,7 @@ fn facts(route: u32) -> AccessFacts<'static> {
         auth_time: Timestamp::from_seconds(1_000_000),
         risk: 10,
         device_bound: true,
+        device_known: true,
         address: "192.0.2.7".parse().unwrap(),
         app: Some("wallet"),
         build: None,
@@ -119,6 +120,7 @@ fn every_fact_of_the_context_decides() {
         ("context.acr < 2", AccessFacts { acr: 2, ..facts(2) }),
         ("context.risk <= 10", AccessFacts { risk: 11, ..facts(2) }),
         ("context.device_bound", AccessFacts { device_bound: false, ..facts(2) }),
+        ("context.device_known", AccessFacts { device_known: false, ..facts(2) }),
         (
             "context.network.isInRange(ip(\"192.0.2.0/24\"))",
             AccessFacts { address: "2001:db8::1".parse().unwrap(), ..facts(2) },
@@ -283,7 +285,7 @@ fn head_is_asked_as_get() {
 
 #[test]
 fn a_service_has_a_form_of_its_own() {
-    let job = PreparedPrincipal::service(&"job".parse().unwrap(), &["read".into()]).unwrap();
+    let job = PreparedPrincipal::service(&"job".parse().unwrap(), &["read".into()]);
     let open = load("forbid (principal is Person, action, resource);", Defaults::Keep).unwrap();
     assert_eq!(both(&open, &job, &facts(1)).verdict(), Verdict::Allow);
     let shut = load(
@@ -386,7 +388,7 @@ proptest! {
     fn slices_never_change_an_answer(
         lines in vec(scope_and_condition(), 0..12),
         keep in any::<bool>(),
-        who in 0u8..3,
+        first in 0u8..5,
         roles in subsequence(vec!["teller", "auditor"], 0..=2),
         scopes in subsequence(vec!["transfer"], 0..=1),
         asked in vec(
@@ -394,20 +396,23 @@ proptest! {
                 0u32..7, 0u8..3, select(vec![0u8, 49, 50, 100]), any::<bool>(), any::<bool>(), any::<bool>(),
                 0i64..172_800, select(vec![0i64, 60, 299, 300, 900, 901, 3599, 3600, 9999]), select(METHODS.to_vec()),
             ),
-            1..40,
+            1..80,
         ),
     ) {
         // Cedar refuses conditions that can't hold for any principal or route; such sets are not loaded.
         let Ok(policies) = load(&lines.concat(), if keep { Defaults::Keep } else { Defaults::Drop }) else {
             return Ok(());
         };
-        // One principal asks all questions, so that earlier answers serve later questions.
-        let principal = match who {
-            0 => PreparedPrincipal::stranger(),
-            1 => PreparedPrincipal::service(&"job".parse().unwrap(), &[]).unwrap(),
-            number => principal(number, &roles, &scopes),
-        };
-        for (route, acr, risk, bound, named, local, second, age, any_method) in asked {
+        // Few principals ask all questions, so that earlier answers serve later questions and others who ask them.
+        let principals = [
+            PreparedPrincipal::stranger(),
+            PreparedPrincipal::service(&"job".parse().unwrap(), &[]),
+            principal(2, &roles, &scopes),
+            principal(3, &roles, &[]),
+            principal(4, &[], &scopes),
+        ];
+        for (who, (route, acr, risk, bound, named, local, second, age, any_method)) in asked.into_iter().enumerate() {
+            let principal = &principals[(who + usize::from(first)) % principals.len()];
             let facts = AccessFacts {
                 acr,
                 risk,
@@ -420,9 +425,9 @@ proptest! {
                 auth_time: Timestamp::from_seconds(1_000_000 + second - age),
                 ..facts(route)
             };
-            prop_assert_eq!(policies.sliced(&principal, &facts), policies.unsliced(&principal, &facts));
-            prop_assert_eq!(policies.authorize(&principal, &facts), policies.authorize_unsliced(&principal, &facts));
-            prop_assert!(policies.sliced(&principal, &facts).is_some());
+            prop_assert_eq!(policies.sliced(principal, &facts), policies.unsliced(principal, &facts));
+            prop_assert_eq!(policies.authorize(principal, &facts), policies.authorize_unsliced(principal, &facts));
+            prop_assert!(policies.sliced(principal, &facts).is_some());
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use lru::LruCache;
-use testudo_access::{PreparedPrincipal, PrincipalError, PrincipalFacts};
+use testudo_access::{PreparedPrincipal, PrincipalFacts};
 use testudo_core::{RequestId, Timestamp};
 use testudo_crypto::random;
 use testudo_gateway::Inbound;
@@ -16,6 +16,7 @@ use testudo_identity::{Acr, Caller};
 use testudo_store::Store;
 
 use super::outbound;
+use super::risk::LastWay;
 use crate::node::Node;
 use crate::snapshot::Snapshot;
 use crate::standing::StandingFacts;
@@ -77,6 +78,8 @@ pub struct Known {
     pub standing: StandingFacts,
     /// Who asks, for policies.
     pub principal: PreparedPrincipal,
+    /// How it came last.
+    pub way: LastWay,
 }
 
 /// What this worker knows of tokens, by their id.
@@ -101,20 +104,21 @@ impl KnownTokens {
     }
 
     /// What is known of a caller.
-    pub fn of(&mut self, store: &Store, caller: &Caller) -> Result<Rc<Known>, PrincipalError> {
+    pub fn of(&mut self, store: &Store, caller: &Caller) -> Rc<Known> {
         if let Some(known) = self.known.get(caller.jti.as_str()) {
-            return Ok(Rc::clone(known));
+            return Rc::clone(known);
         }
-        let known = Rc::new(Known { standing: standing(store, caller), principal: principal(caller)? });
+        let known =
+            Rc::new(Known { standing: standing(store, caller), principal: principal(caller), way: LastWay::default() });
         if self.known.len() >= MOST_TOKENS {
             self.known.pop_lru();
         }
         self.known.put(caller.jti.clone(), Rc::clone(&known));
-        Ok(known)
+        known
     }
 }
 
-fn principal(caller: &Caller) -> Result<PreparedPrincipal, PrincipalError> {
+fn principal(caller: &Caller) -> PreparedPrincipal {
     let scopes: Vec<String> = caller.scopes.iter().map(str::to_owned).collect();
     let Some(person) = caller.person else { return PreparedPrincipal::service(&caller.client, &scopes) };
     let roles: Vec<String> = caller.roles.iter().cloned().collect();

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use http::StatusCode;
 use testudo_core::{Control, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
+use testudo_detection::risk::Level;
 use testudo_gateway::{BodyEnd, EndOutcome, Inbound, Malformed, Shed};
 use testudo_identity::Caller;
 use testudo_limits::InFlight;
@@ -16,6 +17,8 @@ use testudo_store::{CommitError, Tx};
 
 use super::Worker;
 use super::facts::Facts;
+use super::mask;
+use super::risk::Risk;
 use crate::journal::Reserved;
 use crate::node::Node;
 use crate::standing::StreamTicket;
@@ -32,6 +35,7 @@ pub struct Ledger {
     place: Option<Reserved>,
     flight: Option<InFlight>,
     stream: Option<StreamTicket>,
+    mask: mask::Report,
     timer: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -65,7 +69,18 @@ impl Ledger {
             place,
             flight: None,
             stream: None,
+            mask: mask::Report::default(),
             timer: None,
+        }
+    }
+
+    /// What was thought of how the caller comes, unless that is as always.
+    pub fn weighed(&mut self, risk: &Risk) {
+        if let (Some(event), Some(assessment)) = (&mut self.event, risk.assessment())
+            && assessment.level > Level::Low
+        {
+            event.details.insert(Cow::Borrowed("risk"), assessment.score.to_string());
+            event.details.insert(Cow::Borrowed("risk-reasons"), assessment.codes());
         }
     }
 
@@ -126,6 +141,14 @@ impl Ledger {
         self.stream = Some(ticket);
     }
 
+    /// What becomes of the mask of the answer, when one is `owed`.
+    pub fn mask(&mut self, owed: bool) -> mask::Report {
+        if owed {
+            self.mask = mask::Report::new();
+        }
+        self.mask.clone()
+    }
+
     /// What ends the stream with its token.
     pub fn timer(&mut self, timer: tokio::task::JoinHandle<()>) {
         self.timer = Some(timer);
@@ -133,6 +156,10 @@ impl Ledger {
 
     /// The body has ended.
     pub fn close(mut self, end: &BodyEnd) {
+        if end.outcome == EndOutcome::Aborted(mask::UNAVAILABLE) {
+            self.fail(Control::Masking, Cow::Borrowed(mask::UNAVAILABLE));
+            self.worker.metrics.refused(Control::Masking);
+        }
         if let Some(event) = &mut self.event {
             if let Some(http) = &mut event.http {
                 http.bytes_out = end.bytes;
@@ -169,6 +196,7 @@ impl Ledger {
             http.bytes_in = self.received.get();
             http.micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         }
+        event.details.extend(self.mask.details().into_iter().map(|(name, text)| (Cow::Borrowed(name), text)));
         Some(event)
     }
 
@@ -212,7 +240,8 @@ fn method(method: &http::Method) -> Cow<'static, str> {
 }
 
 fn cut(text: &str) -> String {
-    text.chars().take(MAX_TEXT).collect()
+    // Seldom is any that long.
+    if text.len() <= MAX_TEXT { text.to_owned() } else { text.chars().take(MAX_TEXT).collect() }
 }
 
 /// Bytes came in that are no request.
