@@ -106,8 +106,9 @@ enum Verdict {
     Read,
     /// Send fewer at once; a single one is refused for good.
     TooLarge,
-    /// The request itself is not understood: fewer at once find the record at which that lies.
-    Malformed,
+    /// The request itself is not understood: fewer at once find the record at which that lies. A single one is refused for
+    /// good only where others were taken just before: else it is not the record, and everything waits.
+    Malformed(SendError),
     /// Try again later, as long as it takes.
     Later(SendError),
 }
@@ -126,6 +127,10 @@ fn verdict(answer: &HttpAnswer) -> Verdict {
         404 | 405 | 410 => later(": check `url`"),
         408 | 425 | 429 | 500..=599 => later(""),
         413 => Verdict::TooLarge,
-        _ => Verdict::Malformed,
+        400 | 422 => Verdict::Malformed(SendError {
+            cause: format!("the answer is {}: the target does not understand what is sent", answer.status.as_u16()),
+            wait: answer.retry_after,
+        }),
+        _ => later(""),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each document is a `create` under an `_id` that is the same each time it is sent, so that a repeat changes nothing
 //! (409 is then an answer as good as 201). An answer names the fate of each document: taken, to be sent again (429 and
-//! 5xx), or refused for good.
+//! 5xx, and what lies in the index or the credentials), or refused for good.
 
 use std::borrow::Cow;
 
@@ -100,7 +100,8 @@ pub fn fates(body: &[u8], count: usize) -> Result<Fates, AnswerError> {
         match fate.status {
             // 409: it is there already.
             200..=299 | 409 => {}
-            429 | 500..=599 => fates.again.push(place),
+            // 401, 403, 404: not the document, but who sends it, or the index, has to be mended.
+            401 | 403 | 404 | 429 | 500..=599 => fates.again.push(place),
             status => fates.refused.push((place, cause(status, fate.error))),
         }
     }

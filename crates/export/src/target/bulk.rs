@@ -20,6 +20,8 @@ pub struct BulkTarget {
     format: Format,
     /// Documents of a request: fewer after one that was too large or not understood.
     most: usize,
+    /// The last request was taken.
+    works: bool,
 }
 
 impl BulkTarget {
@@ -32,7 +34,7 @@ impl BulkTarget {
         format: Format,
     ) -> Result<BulkTarget, WireError> {
         let http = HttpSender::new(url, ca_file, authorization, MAX_ANSWER)?;
-        Ok(BulkTarget { http, index, format, most: bulk::MOST_DOCUMENTS })
+        Ok(BulkTarget { http, index, format, most: bulk::MOST_DOCUMENTS, works: false })
     }
 
     pub(super) async fn send(&mut self, records: &[&Record], origin: &Origin) -> Result<Delivery, SendError> {
@@ -42,15 +44,18 @@ impl BulkTarget {
         match verdict(&answer) {
             Verdict::Read => {
                 let fates = bulk::fates(&answer.body, count).map_err(SendError::new)?;
+                self.works = true;
                 self.most = (self.most + self.most / 8 + 1).min(bulk::MOST_DOCUMENTS);
                 let refused = fates.refused.into_iter().map(|(index, cause)| Refused { index, cause }).collect();
                 Ok(Delivery { count, again: fates.again, refused, wait: answer.retry_after, ..Delivery::default() })
             }
-            Verdict::TooLarge | Verdict::Malformed if count > 1 => {
+            Verdict::TooLarge | Verdict::Malformed(_) if count > 1 => {
                 self.most = count / 2;
                 Ok(Delivery::default())
             }
-            Verdict::TooLarge | Verdict::Malformed => {
+            Verdict::Malformed(error) if !self.works => Err(error),
+            Verdict::TooLarge | Verdict::Malformed(_) => {
+                self.works = false;
                 let cause = format!("status {}", answer.status.as_u16());
                 Ok(Delivery { count, refused: vec![Refused { index: 0, cause }], ..Delivery::default() })
             }

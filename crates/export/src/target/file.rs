@@ -55,7 +55,6 @@ fn append(path: &Path, rotate: u64, first: u64, lines: &[u8]) -> io::Result<()> 
     let mut file = open(path)?;
     let mut size = file.seek(SeekFrom::End(0))?;
     if size >= rotate {
-        drop(file);
         rename(path, first)?;
         file = open(path)?;
         size = 0;
@@ -72,6 +71,8 @@ fn append(path: &Path, rotate: u64, first: u64, lines: &[u8]) -> io::Result<()> 
 fn open(path: &Path) -> io::Result<File> {
     let existed = path.exists();
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    // What somebody else is about to write is no torn line.
+    file.lock()?;
     if !existed {
         sync_folder(path)?;
     }

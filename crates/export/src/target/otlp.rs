@@ -18,6 +18,8 @@ pub struct OtlpTarget {
     http: HttpSender,
     /// Records of a request: fewer after one that was too large or not understood.
     most: usize,
+    /// The last request was taken.
+    works: bool,
 }
 
 impl OtlpTarget {
@@ -27,7 +29,7 @@ impl OtlpTarget {
         ca_file: Option<&Path>,
         authorization: Option<&Secret<String>>,
     ) -> Result<OtlpTarget, WireError> {
-        Ok(OtlpTarget { http: HttpSender::new(url, ca_file, authorization, MAX_ANSWER)?, most: otlp::MOST_RECORDS })
+        Ok(OtlpTarget { http: HttpSender::new(url, ca_file, authorization, MAX_ANSWER)?, most: otlp::MOST_RECORDS, works: false })
     }
 
     pub(super) async fn send(&mut self, records: &[&Record], origin: &Origin) -> Result<Delivery, SendError> {
@@ -36,16 +38,19 @@ impl OtlpTarget {
         let answer = self.http.post(otlp::MEDIA_TYPE, &[], Bytes::from(body)).await?;
         match verdict(&answer) {
             Verdict::Read => {
+                self.works = true;
                 self.most = (self.most + self.most / 8 + 1).min(otlp::MOST_RECORDS);
                 // A receiver that answers 200 in another language has taken them all the same.
                 let refused_unnamed = otlp::rejected(&answer.body).unwrap_or(0).min(count as u64);
                 Ok(Delivery { count, refused_unnamed, wait: answer.retry_after, ..Delivery::default() })
             }
-            Verdict::TooLarge | Verdict::Malformed if count > 1 => {
+            Verdict::TooLarge | Verdict::Malformed(_) if count > 1 => {
                 self.most = count / 2;
                 Ok(Delivery::default())
             }
-            Verdict::TooLarge | Verdict::Malformed => {
+            Verdict::Malformed(error) if !self.works => Err(error),
+            Verdict::TooLarge | Verdict::Malformed(_) => {
+                self.works = false;
                 let cause = format!("status {}", answer.status.as_u16());
                 Ok(Delivery { count, refused: vec![Refused { index: 0, cause }], ..Delivery::default() })
             }

@@ -5,6 +5,7 @@
 //! then read to the end, closes its side too. A receiver that does not can be trusted with what was written instead
 //! ([`Acknowledge::Written`]).
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,13 +82,21 @@ impl SyslogTarget {
             if self.acknowledge == Acknowledge::Closed {
                 // A receiver has nothing to say; what it says all the same is no acknowledgement.
                 let mut heard = [0; 512];
-                while stream.read(&mut heard).await? > 0 {}
+                loop {
+                    match stream.read(&mut heard).await {
+                        Ok(0) => break,
+                        Ok(_) => {}
+                        // rsyslog closes TLS without a word, after it has read everything. A connection that was reset
+                        // is another error.
+                        Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+                        Err(error) => return Err(error),
+                    }
+                }
             }
             Ok::<(), std::io::Error>(())
         };
         match tokio::time::timeout(WRITE, exchange).await {
             Ok(Ok(())) => Ok(Delivery::taken(count)),
-            // Some close TLS without a word, after they have read everything.
             Ok(Err(error)) => Err(SendError::new(format!("`{}` broke the connection off: {error}", self.url))),
             Err(_) => Err(SendError::new(format!(
                 "`{}` did not take a batch within {} s (if it never closes a connection that we have closed, set `acknowledge = \"written\"`)",
