@@ -16,6 +16,7 @@ use testudo_limits::{Door, PeerFacts};
 use testudo_web::Web;
 use tower::ServiceExt as _;
 
+use crate::console::pulse::Pulse;
 use crate::metrics::{self, metric};
 use crate::node::Node;
 
@@ -34,11 +35,11 @@ pub struct AdminAddress {
 struct AdminWorker(AdminAddress);
 
 impl AdminAddress {
-    /// Over a node; `gateway` counts the data plane's connections.
-    pub fn new(node: &Arc<Node>, gateway: CountersHandle) -> AdminAddress {
-        let port = node.config().server.admin.port();
-        let own = [format!("https://localhost:{port}"), format!("https://{}", node.config().server.admin)];
-        let pages = testudo_web::admin_router(Web::new((*node.identity()).clone(), own));
+    /// Over a node; `gateway` counts the data plane's connections, `pulse` what the console's pictures show.
+    pub fn new(node: &Arc<Node>, gateway: CountersHandle, pulse: Arc<Pulse>) -> AdminAddress {
+        let own = node.config().admin_origins();
+        let web = Web::admin(&node.identity(), own);
+        let pages = testudo_web::console_router(crate::console::console(node, web, pulse));
         AdminAddress { node: Arc::clone(node), api: crate::rooms::admin_router(node), pages, gateway }
     }
 
@@ -91,6 +92,7 @@ impl AdminAddress {
         let observe = f64::from(u8::from(self.node.config().server.observe));
         let meaning = "1 when refusals are reported and not made.";
         metric(&mut text, "testudo_observe", "gauge", meaning, &[(String::new(), observe)]);
+        self.node.exports.metrics(&mut text, store.size);
         text
     }
 

@@ -57,6 +57,8 @@ impl Server {
         // What can be refused is refused before anything is made.
         let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))?;
         let rules = watched(&config, 1)?;
+        outward(&config)?;
+        let playbooks = playbooks(&config)?;
         let identity_config = identity_config(&config)?;
         config.limits.validate()?;
         crate::inherited::check(&inherited, &config.server)?;
@@ -73,14 +75,20 @@ impl Server {
         node.identity().ensure_client("testudo-admin", admin_client, &node.context()).await?;
         install(&node, config.clone(), parts, 1).await?;
         node.watch_by(rules);
+        node.responder.install(playbooks);
 
         let started = Event::new(EventKind::NodeStarted, node.clock.now()).detail("version", env!("CARGO_PKG_VERSION"));
         announce(&node, if config.server.observe { started.detail("observe", "on") } else { started }).await;
         node.followed();
         let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
         node.settled().await;
+        tokio::spawn(crate::respond::follow(Arc::clone(&node), stop.clone()));
         tokio::spawn(crate::watch::follow(Arc::clone(&node), stop.clone()));
+        let pulse = Arc::new(crate::console::pulse::Pulse::default());
+        tokio::spawn(crate::console::pulse::follow(Arc::clone(&node), Arc::clone(&pulse), stop.clone()));
         tokio::spawn(crate::risk::follow(Arc::clone(&node), stop.clone()));
+        node.exports.apply(&node, &stop);
+        node.notices_through(Box::new(crate::notices::Outbox::start(&node, stop.clone())));
 
         let workers = Arc::clone(&node);
         let gateway = Gateway::start(
@@ -97,7 +105,7 @@ impl Server {
             },
         )
         .map_err(|error| listen(&error))?;
-        let administered = AdminAddress::new(&node, gateway.counters_handle());
+        let administered = AdminAddress::new(&node, gateway.counters_handle(), Arc::clone(&pulse));
         let admin = Gateway::start(
             GatewayConfig {
                 listen: vec![config.server.admin],
@@ -151,13 +159,17 @@ impl Server {
         }
         let parts = snapshot::build(&config, &self.servers, sample)?;
         let rules = watched(&config, current.generation + 1)?;
+        outward(&config)?;
+        let playbooks = playbooks(&config)?;
         self.certificates.reload().map_err(|error| StartError::Usage(miette::miette!("{error}")))?;
         let fixed = |config: &Config| (config.server.listen.clone(), config.server.admin, config.workers());
         if fixed(&config) != fixed(&current.config) {
             tracing::warn!("`server.listen`, `server.admin` and `server.workers` change with the next start only");
         }
         install(&self.node, config, parts, current.generation + 1).await?;
+        self.node.exports.apply(&self.node, &self.stop);
         self.node.watch_by(rules);
+        self.node.responder.install(playbooks);
         self.tickets.replace(&ticket_secret(&self.node));
         self.watch_upstreams();
         tracing::info!(generation = current.generation + 1, "the new configuration is in force");
@@ -201,6 +213,13 @@ impl Server {
             }
         });
     }
+}
+
+/// Refuses targets of exports and channels of notices that can't work.
+fn outward(config: &Config) -> Result<(), StartError> {
+    let refused = |key: &str, error: &dyn std::fmt::Display| StartError::Usage(miette::miette!("`{key}`: {error}"));
+    crate::exports::check(config).map_err(|error| refused("export", &error))?;
+    crate::notices::check(config).map_err(|error| refused("notify", &error))
 }
 
 async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, generation: u64) -> Result<(), StartError> {
@@ -278,6 +297,10 @@ async fn announce(node: &Node, event: Event) {
 
 fn watched(config: &Config, generation: u64) -> Result<WatchRules, StartError> {
     WatchRules::read(&config.detection, generation).map_err(|error| StartError::Usage(miette::miette!("{error}")))
+}
+
+fn playbooks(config: &Config) -> Result<Vec<testudo_response::Playbook>, StartError> {
+    crate::respond::configured(&config.response).map_err(|error| StartError::Usage(miette::miette!("{error}")))
 }
 
 fn listen(error: &dyn std::fmt::Display) -> StartError {

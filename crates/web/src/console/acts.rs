@@ -212,7 +212,18 @@ fn asked(act: &str, target: &str) -> Option<Asked> {
                 "closed",
                 true,
             );
-            of(Act::Close(incident), Permission::LimitsWrite, words, format!("/incidents/{incident}"))
+            of(Act::Close(incident, false), Permission::LimitsWrite, words, format!("/incidents/{incident}"))
+        }
+        "false-alarm" => {
+            let incident = incident()?;
+            let words = words(
+                "Was it a false alarm?",
+                "The incident is closed, and everything that it did and that can be taken back is taken back.",
+                "Close it and undo everything",
+                "closed",
+                true,
+            );
+            of(Act::Close(incident, true), Permission::LimitsWrite, words, format!("/incidents/{incident}"))
         }
         "breach" => {
             let incident = incident()?;

@@ -27,10 +27,8 @@ use crate::return_to::ReturnTo;
 use crate::visit::{Visit, render};
 use crate::{assets, csp};
 
-/// A factor that was shown so many seconds ago is fresh.
-const FRESH: u64 = 600;
 /// The page that asks for a fresh factor.
-const CONFIRM: &str = "/sign-in/factor";
+const CONFIRM: &str = "/confirm";
 
 /// A page, or what is answered in its place.
 pub(crate) type Answer = Result<Response, Response>;
@@ -109,10 +107,10 @@ impl Desk {
 
     /// What the policies for administrators say now.
     pub(crate) fn decide(&self, permission: Permission) -> Decision {
-        let age = (self.who.acr >= Acr::SecondFactor).then(|| self.factor_age());
+        let age = self.who.factor_age(self.visit.ctx.now);
         let context = AdminContext {
             acr: self.who.acr.level(),
-            factor_age_s: age.map(|age| u32::try_from(age).unwrap_or(u32::MAX)),
+            factor_age_s: age.map(|age| u32::try_from(age.as_secs()).unwrap_or(u32::MAX)),
             role: None,
         };
         self.console.policies.authorize(&self.roles(), permission, &context)
@@ -123,13 +121,9 @@ impl Desk {
         self.roles().into_iter().any(|role| self.console.policies.could(role, permission))
     }
 
-    fn factor_age(&self) -> u64 {
-        self.visit.ctx.now.since(self.who.auth_time).as_secs()
-    }
-
     /// Whether she showed a second factor just now.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.who.acr >= Acr::SecondFactor && self.factor_age() <= FRESH
+        self.who.has_fresh_factor(self.visit.ctx.now)
     }
 
     /// Asks for a fresh factor, and comes back to `target`.

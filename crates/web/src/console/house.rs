@@ -49,8 +49,8 @@ pub enum Act {
     TaskDone(IncidentId, u32),
     /// Somebody became aware of a breach: the clock of 72 hours runs.
     BreachAware(IncidentId),
-    /// An incident is over.
-    Close(IncidentId),
+    /// An incident is over; when it was a false alarm, what it did is taken back.
+    Close(IncidentId, bool),
 }
 
 /// Something masked that an administrator asks to see: the subject of the gate [`Disclose`].

@@ -74,6 +74,10 @@ impl Console {
         }
     }
 
+    pub(crate) fn web(&self) -> &Web {
+        &self.web
+    }
+
     fn store(&self) -> &Store {
         self.web.identity.store()
     }
