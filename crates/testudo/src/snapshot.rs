@@ -14,8 +14,10 @@ use testudo_gateway::cors::CorsRules;
 use testudo_gateway::headers::SecurityHeaders;
 use testudo_gateway::{HealthCheck, UpstreamConfig, UpstreamGroup, UpstreamSettings};
 use testudo_limits::{Limiter, RouteClass};
+use testudo_privacy::MaskKeys;
 
 use crate::config::Config;
+use crate::masks::Masks;
 use crate::pipeline::RESERVED;
 
 /// The largest file of routes or policies.
@@ -31,6 +33,10 @@ pub struct Snapshot {
     pub contract: Contract,
     /// Cedar policies.
     pub policies: Policies,
+    /// What is masked in answers.
+    pub masks: Masks,
+    /// The keys of hashes and tokens in their place.
+    pub mask_keys: MaskKeys,
     /// The backend's servers.
     pub upstreams: UpstreamGroup,
     /// Limits under this configuration; the table is shared with the snapshots before.
@@ -96,12 +102,24 @@ pub enum SnapshotError {
     },
 }
 
+impl SnapshotError {
+    /// The key whose value is refused.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            SnapshotError::Read { key, .. } | SnapshotError::Value { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// What is built from the configuration alone: the same for `check`, `up` and a reload.
 pub struct Parts {
     /// The app's API.
     pub contract: Contract,
     /// Cedar policies.
     pub policies: Policies,
+    /// What is masked in answers.
+    pub masks: Masks,
     /// The backend's servers.
     pub upstreams: UpstreamGroup,
 }
@@ -110,7 +128,8 @@ pub struct Parts {
 pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>) -> Result<Parts, SnapshotError> {
     let contract = contract(config, openapi)?;
     check_reserved(config, &contract)?;
-    Ok(Parts { policies: policies(config, &contract)?, upstreams: upstreams(config, servers)?, contract })
+    let masks = Masks::build(config, &contract)?;
+    Ok(Parts { policies: policies(config, &contract)?, upstreams: upstreams(config, servers)?, masks, contract })
 }
 
 fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, SnapshotError> {

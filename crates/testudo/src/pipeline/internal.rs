@@ -53,11 +53,21 @@ pub fn is_reserved(path: &str) -> bool {
 fn door(method: &Method, path: &str) -> Option<Door> {
     match path {
         _ if method != Method::POST => None,
-        "/sign-in" | "/sign-in/factor" | "/sign-in/password" => Some(Door::SignIn),
+        "/sign-in"
+        | "/sign-in/factor"
+        | "/sign-in/factor/passkey"
+        | "/sign-in/passkey"
+        | "/sign-in/password"
+        | "/confirm"
+        | "/confirm/passkey" => Some(Door::SignIn),
         "/sign-up" => Some(Door::SignUp),
         "/token" => Some(Door::Token),
         _ => None,
     }
+}
+
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
 }
 
 impl Worker {
@@ -91,7 +101,9 @@ impl Worker {
         if place.is_some() {
             decision = decision.and(Decision::allow(Control::Audit));
         }
-        let route: Arc<str> = inbound.parts.uri.path().chars().take(64).collect::<String>().into();
+        // On a host of its own any path may be asked for, and what strangers write there is no route.
+        let path = inbound.parts.uri.path();
+        let route: Arc<str> = if is_reserved(path) { path.into() } else { "-".into() };
         let mut ledger = Ledger::open(&self, &facts, &inbound, None, &route, place);
         let body = match inbound.body.read_up_to(MAX_FORM).await {
             Ok(Collected::Whole(bytes)) => Some(bytes),
@@ -123,6 +135,7 @@ impl Worker {
         let body = body.unwrap_or_default();
 
         let unsafe_method = !inbound.parts.method.is_safe();
+        let code_grant = door == Some(Door::Token) && holds(&body, b"authorization_code");
         let agent = inbound.parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let user_agent = agent.map(|agent| agent.chars().take(256).collect());
         let mut request = Request::from_parts(inbound.parts, Body::from(body));
@@ -141,6 +154,10 @@ impl Worker {
         if unsafe_method && !(door == Some(Door::Token) && response.status().is_success()) {
             // What was ended by this, such as a family whose token came twice, is ended before the answer says so.
             self.node.settled().await;
+        }
+        if snapshot.config.risk.enabled && unsafe_method && (door != Some(Door::Token) || code_grant) {
+            // A second factor that was just shown is known at the next request.
+            self.node.risk.settled(&self.node.store).await;
         }
         if let Some(door) = door {
             match response.status() {

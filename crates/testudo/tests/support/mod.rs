@@ -10,6 +10,7 @@
     clippy::format_push_string
 )]
 
+pub mod backend;
 pub mod command;
 pub mod http;
 pub mod shop;
