@@ -12,6 +12,10 @@ use testudo_core::Timestamp;
 
 use crate::{By, Happened, Incident, WorkError};
 
+mod draft;
+
+pub use draft::{Draft, Section};
+
 /// Within which the authority must be told: article 33(1).
 pub const DEADLINE: Duration = Duration::from_hours(72);
 
@@ -127,4 +131,69 @@ impl Incident {
         self.record(now, by, Happened::BreachAware { due });
         Ok(due)
     }
+
+    /// Takes in what people know and the gateway does not; what is not given stays as it was.
+    pub fn breach_words(&mut self, words: BreachWords, by: By, now: Timestamp) -> Result<(), WorkError> {
+        let texts =
+            [&words.nature, &words.consequences, &words.measures, &words.contact, &words.people_told, &words.delay];
+        for text in texts.into_iter().flatten() {
+            crate::incident::checked(text)?;
+        }
+        let breach = self.breach.as_mut().ok_or(WorkError::NotAware)?;
+        let BreachWords { nature, consequences, measures, contact, people, records, people_told, delay } = words;
+        let own = &mut breach.words;
+        for (own, new) in [
+            (&mut own.nature, nature),
+            (&mut own.consequences, consequences),
+            (&mut own.measures, measures),
+            (&mut own.contact, contact),
+            (&mut own.people_told, people_told),
+            (&mut own.delay, delay),
+        ] {
+            if new.is_some() {
+                *own = new;
+            }
+        }
+        own.people = people.or(own.people);
+        own.records = records.or(own.records);
+        self.record(now, by, Happened::BreachRecorded);
+        Ok(())
+    }
+
+    /// Takes in what the gateway saw touched.
+    pub fn breach_facts(&mut self, facts: BreachFacts) -> Result<(), WorkError> {
+        self.breach.as_mut().ok_or(WorkError::NotAware)?.facts = facts;
+        Ok(())
+    }
+
+    /// The authority was told; again is the same.
+    pub fn breach_notified(&mut self, by: By, now: Timestamp) -> Result<(), WorkError> {
+        let breach = self.breach.as_mut().ok_or(WorkError::NotAware)?;
+        if breach.notified.is_none() {
+            breach.notified = Some((by, now));
+            self.record(now, by, Happened::BreachNotified);
+        }
+        Ok(())
+    }
+
+    /// Says which reminders are due, once each; none after the authority was told.
+    pub fn breach_remind(&mut self, now: Timestamp) -> Vec<u32> {
+        let Some(breach) = self.breach.as_mut().filter(|breach| breach.notified.is_none()) else { return Vec::new() };
+        let is_due = |hours: &u32| now >= breach.aware.plus(Duration::from_hours(u64::from(*hours)));
+        let due: Vec<u32> =
+            REMINDERS.into_iter().filter(is_due).filter(|hours| !breach.reminded.contains(hours)).collect();
+        breach.reminded.extend(&due);
+        for hours in &due {
+            self.record(now, By::Machine, Happened::BreachReminder { hours: *hours });
+        }
+        due
+    }
+
+    /// Whether the clock of a breach runs.
+    pub fn breach_runs(&self) -> bool {
+        self.breach.as_ref().is_some_and(|breach| breach.notified.is_none())
+    }
 }
+
+#[cfg(test)]
+mod tests;

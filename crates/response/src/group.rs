@@ -30,9 +30,10 @@ pub struct Belongs {
 
 /// Finds the incident of an alert among those that are open. `entities` are the alert's own and those that were found in
 /// its events.
-pub fn belongs(alert: &Alert, entities: &[Entity], incidents: &[Incident], now: Timestamp) -> Belongs {
+pub fn belongs(alert: &Alert, entities: &[Entity], incidents: &[&Incident], now: Timestamp) -> Belongs {
     let mut found: Vec<(u8, &Incident)> = incidents
         .iter()
+        .copied()
         .filter(|one| one.is_open())
         .filter_map(|one| Some((tie(alert, entities, one, now)?, one)))
         .collect();

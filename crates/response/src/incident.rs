@@ -15,6 +15,7 @@ use testudo_core::{Alert, IncidentId, PersonId, Pseudonym, Severity, Timestamp};
 use crate::{Breach, Entity, IncidentEvent, Response};
 
 pub use work::WorkError;
+pub(crate) use work::checked;
 
 /// Where an incident stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -218,15 +219,15 @@ impl Incident {
     /// The most alerts.
     pub const MAX_ALERTS: usize = 200;
     /// The most responses.
-    pub const MAX_RESPONSES: usize = 500;
+    pub const MAX_RESPONSES: usize = 300;
     /// The most entities.
-    pub const MAX_ENTITIES: usize = 1_000;
+    pub const MAX_ENTITIES: usize = 500;
     /// The most lines of the timeline; more are left out in its middle.
-    pub const MAX_TIMELINE: usize = 1_000;
+    pub const MAX_TIMELINE: usize = 700;
     /// The most notes.
-    pub const MAX_NOTES: usize = 60;
+    pub const MAX_NOTES: usize = 40;
     /// The most tasks.
-    pub const MAX_TASKS: usize = 60;
+    pub const MAX_TASKS: usize = 40;
     /// The most bytes of a note, a task or a reason.
     pub const MAX_TEXT: usize = 2_000;
     /// The most incidents that it is related to.

@@ -14,8 +14,11 @@ mod incident;
 mod plan;
 mod playbook;
 mod response;
+#[cfg(test)]
+mod testing;
+mod view;
 
-pub use breach::{Breach, BreachFacts, BreachWords, ClassFacts, DEADLINE, REMINDERS};
+pub use breach::{Breach, BreachFacts, BreachWords, ClassFacts, DEADLINE, Draft, REMINDERS, Section};
 pub use entity::Entity;
 pub use event::{By, Happened, IncidentEvent};
 pub use group::{Belongs, belongs};
@@ -23,3 +26,4 @@ pub use incident::{Alerted, Closing, Incident, Note, State, Task, Verdict, WorkE
 pub use plan::{BlastRadius, Crowd, MAX_TARGETS, Plan, Planned, Ruling, Situation, network_of, plan, run};
 pub use playbook::{Does, FILES, Lasts, Playbook, PlaybookError, Select, Step, Trigger, When, pack};
 pub use response::{Reach, Response, ResponseState, same};
+pub use view::{hide_networks, parse_time};

@@ -78,8 +78,9 @@ pub struct Situation {
     pub crowds: BTreeMap<IpNet, Crowd>,
     /// Active people by client.
     pub client_crowds: BTreeMap<ClientId, Crowd>,
-    /// Networks that must not be blocked: everybody comes through the proxies in them.
-    pub shielded: Vec<IpNet>,
+    /// Networks that hold what belongs to ourselves, such as a proxy, and why that matters: the machine blocks none of
+    /// them by itself.
+    pub ourselves: BTreeMap<IpNet, String>,
     /// Those of the people who are administrators.
     pub administrators: BTreeSet<PersonId>,
     /// What is in force, and until when; none: without an end.
@@ -400,7 +401,7 @@ impl Planner<'_> {
         let held = |(held, until): &&(Action, Option<Timestamp>)| same(held, action) && enough(until) && !weaker(held);
         let (_, until) = self.situation.in_force.iter().find(held)?;
         Some(match until {
-            Some(until) => format!("it is in force until {until}"),
+            Some(_) => "it is in force for long enough".into(),
             None => "it is in force".into(),
         })
     }

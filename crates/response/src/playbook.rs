@@ -322,3 +322,6 @@ impl When {
         *self == When::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,7 +182,7 @@ impl Incident {
 }
 
 /// A text that somebody wrote: not empty, bounded, no control characters but line ends and tabs.
-pub(super) fn checked(text: &str) -> Result<String, WorkError> {
+pub(crate) fn checked(text: &str) -> Result<String, WorkError> {
     let text = text.trim();
     let clean = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
     let fits = (1..=Incident::MAX_TEXT).contains(&text.len());

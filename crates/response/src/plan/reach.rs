@@ -46,9 +46,8 @@ impl Planner<'_> {
         let percent = reach.percent();
         let hit = format!("{} of {} active people ({percent} %)", reach.people, reach.active.max(reach.people));
         if let Action::Block { target: BlockTarget::Network(network), .. } = action {
-            let holds = |shielded: &&ipnet::IpNet| network.contains(*shielded) || shielded.contains(network);
-            if let Some(shielded) = self.situation.shielded.iter().find(holds) {
-                return Ruling::Refused(format!("it would hit everyone who comes through the proxy at {shielded}"));
+            if let Some(why) = self.situation.ourselves.get(network) {
+                return Ruling::Approval(format!("it would hit ourselves: {why}"));
             }
         }
         if shuts_out(action) && reach.people > radius.few && percent >= radius.refuse_percent {
