@@ -18,6 +18,7 @@ mod input;
 mod jobs;
 mod keys;
 mod mask;
+mod passkeys;
 mod people;
 mod routes;
 mod sessions;

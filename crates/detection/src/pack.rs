@@ -4,7 +4,7 @@ use crate::error::RuleErrors;
 use crate::rule::{Loaded, Rules};
 
 /// The files of the pack, by name.
-const FILES: [(&str, &str); 5] = [
+pub const FILES: [(&str, &str); 5] = [
     ("signin.yml", include_str!("../rules/signin.yml")),
     ("factors.yml", include_str!("../rules/factors.yml")),
     ("tokens.yml", include_str!("../rules/tokens.yml")),

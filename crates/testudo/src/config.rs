@@ -7,8 +7,11 @@
 
 mod detection;
 pub mod duration;
+mod export;
 mod load;
 mod masking;
+mod place;
+mod response;
 mod risk;
 
 use std::collections::BTreeMap;
@@ -20,8 +23,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use detection::DetectionSection;
+pub use export::{AcknowledgeKey, Beginning, ExportConfig, ExportKind, Include, NotifyConfig, NotifyKind};
 pub use load::{ConfigError, Overrides, distance, load};
-pub use masking::{MaskingConfig, PrivacyConfig, PurposeConfig, RouteMasking, unknown_purpose};
+pub use masking::{MaskingConfig, PrivacyConfig, PurposeConfig, unknown_purpose};
+pub use place::pinpoint;
+pub use response::ResponseSection;
 pub use risk::{RiskAnswer, RiskSection};
 
 /// All of it. Every field has a default, so that an empty file is valid.
@@ -52,8 +58,16 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// Which rules look at what happens.
     pub detection: DetectionSection,
+    /// What the server does by itself about alerts.
+    pub response: ResponseSection,
     /// What follows from how unusual it is that a person comes a way.
     pub risk: RiskSection,
+    /// Where events go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub export: Vec<ExportConfig>,
+    /// How people are told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -68,6 +82,8 @@ pub struct ServerConfig {
     pub admin: SocketAddr,
     /// The origin under which clients reach the gateway. Default: `https://localhost:<port>`.
     pub public_url: Option<String>,
+    /// The origin under which administrators reach the admin address. Default: `https://localhost:<port>`.
+    pub admin_url: Option<String>,
     /// Names for the self-signed certificate besides `localhost`, `127.0.0.1` and `::1`.
     pub names: Vec<String>,
     /// Worker threads; 0 is one per core.
@@ -89,6 +105,7 @@ impl Default for ServerConfig {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8443))],
             admin: SocketAddr::from(([127, 0, 0, 1], 8444)),
             public_url: None,
+            admin_url: None,
             names: Vec::new(),
             workers: 0,
             trusted_proxies: Vec::new(),
@@ -281,6 +298,21 @@ impl Config {
             (None, Some(address)) => format!("https://localhost:{}", address.port()),
             (None, None) => "https://localhost".into(),
         }
+    }
+
+    /// The origin under which administrators reach the admin address.
+    pub fn admin_url(&self) -> String {
+        let port = self.server.admin.port();
+        self.server.admin_url.clone().unwrap_or_else(|| format!("https://localhost:{port}"))
+    }
+
+    /// The origins at which the admin address is at home; passkeys work at those with a name.
+    pub fn admin_origins(&self) -> Vec<String> {
+        let admin = self.server.admin;
+        let mut origins =
+            vec![self.admin_url(), format!("https://localhost:{}", admin.port()), format!("https://{admin}")];
+        origins.dedup();
+        origins
     }
 
     /// The issuer of tokens.

@@ -73,6 +73,15 @@ pub fn add(rules: &mut Rules, path: &Path) -> Result<(), RulesError> {
     if mistakes.is_empty() { Ok(()) } else { Err(RulesError(mistakes.join("\n"))) }
 }
 
+/// The texts of all configured files that can be read now; for evidence, so that what is gone is left out.
+pub fn readable(section: &DetectionSection) -> Vec<String> {
+    let mut files = Vec::new();
+    for path in &section.rules {
+        let _ = walk(path, 0, &mut files);
+    }
+    files.iter().filter_map(|file| text(file).ok()).collect()
+}
+
 fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), RulesError> {
     let failed = |error: std::io::Error| RulesError(format!("can't read `{}`: {error}", path.display()));
     if depth > DEEPEST {

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_access::Permission;
@@ -114,7 +115,10 @@ fn view(entry: &Entry, event: Value) -> Value {
 
 pub(super) async fn checkpoint(State(state): State<AdminState>) -> Result<Json<Value>, Problem> {
     let made = state.identity.store().checkpoint().await?;
-    Ok(Json(json!({ "origin": made.origin, "size": made.size, "root": hex(&made.root), "note": made.note })))
+    let key = BASE64.encode(&state.identity.store().ring().checkpoint_signer().public());
+    Ok(Json(json!({
+        "origin": made.origin, "size": made.size, "root": hex(&made.root), "note": made.note, "public_key": key,
+    })))
 }
 
 /// An entry, and the size of the log for which it is proven.

@@ -11,7 +11,7 @@ use testudo_access::Permission;
 
 use super::guard::{Needs, guard};
 use super::{
-    AdminState, OPENAPI, audit, clients, containment, detection, exports, house, incidents, keys, people, sessions,
+    AdminState, OPENAPI, audit, clients, containment, detection, exports, house, incidents, keys, passkeys, people, sessions,
 };
 use crate::Problem;
 
@@ -83,6 +83,9 @@ pub(super) fn operations() -> Vec<Operation> {
         op(Verb::Make, "/people/{person}/waive-step-up", P::PeopleLock, people::waive_step_up),
         op(Verb::Set, "/people/{person}/password", P::PeopleWrite, people::set_password),
         op(Verb::Remove, "/people/{person}/factors", P::PeopleWrite, people::remove_factors),
+        op(Verb::Read, "/people/{person}/passkeys", P::PeopleRead, passkeys::list),
+        op(Verb::Remove, "/people/{person}/passkeys/{passkey}", P::PeopleWrite, passkeys::remove),
+        op(Verb::Read, "/people/{person}/devices", P::SessionsRead, passkeys::devices),
         op(Verb::Set, "/people/{person}/roles/{role}", P::RolesGrant, people::grant_role),
         op(Verb::Remove, "/people/{person}/roles/{role}", P::RolesGrant, people::revoke_role),
         op(Verb::Read, "/people/{person}/sessions", P::SessionsRead, sessions::list),

@@ -129,28 +129,36 @@ fn invalid(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
 /// Points a refused value at its line in the file, where the file has it.
 fn locate(error: ConfigError, path: Option<&Path>, text: &str) -> ConfigError {
     let ConfigError::Value { key, message } = &error else { return error };
-    let name = key.rsplit('.').next().unwrap_or(key).trim_matches('"');
     let Some(path) = path else { return error };
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim_start();
-        let rest = trimmed.trim_start_matches('"').strip_prefix(name);
-        if rest.is_some_and(|rest| rest.trim_start_matches('"').trim_start().starts_with('=')) {
-            return ConfigError::Invalid {
-                message: format!("`{key}`: {message}"),
-                text: NamedSource::new(path.display().to_string(), text.to_owned()),
-                place: SourceSpan::from((offset + line.len() - trimmed.len(), trimmed.trim_end().len())),
-                help: None,
-            };
-        }
-        offset += line.len();
+    // The value itself, where the message begins with it and the file says it but once.
+    let quoted = message.strip_prefix('`').and_then(|rest| Some(format!("\"{}\"", rest.split_once('`')?.0)));
+    if let Some(quoted) = quoted.filter(|_| key.starts_with("masking") || key.starts_with("privacy"))
+        && let Some(start) = text.find(&quoted)
+    {
+        return ConfigError::Invalid {
+            message: format!("`{key}`: {message}"),
+            text: NamedSource::new(path.display().to_string(), text.to_owned()),
+            place: SourceSpan::from((start, quoted.len())),
+            help: None,
+        };
     }
-    error
+    match super::place::place_of(text, key) {
+        Some(place) => ConfigError::Invalid {
+            message: format!("`{key}`: {message}"),
+            text: NamedSource::new(path.display().to_string(), text.to_owned()),
+            place: SourceSpan::from(place),
+            help: None,
+        },
+        None => error,
+    }
 }
 
-/// Turns serde's "unknown field `x`, expected one of `a`, `b`" into the nearest known name.
+/// Turns serde's "unknown field `x`, expected one of `a`, `b`", or that of a variant, into the nearest known name.
 fn suggestion(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("unknown field `")?;
+    if message == "invalid socket address syntax" {
+        return Some("write an address with its port, such as `127.0.0.1:8443` or `[::1]:8443`".into());
+    }
+    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
     let (unknown, expected) = rest.split_once('`')?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let nearest = known.iter().min_by_key(|name| distance(unknown, name))?;
@@ -162,7 +170,7 @@ fn suggestion(message: &str) -> Option<String> {
 }
 
 /// The Levenshtein distance.
-fn distance(left: &str, right: &str) -> usize {
+pub fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.chars().enumerate() {
@@ -265,6 +273,10 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     if !(30..=3600).contains(&lifetime) {
         return refuse("identity.access-token-lifetime", "use `30s` to `1h`; refresh tokens carry a sign-in further");
     }
+    super::masking::validate(&config.masking, &config.privacy)?;
+    super::response::validate(&config.response)?;
+    super::risk::validate(&config.risk)?;
+    super::export::validate(&config.export, &config.notify)?;
     for (kind, text) in &config.retention.kinds {
         let key = format!("retention.kinds.\"{kind}\"");
         if kind.parse::<EventKind>().is_err() {

@@ -179,9 +179,8 @@ pub struct VerifyArgs {
 
 pub async fn run(setting: &Setting, client: &mut Client, command: DeskCommand) -> Result<ExitCode, Failure> {
     let base = |incident: &str| format!("/admin/v1/incidents/{}", segment(incident));
-    let act = |incident: &str, response: &str, act: &str| {
-        format!("{}/responses/{}/{act}", base(incident), segment(response))
-    };
+    let act =
+        |incident: &str, response: &str, act: &str| format!("{}/responses/{}/{act}", base(incident), segment(response));
     match command {
         DeskCommand::List { state, limit } => {
             let mut query = form_urlencoded::Serializer::new(String::new());
@@ -289,8 +288,7 @@ fn write_new(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |error: std::io::Error| Failure::usage(format!("can't write `{}`: {error}", file.display()));
-    let mut to =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    let mut to = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     to.write_all(bytes).and_then(|()| to.sync_all()).map_err(failed)
 }
 
@@ -366,6 +364,7 @@ pub fn verify(setting: &Setting, arguments: &VerifyArgs) -> Result<ExitCode, Fai
 fn key_of(text: &str) -> Result<[u8; 32], Failure> {
     let written = std::fs::read_to_string(text).unwrap_or_else(|_| text.to_owned());
     let bytes = BASE64.decode(written.trim().as_bytes()).unwrap_or_default();
-    <[u8; 32]>::try_from(bytes)
-        .map_err(|_| Failure::usage("a key has 32 bytes in base64; `testudo --format json audit checkpoint` prints it".to_owned()))
+    <[u8; 32]>::try_from(bytes).map_err(|_| {
+        Failure::usage("a key has 32 bytes in base64; `testudo --format json audit checkpoint` prints it".to_owned())
+    })
 }

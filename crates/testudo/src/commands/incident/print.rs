@@ -44,12 +44,19 @@ pub fn incident(shown: &Value) {
     line("");
     line("actions");
     for response in items(shown, "responses") {
-        let until = if response.get("until").is_some() { format!(" until {}", time(response, "until")) } else { String::new() };
+        let until =
+            if response.get("until").is_some() { format!(" until {}", time(response, "until")) } else { String::new() };
         let action = response.get("action").cloned().unwrap_or_default();
         let what = about(&action);
-        line(format!("  {}  {:9}  {}{what}{until}", cell(response, "id"), cell(response, "state"), cell(&action, "action")));
+        line(format!(
+            "  {}  {:9}  {}{what}{until}",
+            cell(response, "id"),
+            cell(response, "state"),
+            cell(&action, "action")
+        ));
         if matches!(cell(response, "state").as_str(), "proposed" | "failed" | "declined" | "undone") {
-            let why = if response.get("outcome").is_some() { cell(response, "outcome") } else { cell(response, "reason") };
+            let why =
+                if response.get("outcome").is_some() { cell(response, "outcome") } else { cell(response, "reason") };
             line(format!("      {why}"));
         }
     }
@@ -130,9 +137,9 @@ pub fn micros_of(text: &str) -> Option<i64> {
 fn about(action: &Value) -> String {
     let target = action.get("target").and_then(|target| match target {
         Value::String(text) => Some(text.clone()),
-        Value::Object(members) => members.iter().next().map(|(kind, value)| {
-            format!("{kind} {}", value.as_str().unwrap_or_default())
-        }),
+        Value::Object(members) => {
+            members.iter().next().map(|(kind, value)| format!("{kind} {}", value.as_str().unwrap_or_default()))
+        }
         _ => None,
     });
     let named = ["person", "session", "family", "client", "build", "path", "channel"].iter();
