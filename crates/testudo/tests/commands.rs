@@ -75,12 +75,12 @@ fn check_names_file_line_and_remedy() {
         &["testudo.toml:3:1", "unknown field `workerz`", "did you mean `workers`?"],
     );
     refused("[servr]\n", &[], &["testudo.toml:1:2", "did you mean `server`?"]);
-    refused("[server]\nlisten = [\"nowhere\"]\n", &[], &["testudo.toml:2", "listen"]);
+    refused("[server]\nlisten = [\"nowhere\"]\n", &[], &["testudo.toml:2", "listen", "127.0.0.1:8443"]);
     refused("[identity]\naccess-token-lifetime = \"5 parsecs\"\n", &[], &["testudo.toml:2"]);
     refused("[server]\npublic-url = \"ftp://x\"\n", &[], &["public-url"]);
     refused("[limits]\nslots = \"many\"\n", &[], &["testudo.toml:2"]);
-    refused("[upstream]\nservers = [\"gopher://x\"]\n", &[], &["upstream.servers"]);
-    refused("[contract]\nopenapi = \"missing.yaml\"\n", &[], &["missing.yaml", "contract.openapi"]);
+    refused("[upstream]\nservers = [\"gopher://x\"]\n", &[], &["upstream.servers", "testudo.toml:2:1"]);
+    refused("[contract]\nopenapi = \"missing.yaml\"\n", &[], &["missing.yaml", "contract.openapi", "testudo.toml:2:1"]);
     refused("[tls]\ncertificate = \"c.pem\"\n", &[], &["key"]);
     refused("not toml at all", &[], &["testudo.toml:1"]);
 }

@@ -1,5 +1,6 @@
 //! `testudo check`: is the configuration good, and which controls would be on?
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -7,9 +8,9 @@ use testudo_gateway::tls::{CertificateFiles, Certificates};
 
 use super::{Failure, Setting, output};
 use crate::cli::UpArgs;
-use crate::config::Config;
+use crate::config::{self, Config, Include};
 use crate::node::{StartError, identity_config};
-use crate::snapshot;
+use crate::snapshot::{self, SnapshotError};
 use crate::status;
 
 /// Opens the files that a start would open.
@@ -34,17 +35,29 @@ fn files(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What can't be put in force, at its line in the file where that says it.
+fn at_its_line(setting: &Setting, error: SnapshotError) -> Failure {
+    let place = |(path, key): (&PathBuf, &str)| config::pinpoint(path, key, error.to_string());
+    match setting.config_file.as_ref().zip(error.key()).and_then(place) {
+        Some(refused) => refused.into(),
+        None => StartError::from(error).into(),
+    }
+}
+
 pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
     let config = setting.load(&arguments.overrides())?;
     let sample = config.upstream.servers.is_empty();
     // Nothing is connected to: a place stands for the sample wallet.
     let servers = if sample { vec!["http://127.0.0.1:9".to_owned()] } else { Vec::new() };
     let parts = snapshot::build(&config, &servers, sample.then_some(("wallet.yaml", wallet::OPENAPI)))
-        .map_err(|error| Failure::from(StartError::from(error)))?;
+        .map_err(|error| at_its_line(setting, error))?;
     identity_config(&config).map_err(|error| Failure::from(StartError::from(error)))?;
     config.limits.validate().map_err(|error| Failure::from(StartError::from(error)))?;
     files(&config)?;
-    let controls = status::controls(&config);
+    crate::exports::check(&config).map_err(Failure::usage)?;
+    crate::notices::check(&config).map_err(Failure::usage)?;
+    let controls = status::controls(&config, Some(&parts.masks));
+    let masked: Vec<(String, Vec<&str>)> = parts.masks.marked(&parts.contract).collect();
     let public: Vec<String> = parts
         .contract
         .routes()
@@ -60,6 +73,7 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         "routes": parts.contract.routes().len(),
         "public": public,
         "policies": parts.policies.len(),
+        "masked": masked.iter().map(|(route, classes)| json!({ "route": route, "classes": classes })).collect::<Vec<_>>(),
         "notes": parts.contract.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "limits_off": config.limits.switched_off(),
     });
@@ -77,6 +91,9 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         for route in &public {
             output::line(format!("  public  {route}"));
         }
+        for (route, classes) in &masked {
+            output::line(format!("  masked  {route}   {}", classes.join(", ")));
+        }
         output::line("");
         for status in &controls {
             let state = if status.off.is_some() { "off" } else { "on " };
@@ -85,6 +102,13 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         }
         for limit in config.limits.switched_off() {
             output::line(format!("  off  limit `{limit}`"));
+        }
+        for export in &config.export {
+            let personal = if export.include == Include::Personal { ", personal data too" } else { "" };
+            output::line(format!("  export  {} ({}{personal})", export.name, export.kind.name()));
+        }
+        for channel in &config.notify {
+            output::line(format!("  notify  {}", channel.name));
         }
         for note in parts.contract.notes() {
             output::line(format!("  note: {note}"));
