@@ -123,6 +123,14 @@ fn gunzip(coded: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// How many answers were withheld, by the journal. Those of strangers are counted together.
+fn withheld(server: &Server) -> u64 {
+    let page = server.json(&["audit", "list", "--kind", "request.decided", "--limit", "200"]);
+    let events = page["items"].as_array().unwrap().iter().map(|item| &item["event"]);
+    let withheld = events.filter(|event| event["code"] == "mask-unavailable" && event["control"] == "masking");
+    withheld.map(|event| event["count"].as_u64().unwrap_or(1)).sum()
+}
+
 fn card(pan: &str) -> String {
     format!(r#"{{"cards":[{{"pan":"{pan}","label":"a"}}]}}"#)
 }
@@ -269,18 +277,14 @@ fn what_can_not_be_masked_is_not_delivered() {
         assert!(!reply.text().contains("411111111111"), "{what}: {}", reply.text());
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{what}");
     }
-    let page = fixture.server.json(&["audit", "list", "--kind", "request.decided", "--limit", "200"]);
-    let events = page["items"].as_array().unwrap();
-    let withheld = events.iter().filter(|item| item["event"]["code"] == "mask-unavailable").count();
-    assert_eq!(withheld, cases.len(), "{page}");
-    assert!(events.iter().all(|item| item["event"]["control"] == "masking" || item["event"]["code"].is_null()));
+    eventually("each has its event", Duration::from_secs(5), || withheld(&fixture.server) == cases.len() as u64);
 
     // What holds nothing that is marked passes as it is, and so does an answer without a body.
     for (what, answer) in [
         ("an image that the contract describes", Answer::new("image/png", vec![0x89, 0xff, 0x00])),
         ("a status without marks", json(&card(PAN)).status("404 Not Found")),
         ("no body", json("")),
-        ("no content", Answer { head: "HTTP/1.1 204 No Content\r\n".into(), ..json("") }.ending(Ending::HeadOnly)),
+        ("no content", Answer { head: "HTTP/1.1 204 No Content\r\n".into(), ..json("") }.ending(Ending::Bare)),
     ] {
         let reply = fixture.cards(answer.clone(), &[]);
         assert!(reply.status < 500, "{what}: {}", reply.text());
@@ -291,10 +295,19 @@ fn what_can_not_be_masked_is_not_delivered() {
     assert_eq!((reply.status, reply.text()), (418, card(SHOWN)));
 }
 
-/// A document that is far longer than what is masked before its head goes out.
+/// A document that is far longer than what is masked before its head goes out, and hardly packs.
 fn long(cards: usize) -> String {
-    let one = format!("{{\"pan\":\"{PAN}\",\"label\":\"{}\"}},", "l".repeat(1000));
-    format!("{{\"cards\":[{}{{}}]}}", one.repeat(cards))
+    let mut number = 1_u64;
+    let mut text = String::from("{\"cards\":[");
+    for _ in 0..cards {
+        text.push_str(&format!("{{\"pan\":\"{PAN}\",\"label\":\""));
+        for _ in 0..60 {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(&format!("{number:016x}"));
+        }
+        text.push_str("\"},");
+    }
+    text + "{}]}"
 }
 
 #[test]
@@ -323,11 +336,7 @@ fn a_document_that_breaks_in_its_middle_is_broken_off() {
             std::process::Command::new("curl").arg("--cacert").arg(fixture.server.ca()).args(&arguments).output();
         assert!(!curl.unwrap().status.success(), "{what}: HTTP/2 looks whole");
     }
-    eventually("the events are written", Duration::from_secs(5), || {
-        let page = fixture.server.json(&["audit", "list", "--kind", "request.decided", "--limit", "50"]);
-        let events = page["items"].as_array().unwrap();
-        events.iter().filter(|item| item["event"]["code"] == "mask-unavailable").count() >= 4
-    });
+    eventually("the events are written", Duration::from_secs(5), || withheld(&fixture.server) == 4);
     assert!(!fixture.server.log().contains("411111111111"));
 }
 
@@ -368,7 +377,7 @@ fn events_and_lines_are_masked_as_they_come() {
             let mut pieces = vec![one.as_bytes().to_vec(), two.as_bytes().to_vec()];
             pieces.extend(std::iter::repeat_n(piece.clone().into_bytes(), 3));
             let mut answer = Answer { pieces, ..Answer::new(media, "") }.ending(Ending::Chunked);
-            answer.pause = Duration::from_millis(300);
+            answer.pause = Duration::from_millis(500);
             if coded {
                 let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
                 for piece in &mut answer.pieces {
@@ -399,7 +408,7 @@ fn events_and_lines_are_masked_as_they_come() {
             }
             assert_eq!(shown_so_far(&raw, coded), shown.repeat(4), "{media} coded: {coded}");
             let first = first.unwrap();
-            assert!(first < Duration::from_millis(590), "{media}: the first came after {first:?}, with the second");
+            assert!(first < Duration::from_millis(950), "{media}: the first came after {first:?}, with the second");
         }
     }
 }
@@ -428,8 +437,8 @@ fn shown_so_far(raw: &[u8], coded: bool) -> String {
 #[test]
 fn a_huge_answer_takes_little_memory_and_waits_for_its_reader() {
     let fixture = Fixture::start("");
-    // 64 MB in gzip of 0.3: more than a buffer anywhere could hold.
-    let document = long(60_000);
+    // 40 MB: more than the buffers on the way could hold.
+    let document = long(40_000);
     let coded = gzip(document.as_bytes());
     let answer = Answer::new("application/json", coded).header("Content-Encoding", "gzip").chunks(60_000);
     fixture.cards(Answer::new("application/json", card(PAN)), &[]);
@@ -536,14 +545,14 @@ version = "2026-11"
         assert_eq!(event["details"]["version"], expected, "{event}");
     }
     let page = browser.get("/account");
-    assert_eq!(browser.submit("/account/purposes", &page, &[("agree", "yes"), ("version", "1")]).status, 303);
-    assert_eq!(shown(&staff), card(PAN), "the version is that of the page");
+    assert_eq!(agree(&mut browser, &page, "yes").status, 303);
+    assert_eq!(shown(&staff), card(PAN));
 
-    // Another text is another question; and a person who is erased has agreed to nothing.
+    // Another text is another question.
     let file = server.folder().join("testudo.toml");
     let text = std::fs::read_to_string(&file).unwrap().replace("2026-11", "2026-12");
     std::fs::write(&file, text).unwrap();
-    assert_eq!(server.as_owner("POST", "/admin/v1/config/reload", None).status, 200);
+    server.run(&["reload"]);
     assert_eq!(shown(&staff), card(SHOWN), "she has not read the new text");
     assert!(browser.get("/account").text().contains("an earlier text"));
 }

@@ -28,6 +28,8 @@ pub enum Ending {
     CutOff,
     /// As with `Length`, for HEAD and 304: the length is said and nothing is sent.
     HeadOnly,
+    /// Neither length nor body, for 204.
+    Bare,
 }
 
 impl Answer {
@@ -140,10 +142,11 @@ fn write(stream: &mut TcpStream, answer: &Answer, head: bool) -> std::io::Result
     let length: usize = answer.pieces.iter().map(Vec::len).sum();
     let framing = match answer.ending {
         Ending::Length | Ending::HeadOnly => format!("Content-Length: {length}\r\n\r\n"),
+        Ending::Bare => "\r\n".to_owned(),
         Ending::Chunked | Ending::CutOff => "Transfer-Encoding: chunked\r\n\r\n".to_owned(),
     };
     stream.write_all(format!("{}{framing}", answer.head).as_bytes())?;
-    if head || answer.ending == Ending::HeadOnly {
+    if head || matches!(answer.ending, Ending::HeadOnly | Ending::Bare) {
         return Ok(());
     }
     for piece in answer.pieces.iter().filter(|piece| !piece.is_empty()) {
