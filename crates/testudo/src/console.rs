@@ -350,7 +350,8 @@ fn posture(node: &Node) -> Posture {
         .map(|status| {
             let (of, link) = weight(status.control);
             let points = if status.off.is_none() { of } else { 0 };
-            PosturePart { name: status.control.name().to_owned(), points, of, why: status.off, link }
+            let why = status.off.map(|why| why.replace('`', ""));
+            PosturePart { name: status.control.name().to_owned(), points, of, why, link }
         })
         .collect();
     let mut part = |name: &str, holds: bool, of: u8, why: &str, link| {
@@ -363,10 +364,10 @@ fn posture(node: &Node) -> Posture {
         "detection",
         config.detection.enabled,
         6,
-        "rules of detection are off: set `detection.enabled`",
+        "rules of detection are off: set detection.enabled",
         Some("/detection"),
     );
-    part("response", config.response.enabled, 6, "playbooks are off: set `response.enabled`", Some("/incidents"));
+    part("response", config.response.enabled, 6, "playbooks are off: set response.enabled", Some("/incidents"));
     let file = node.data.checkpoints(&config).exists();
     part("checkpoints", file, 4, "no checkpoint is kept outside of the store yet", Some("/audit"));
     let (points, of) = parts

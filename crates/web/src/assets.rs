@@ -41,6 +41,14 @@ pub(crate) fn passkey_script_path() -> &'static str {
     &PASSKEY_SCRIPT.path
 }
 
+static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(include_str!("../assets/icon.svg"), ".svg", "image/svg+xml"));
+
+/// Where the icon is.
+pub(crate) fn icon_path() -> &'static str {
+    &ICON.path
+}
+
 /// Where the style sheet is.
 pub(crate) fn stylesheet_path() -> &'static str {
     &STYLE.path
@@ -57,7 +65,7 @@ pub(crate) fn console_script_path() -> &'static str {
 }
 
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLE, &*CONSOLE_STYLE, &*CONSOLE_SCRIPT, &*PASSKEY_SCRIPT];
+    let all = [&*STYLE, &*CONSOLE_STYLE, &*CONSOLE_SCRIPT, &*PASSKEY_SCRIPT, &*ICON];
     let Some(asset) = all.into_iter().find(|asset| asset.path.strip_prefix("/assets/") == Some(name.as_str())) else {
         return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();
     };

@@ -152,8 +152,9 @@ impl Identity {
         tx.create_person(person.id);
         tx.insert(&person);
         let by = actor(person.id);
-        tx.event(ctx.event(EventKind::PersonCreated).by(by.clone()).personal("username", person.username()));
-        tx.event(ctx.event(EventKind::RoleGranted).by(by).to(person.id).detail("role", OWNER));
+        tx.event(ctx.event(EventKind::PersonCreated).by(by).personal("username", person.username()));
+        // The token gave the role: nobody who has an account did, and least of all she herself.
+        tx.event(ctx.event(EventKind::RoleGranted).to(person.id).detail("role", OWNER).detail("by", "enrolment"));
         let started = self.start_session(&mut tx, &person, vec![Amr::Pwd], ctx);
         match self.store.commit(tx).await {
             Ok(_) => Ok(EnrolOutcome::Enrolled(started)),

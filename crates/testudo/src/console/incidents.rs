@@ -98,7 +98,7 @@ pub fn view(incident: &Incident, now: Timestamp) -> View {
             .iter()
             .map(|event| Moment {
                 at: event.at,
-                text: format!("{}{}", words(&event.what), by(event.by)),
+                text: format!("{}{}", words(&event.what), by(event.by)).replace('`', ""),
                 seq: match &event.what {
                     Happened::Alerted { place, .. } => Some(*place),
                     _ => None,
@@ -135,7 +135,7 @@ fn action(incident: &Incident, response: &Response) -> IncidentAction {
         name: response.action.name().to_owned(),
         target: target(incident, &response.action),
         state: response.state.name().to_owned(),
-        note: response.outcome.clone().unwrap_or_else(|| response.reason.clone()),
+        note: response.outcome.as_deref().unwrap_or(&response.reason).replace('`', ""),
         at: response.performed.unwrap_or(response.planned),
         until: response.until,
         undoable: response.can_be_undone(),

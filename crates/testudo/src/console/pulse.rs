@@ -104,7 +104,12 @@ impl Bucket {
                     self.allowed += times;
                 }
                 if let Some(http) = &plain.http {
-                    let name = format!("{} {}", http.method, http.route);
+                    let route = match &*http.route {
+                        "-" | "" => "(no route)",
+                        route if route.starts_with("/assets/") => "/assets/{name}",
+                        route => route,
+                    };
+                    let name = format!("{} {route}", http.method);
                     let route = entry(&mut self.routes, name.into(), "other".into());
                     if failed { route.1 += times } else { route.0 += times }
                 }

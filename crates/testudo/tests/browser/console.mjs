@@ -89,13 +89,11 @@ try {
   await page.fill("#token", token);
   await page.fill("#username", OWNER);
   await page.fill("#password", PASSWORD);
-  await page.click("main button[type=submit]");
-  await page.waitForLoadState();
+  await Promise.all([page.waitForNavigation(), page.press("#password", "Enter")]);
   if (!page.url().includes("totp")) await open("/account/totp");
   secret = (await page.textContent("main")).match(/Type this key:\s*([A-Z2-7 ]{20,})/)[1].trim();
   await page.fill("#code", await code());
-  await page.click("main button[type=submit]");
-  await page.waitForLoadState();
+  await Promise.all([page.waitForNavigation(), page.press("#code", "Enter")]);
   check("the authenticator app is enrolled", (await page.textContent("main")).includes("recovery"), page.url());
   faults.splice(0);
 
@@ -105,8 +103,7 @@ try {
   await visitor.fill("#username", "eve@example.org");
   await visitor.fill("#name", HOSTILE.replace("\u202e", "").slice(0, 60));
   await visitor.fill("#password", PASSWORD);
-  await visitor.click("main button[type=submit]");
-  await visitor.waitForLoadState();
+  await Promise.all([visitor.waitForNavigation(), visitor.press("#password", "Enter")]);
   await visitor.close();
   const agent = HOSTILE.replace("\u202e", "");
   for (const target of ["/health", "/accounts", "/nowhere/%3Cscript%3Ewindow.hurt=1%3C%2Fscript%3E?q=%22%3E%3Cimg%20src=x%20onerror=window.hurt=1%3E", `/${"x".repeat(4000)}`]) {
@@ -122,11 +119,9 @@ try {
   check("a stranger is sent to sign in", page.url().includes("/sign-in") && status === 200, page.url());
   await page.fill("#username", OWNER);
   await page.fill("#password", PASSWORD);
-  await page.press("#password", "Enter");
-  await page.waitForLoadState();
+  await Promise.all([page.waitForNavigation(), page.press("#password", "Enter")]);
   await page.fill("#code", await code());
-  await page.press("#code", "Enter");
-  await page.waitForURL((url) => url.pathname === "/");
+  await Promise.all([page.waitForNavigation(), page.press("#code", "Enter")]);
   check("signing in leads to the overview", (await page.textContent("h1")) === "Overview", page.url());
   faults.splice(0);
 

@@ -308,6 +308,7 @@ impl Desk {
             service: self.visit.shell().service,
             stylesheet: assets::console_style_path(),
             script: assets::console_script_path(),
+            icon: assets::icon_path(),
             menu: super::layout::menu(here, |permission| self.may(permission)),
             name: super::disclosure::visible(&self.name),
             csrf: self.visit.csrf(),

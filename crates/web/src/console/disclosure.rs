@@ -3,7 +3,7 @@
 //! What renders personal data asks a [`Sight`] for each text. One that sees in full exists only while a [`Disclosure`] is
 //! rendered, and the page comes out of an admission only.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use testudo_core::{Admission, Disclose};
 
@@ -98,16 +98,26 @@ pub(crate) fn visible(text: &str) -> String {
             shown.push('…');
             break;
         }
-        let hidden = letter.is_control()
-            || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{ad}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if hidden {
-            shown.push_str(&format!("⟨{:04X}⟩", u32::from(letter)));
+        if is_hidden(letter) {
+            let _ = write!(shown, "⟨{:04X}⟩", u32::from(letter));
         } else {
             shown.push(letter);
         }
     }
     shown
+}
+
+/// The same for a text of many lines, of at most so many letters: what can't be seen is a replacement character.
+pub(crate) fn lines(text: &str, most: usize) -> String {
+    let kept = |letter: char| if is_hidden(letter) && !matches!(letter, '\n' | '\t') { '\u{fffd}' } else { letter };
+    text.chars().take(most).map(kept).collect()
+}
+
+/// What steers the direction of text, or can't be seen.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{ad}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

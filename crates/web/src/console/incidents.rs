@@ -8,7 +8,7 @@ use testudo_core::IncidentId;
 
 use super::Console;
 use super::desk::{Answer, Desk, download};
-use super::disclosure::visible;
+use super::disclosure::{lines, visible};
 use super::house::{Act, HouseError, Incident, IncidentAction};
 use super::layout::Layout;
 use super::overview::IncidentRow;
@@ -137,9 +137,7 @@ fn page(desk: &Desk, incident: Incident) -> Page {
         notes: incident
             .notes
             .into_iter()
-            .map(|(at, who, text)| {
-                (When::minute(at), visible(&who), text.chars().take(LONGEST_NOTE).map(unhidden).collect())
-            })
+            .map(|(at, who, text)| (When::minute(at), visible(&who), lines(&text, LONGEST_NOTE)))
             .collect(),
         tasks: incident
             .tasks
@@ -155,12 +153,6 @@ fn page(desk: &Desk, incident: Incident) -> Page {
         }),
         may_act: desk.may(Permission::LimitsWrite),
     }
-}
-
-/// Notes have lines; what else can't be seen is shown as a box.
-fn unhidden(letter: char) -> char {
-    let shown = letter == '\n' || !visible(&letter.to_string()).starts_with('⟨');
-    if shown { letter } else { '\u{25a1}' }
 }
 
 fn entity((kind, name): &(String, String)) -> Entity {

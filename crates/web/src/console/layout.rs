@@ -13,6 +13,7 @@ pub(crate) struct Layout {
     pub(crate) service: String,
     pub(crate) stylesheet: &'static str,
     pub(crate) script: &'static str,
+    pub(crate) icon: &'static str,
     pub(crate) menu: Vec<MenuItem>,
     pub(crate) name: String,
     pub(crate) csrf: String,

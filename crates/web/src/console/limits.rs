@@ -62,10 +62,14 @@ fn page(desk: &Desk, revealed: Option<(&str, String)>) -> Page {
     Page {
         layout: desk.layout("Limits and blocks", "/limits"),
         measures: desk.console.house.measures().into_iter().take(500).map(line).collect(),
-        rates: desk.console.house.rates(),
+        rates: desk.console.house.rates().into_iter().map(rate).collect(),
         may_block: desk.may(Permission::BlocksWrite),
         may_reveal: desk.may(Permission::Reveal),
     }
+}
+
+fn rate(line: RateLine) -> RateLine {
+    RateLine { by: visible(&line.by), rate: visible(&line.rate), key: visible(&line.key) }
 }
 
 /// Shows whom a measure hits.

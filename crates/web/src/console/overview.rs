@@ -123,7 +123,7 @@ pub(crate) async fn show(State(console): State<Console>, request: Request) -> An
     let description = if missing.is_empty() {
         format!("{} of 100. Nothing is missing.", posture.score)
     } else {
-        format!("{} of 100. Points are missing for {}.", posture.score, missing.join(", "))
+        visible(&format!("{} of 100. Points are missing for {}.", posture.score, missing.join(", ")))
     };
     let page = Page {
         spans: Span::ALL
@@ -139,7 +139,7 @@ pub(crate) async fn show(State(console): State<Console>, request: Request) -> An
             })
             .collect(),
         ring: chart::ring("posture", "Posture", &description, posture.score),
-        parts: posture.parts,
+        parts: shown(posture.parts),
         tiles: tiles(&pulse, since, incidents.open),
         course: course(&pulse, span, allowed, refused),
         table: table(&pulse),
@@ -154,6 +154,13 @@ pub(crate) async fn show(State(console): State<Console>, request: Request) -> An
         layout: desk.layout("Overview", "/"),
     };
     Ok(desk.page(&page))
+}
+
+/// The parts of the posture as they may stand on a page.
+pub(crate) fn shown(parts: Vec<PosturePart>) -> Vec<PosturePart> {
+    let part =
+        |part: PosturePart| PosturePart { name: visible(&part.name), why: part.why.as_deref().map(visible), ..part };
+    parts.into_iter().map(part).collect()
 }
 
 fn events(filters: &str, since: Option<Timestamp>, until: Option<Timestamp>) -> String {

@@ -6,7 +6,7 @@ use testudo_access::Permission;
 
 use super::Console;
 use super::desk::{Answer, Desk};
-use super::disclosure::visible;
+use super::disclosure::{lines, visible};
 use super::house::{Change, DryRun};
 use super::layout::Layout;
 use super::when::{When, number};
@@ -56,7 +56,7 @@ struct Line {
 
 pub(crate) async fn show(State(console): State<Console>, request: Request) -> Answer {
     let desk = Desk::open(&console, &request, Permission::PolicyRead).await?;
-    let page = page(&desk, String::new(), None);
+    let page = page(&desk, "", None);
     Ok(desk.page(&page))
 }
 
@@ -66,20 +66,20 @@ pub(crate) async fn dry_run(State(console): State<Console>, request: Request) ->
     let candidate = Some(text.clone()).filter(|text| !text.trim().is_empty());
     let of_candidate = candidate.is_some();
     let run = console.house.dry_run(candidate).await.map_err(|error| desk.trouble(&error))?;
-    let page = page(&desk, text, Some(view(run, of_candidate)));
+    let page = page(&desk, &text, Some(view(run, of_candidate)));
     Ok(desk.page(&page))
 }
 
-fn page(desk: &Desk, candidate: String, run: Option<Run>) -> Page {
+fn page(desk: &Desk, candidate: &str, run: Option<Run>) -> Page {
     let file = |policy: super::PolicyText| File {
         lines: policy.text.lines().count(),
         name: visible(&policy.name),
-        text: policy.text.chars().take(SHOWN).collect(),
+        text: lines(&policy.text, SHOWN),
     };
     Page {
         layout: desk.layout("Policies", "/policies"),
         files: desk.console.house.policies().into_iter().map(file).collect(),
-        candidate,
+        candidate: lines(candidate, LARGEST),
         run,
     }
 }

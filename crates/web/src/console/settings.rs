@@ -24,7 +24,8 @@ pub(crate) async fn show(State(console): State<Console>, request: Request) -> An
         let values = section.values.iter().map(|(key, value)| (visible(key), visible(value))).collect();
         (visible(&section.name), values)
     });
-    let off = console.house.posture().parts.into_iter().filter(|part| part.why.is_some()).collect();
+    let off = console.house.posture().parts.into_iter().filter(|part| part.why.is_some());
+    let off = super::overview::shown(off.collect());
     let page = Page { layout: desk.layout("Settings", "/settings"), sections: sections.collect(), off };
     Ok(desk.page(&page))
 }

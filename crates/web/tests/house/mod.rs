@@ -100,6 +100,16 @@ impl House {
         Browser::new(testudo_web::admin_router(self.web.clone()), "https://127.0.0.1:9443")
     }
 
+    /// The admin address with the console over a house of the test's.
+    #[allow(dead_code)]
+    pub fn console_browser(&self, rooms: Arc<dyn testudo_web::console::House>) -> Browser {
+        let origin = "https://127.0.0.1:9443";
+        let web = Web::admin(&self.identity, [origin.to_owned()]);
+        let policies = Arc::new(testudo_access::AdminPolicies::embedded().unwrap());
+        let console = testudo_web::console::Console::new(web, policies, rooms, Arc::new(Fixed));
+        Browser::new(testudo_web::console_router(console), origin)
+    }
+
     pub async fn signed_in(&self) -> Browser {
         let mut browser = self.browser();
         browser.get("/sign-in").await;
@@ -144,7 +154,7 @@ impl House {
 }
 
 impl Browser {
-    fn new(router: Router, origin: &str) -> Browser {
+    pub fn new(router: Router, origin: &str) -> Browser {
         Browser {
             router,
             origin: origin.to_owned(),
