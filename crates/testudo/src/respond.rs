@@ -33,7 +33,7 @@ use testudo_store::{CommitError, Committed, ReadError, Store, Stored, Tx};
 use crate::node::Node;
 
 pub use handle::on_alerts;
-pub use playbooks::{PlaybooksError, configured, read_path};
+pub use playbooks::{configured, read_path};
 use population::Population;
 use record::Record;
 pub use rooms::cacao;

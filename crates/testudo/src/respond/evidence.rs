@@ -32,7 +32,7 @@ use super::desk::DeskError;
 use crate::node::Node;
 
 pub use bundle::MOST_BYTES;
-pub use verify::{Report, verify};
+pub use verify::verify;
 
 /// The format of the manifest.
 const FORMAT: &str = "testudo-evidence/1";

@@ -110,10 +110,9 @@ pub fn cacao(playbook: &Playbook) -> Value {
 fn uuid(name: &str) -> String {
     let hash = sha256(format!("testudo playbook {name}").as_bytes());
     let mut bytes: [u8; 16] = hash.first_chunk().copied().unwrap_or_default();
-    if let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes {
-        *version = (*version & 0x0f) | 0x50;
-        *variant = (*variant & 0x3f) | 0x80;
-    }
+    let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes;
+    *version = (*version & 0x0f) | 0x50;
+    *variant = (*variant & 0x3f) | 0x80;
     let hex = data_encoding::HEXLOWER.encode(&bytes);
     let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))

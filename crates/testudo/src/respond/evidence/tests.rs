@@ -17,7 +17,7 @@ use crate::respond::on_alerts;
 type Files = BTreeMap<String, Vec<u8>>;
 
 async fn node(folder: &std::path::Path) -> Arc<Node> {
-    Node::open(Config::default(), DataFolder::open(folder).unwrap(), None).await.unwrap()
+    Node::open(Config::default(), DataFolder::open(&folder.join("data")).unwrap(), None).await.unwrap()
 }
 
 /// An incident with two alerts, one action that was done and one that was undone; and its bundle.
