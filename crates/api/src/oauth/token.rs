@@ -25,6 +25,7 @@ pub(super) async fn token(State(state): State<OAuthState>, request: Request) -> 
 async fn issue(state: &OAuthState, call: &Call) -> Result<testudo_identity::TokenResponse, OAuthError> {
     let (pending, decision) = state.identity.prepare(&call.request(), &call.ctx).await?;
     let actor = pending.actor();
+    let decision = decision.and(state.gates.weigh(&pending, &call.ctx).await);
     match state.gates.issue(pending, decision, &call.facts) {
         Ok(admission) => state.identity.issue(admission, &call.ctx).await,
         Err(refusal) => {
