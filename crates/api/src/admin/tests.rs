@@ -290,7 +290,7 @@ async fn the_log_is_read_proven_and_verified() {
 
 #[tokio::test]
 async fn a_replay_is_a_job_and_mistakes_in_rules_are_told_at_once() {
-    let house = TestHouse::new().await;
+    let house = Testing::new().await;
     let wrong = json!({ "since": 0, "rules": [{ "name": "mine.yml", "text": "" }] });
     let refused = owner(&house, "POST", "/detection/replays", Some(wrong)).await;
     assert_eq!(refused.status(), 422);
