@@ -81,6 +81,7 @@ impl From<AdminError> for Problem {
             AdminError::NoSuchPerson => Problem::new(404, "not-found", text),
             AdminError::NameTaken => Problem::new(409, "exists", text),
             AdminError::LastOwner => Problem::new(409, "last-owner", text),
+            AdminError::LastFactor => Problem::new(409, "last-factor", text),
             _ => Problem::new(422, "invalid", text),
         }
     }

@@ -3,6 +3,8 @@
 
 #[path = "../../../fuzz/replay.rs"]
 mod seeds;
+#[path = "replay/passkey.rs"]
+mod passkey;
 #[path = "replay/targets.rs"]
 mod targets;
 
@@ -79,4 +81,29 @@ fn redirect() {
         b"*",
     ];
     replay("redirect", &tokens, targets::redirect);
+}
+
+#[test]
+fn passkey() {
+    let tokens: [&[u8]; 18] = [
+        b"{",
+        b"}",
+        b"\"",
+        b"\"id\":",
+        b"\"rawId\":",
+        b"\"type\":\"public-key\"",
+        b"\"response\":{",
+        b"null",
+        b"[[[[[[[[[",
+        b"o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YQ",
+        b"o2NmbXRmcGFja2VkZ2F0dFN0bXSg",
+        b"-_-_",
+        b"AAAA",
+        b"____",
+        b"=",
+        b"\\u0000",
+        b"\"authenticatorData\":\"\"",
+        b"\"clientDataJSON\":\"e30\"",
+    ];
+    replay("passkey", &tokens, passkey::passkey);
 }

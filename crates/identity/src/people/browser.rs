@@ -205,12 +205,7 @@ impl Identity {
     pub async fn own_sessions(&self, signed_in: &SignedIn, ctx: &Context) -> Result<Vec<SessionView>, IdentityError> {
         let Some(person) = self.store.get::<Person>(signed_in.person).await? else { return Ok(Vec::new()) };
         let found = self.store.find::<Session>("person", &signed_in.person.to_bytes()).await?;
-        let live = |session: &Session| {
-            session.state == SessionState::Active
-                && session.epoch == person.document.epoch
-                && ctx.now < session.ends
-                && ctx.now.since(session.seen) < self.config.idle(session.entrance)
-        };
+        let live = |session: &Session| self.is_live(session, &person.document, ctx.now);
         let mut views: Vec<SessionView> = found
             .into_iter()
             .map(|stored| stored.document)

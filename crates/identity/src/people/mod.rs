@@ -11,6 +11,7 @@ mod account;
 mod admin;
 mod browser;
 mod cutoff;
+mod devices;
 mod enrolment;
 mod factors;
 mod hashing;
@@ -34,6 +35,7 @@ mod username;
 pub use account::NewPasswordOutcome;
 pub use admin::{AdminError, ImportedPerson, NewPerson};
 pub use browser::{NewSession, SessionView};
+pub use devices::Device;
 pub use enrolment::{EnrolOutcome, EnrolmentToken};
 pub use factors::{ConfirmOutcome, FactorOutcome, RecoveryCode, TotpEnrolment};
 pub use passkeys::{

@@ -46,7 +46,8 @@ mod tests {
             text.push('\n');
         }
         let config: Config = toml::from_str(&text).unwrap();
-        let optional = ["public-url", "issuer", "openapi", "certificate", "key", "ca-file", "health-path", "servers"];
+        let optional =
+            ["public-url", "admin-url", "issuer", "openapi", "certificate", "key", "ca-file", "health-path", "servers"];
         let written = toml::Value::try_from(&config).unwrap();
         let default = toml::Value::try_from(Config::default()).unwrap();
         for (section, keys) in default.as_table().unwrap() {

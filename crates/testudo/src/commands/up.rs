@@ -94,7 +94,8 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     output::line(format!("  sign-in   {}/sign-in", config.issuer()));
     output::line(format!("  issuer    {}   (discovery at /.well-known/openid-configuration)", config.issuer()));
     let admin = server.admin_address().unwrap_or(config.server.admin);
-    output::line(format!("  admin     https://localhost:{}", admin.port()));
+    let admin_url = config.server.admin_url.clone().unwrap_or_else(|| format!("https://localhost:{}", admin.port()));
+    output::line(format!("  admin     {admin_url}"));
     if let Some(ca) = &server.ca {
         let ca = ca.display();
         output::line("");
@@ -107,10 +108,7 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     let token = node.identity().enrolment_token(&node.context()).await.map_err(Failure::dependency)?;
     if let Some(token) = token {
         output::line("");
-        output::line(format!(
-            "  No administrator yet. Open https://localhost:{}/enrol within 24 hours, with this token:",
-            admin.port()
-        ));
+        output::line(format!("  No administrator yet. Open {admin_url}/enrol within 24 hours, with this token:"));
         output::line(format!("    {}", token.expose()));
     }
     let off = node.snapshot().off();

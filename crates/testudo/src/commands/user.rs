@@ -121,6 +121,21 @@ pub enum UserCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// List her passkeys. Their names are masked unless they are revealed, which leaves an event.
+    Passkeys {
+        /// Her id or user name.
+        who: String,
+        /// Show names in full.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Remove one of her passkeys, when she lost it; her sessions end.
+    RemovePasskey {
+        /// Her id or user name.
+        who: String,
+        /// The passkey's id, from `passkeys`.
+        passkey: String,
+    },
     /// Give a role.
     Grant {
         /// Her id or user name.
@@ -202,6 +217,33 @@ pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -
         UserCommand::RemoveFactors { who, yes } => {
             confirm::destructive(yes, &format!("remove the second factors of `{who}`"))?;
             done(setting, client, Method::DELETE, &who, "/factors", None, "her second factors are removed").await?;
+        }
+        UserCommand::Passkeys { who, reveal } => {
+            let id = find(client, &who).await?;
+            let path = format!("/admin/v1/people/{id}/passkeys?reveal={reveal}");
+            let passkeys: Value = client.call(Method::GET, &path, None).await?;
+            let keys = ["id", "name", "host", "synced", "created", "used"];
+            output::value(setting.format, &passkeys["items"], |items| {
+                let rows: Vec<_> = items.as_array().into_iter().flatten().collect();
+                let rows: Vec<_> = rows.iter().map(|it| keys.map(|key| output::cell(it, key)).to_vec()).collect();
+                output::table(&["ID", "NAME", "HOST", "SYNCED", "ADDED", "USED"], &rows);
+            });
+        }
+        UserCommand::RemovePasskey { who, passkey } => {
+            // An id goes into a path: nothing else may.
+            let passkey: testudo_identity::PasskeyId =
+                passkey.parse().map_err(|error: testudo_identity::PasskeyIdError| Failure::usage(error.to_string()))?;
+            let path = format!("/passkeys/{passkey}");
+            done(
+                setting,
+                client,
+                Method::DELETE,
+                &who,
+                &path,
+                None,
+                "the passkey is removed, and her sessions are over",
+            )
+            .await?;
         }
         UserCommand::Grant { who, role } => {
             done(setting, client, Method::PUT, &who, &format!("/roles/{role}"), None, "granted").await?;

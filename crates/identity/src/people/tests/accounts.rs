@@ -81,3 +81,35 @@ async fn the_oldest_of_too_many_sessions_end() {
     house.identity.trim_sessions(person.id(), &house.ctx()).await.unwrap();
     assert_eq!(house.identity.list_sessions(person.id()).await.unwrap().len(), 200, "those that ended are forgotten");
 }
+
+#[tokio::test]
+async fn devices_are_kinds_of_browsers_with_their_sessions() {
+    let house = House::with_ada().await;
+    let first = house.sign_in(ADA, PASSWORD).await;
+    house.wait(60);
+    let second = house.sign_in(ADA, PASSWORD).await;
+    let mut ctx = house.ctx();
+    ctx.user_agent = Some("curl/8.5 <script>".into());
+    let SignInOutcome::SignedIn(other) = house.identity.sign_in(ADA, secret(PASSWORD), None, &ctx).await.unwrap() else {
+        panic!("not signed in")
+    };
+    let admin = house.identity.at_admin_address();
+    let SignInOutcome::SignedIn(_) = admin.sign_in(ADA, secret(PASSWORD), None, &house.ctx()).await.unwrap() else {
+        panic!("not signed in")
+    };
+    let ada = first.who.person;
+    let devices = house.identity.devices(ada, &house.ctx()).await.unwrap();
+    let mut seen: Vec<_> =
+        devices.iter().map(|it| (it.browser.as_str(), it.entrance == crate::Entrance::Admin, it.sessions.len())).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [("Firefox on Android", false, 2), ("Firefox on Android", true, 1), ("curl", false, 1)]);
+    let phone = devices.iter().find(|it| it.sessions.contains(&second.who.session)).unwrap();
+    assert!(phone.sessions.contains(&first.who.session) && phone.first_seen < phone.last_seen);
+    let by = testudo_core::Actor::default();
+    let bob = testudo_core::PersonId::from_bytes([9; 16]);
+    assert_eq!(house.identity.end_device(bob, phone, &by, "lost", &house.ctx()).await.unwrap(), 0, "not his");
+    assert_eq!(house.identity.end_device(ada, phone, &by, "lost", &house.ctx()).await.unwrap(), 2);
+    assert!(!house.is_signed_in(&first.cookie).await && !house.is_signed_in(&second.cookie).await);
+    assert!(house.is_signed_in(&other.cookie).await);
+    assert_eq!(house.identity.devices(ada, &house.ctx()).await.unwrap().len(), 2);
+}
