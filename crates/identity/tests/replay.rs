@@ -1,10 +1,10 @@
 //! Replays mutated seeds through the fuzz targets, on stable and the same at each run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
-#[path = "../../../fuzz/replay.rs"]
-mod seeds;
 #[path = "replay/passkey.rs"]
 mod passkey;
+#[path = "../../../fuzz/replay.rs"]
+mod seeds;
 #[path = "replay/targets.rs"]
 mod targets;
 

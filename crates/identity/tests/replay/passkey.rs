@@ -23,7 +23,8 @@ struct Fixed {
 
 static FIXED: LazyLock<Fixed> = LazyLock::new(|| {
     let origin = Url::parse("https://id.example.org").expect("an origin");
-    let verifier = WebauthnBuilder::new("id.example.org", &origin).and_then(WebauthnBuilder::build).expect("a verifier");
+    let verifier =
+        WebauthnBuilder::new("id.example.org", &origin).and_then(WebauthnBuilder::build).expect("a verifier");
     let (_, state) =
         verifier.start_passkey_registration(Uuid::from_bytes([7; 16]), "ada", "Ada", None).expect("a challenge");
     let mut state = serde_json::to_value(state).expect("a state");

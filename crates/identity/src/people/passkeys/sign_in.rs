@@ -3,6 +3,7 @@
 //! The challenge names no credential, so the same options go to everybody, whatever name was typed: which accounts exist
 //! or have passkeys can't be learnt from them. The passkey itself says whose it is.
 
+use data_encoding::BASE64URL_NOPAD;
 use testudo_core::{Control, EventKind};
 use testudo_store::{Stored, Tx};
 use webauthn_rs::prelude::AuthenticationResult;
@@ -137,7 +138,7 @@ impl Identity {
                 .passkeys_at(person, at)
                 .await?
                 .iter()
-                .map(|passkey| serde_json::json!({ "type": "public-key", "id": passkey.credential.cred_id() }))
+                .map(|passkey| serde_json::json!({ "type": "public-key", "id": BASE64URL_NOPAD.encode(passkey.credential.cred_id()) }))
                 .collect();
             if let Some(options) = options.pointer_mut("/publicKey") {
                 options["allowCredentials"] = allowed.into();

@@ -90,7 +90,8 @@ async fn devices_are_kinds_of_browsers_with_their_sessions() {
     let second = house.sign_in(ADA, PASSWORD).await;
     let mut ctx = house.ctx();
     ctx.user_agent = Some("curl/8.5 <script>".into());
-    let SignInOutcome::SignedIn(other) = house.identity.sign_in(ADA, secret(PASSWORD), None, &ctx).await.unwrap() else {
+    let SignInOutcome::SignedIn(other) = house.identity.sign_in(ADA, secret(PASSWORD), None, &ctx).await.unwrap()
+    else {
         panic!("not signed in")
     };
     let admin = house.identity.at_admin_address();
@@ -99,8 +100,10 @@ async fn devices_are_kinds_of_browsers_with_their_sessions() {
     };
     let ada = first.who.person;
     let devices = house.identity.devices(ada, &house.ctx()).await.unwrap();
-    let mut seen: Vec<_> =
-        devices.iter().map(|it| (it.browser.as_str(), it.entrance == crate::Entrance::Admin, it.sessions.len())).collect();
+    let mut seen: Vec<_> = devices
+        .iter()
+        .map(|it| (it.browser.as_str(), it.entrance == crate::Entrance::Admin, it.sessions.len()))
+        .collect();
     seen.sort_unstable();
     assert_eq!(seen, [("Firefox on Android", false, 2), ("Firefox on Android", true, 1), ("curl", false, 1)]);
     let phone = devices.iter().find(|it| it.sessions.contains(&second.who.session)).unwrap();
