@@ -199,6 +199,7 @@ async fn a_new_passkey_is_discoverable_verifies_its_user_and_brings_recovery_cod
     let AddPasskeyOutcome::Added { session, codes } = house.add(&session, &mut first).await else { panic!("no") };
     assert_eq!(codes.len(), 10, "the first second factor");
     assert_eq!((session.who.acr, session.who.has_fresh_factor(house.now.get())), (Acr::SecondFactor, true));
+    house.wait(1);
     let mut second = Authenticator::new(ORIGIN, HOST).unwrap();
     let AddPasskeyOutcome::Added { session, codes: more } = house.add(&session, &mut second).await else {
         panic!("no")
