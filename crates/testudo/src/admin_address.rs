@@ -115,6 +115,13 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Resp
     response
 }
 
+/// Whether a request could guess something: a password, a code, an enrolment token, a token of the admin API. What an
+/// administrator does once she is in is not counted as guessing.
+fn guesses(method: &Method, path: &str) -> bool {
+    let guessable = path == "/enrol" || path.starts_with("/admin/");
+    (*method == Method::POST && guessable) || crate::pipeline::door(method, path) == Some(Door::SignIn)
+}
+
 /// Writes down what a limit refused, or would have. In groups, as all that costs a stranger nothing.
 fn report(node: &Node, event: Event, refusal: &Refusal, observe: bool) {
     let reason = refusal.reason();
@@ -165,7 +172,7 @@ impl Handler for AdminWorker {
         let peer = PeerFacts { address, now_ns };
         let limiter = &node.snapshot().limiter;
         let mut verdict = limiter.admit_peer(&peer).decision;
-        if inbound.parts.method == Method::POST {
+        if guesses(&inbound.parts.method, inbound.parts.uri.path()) {
             verdict = verdict.and(limiter.admit_door(Door::SignIn, &peer).decision);
         }
         let now = node.clock.now();

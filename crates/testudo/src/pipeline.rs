@@ -32,6 +32,7 @@ use crate::snapshot::Snapshot;
 use crate::standing::OpenStream;
 
 pub use facts::Facts;
+pub(crate) use internal::door;
 pub use internal::{RESERVED, is_reserved};
 pub use risk::Risk;
 

@@ -50,7 +50,7 @@ pub fn is_reserved(path: &str) -> bool {
 }
 
 /// The strict counter that a request to an internal path falls under.
-fn door(method: &Method, path: &str) -> Option<Door> {
+pub(crate) fn door(method: &Method, path: &str) -> Option<Door> {
     match path {
         _ if method != Method::POST => None,
         "/sign-in"

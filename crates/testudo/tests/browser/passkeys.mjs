@@ -99,7 +99,6 @@ async function administrator(browser) {
   await page.getByRole("button", { name: "Remove the passkey Key ring" }).click();
   await page.waitForURL(/done=passkey-removed/);
   await other.remove();
-  await device.set("AutomaticPresenceSimulation", true);
   step("added-and-removed");
 
   // Password, then the passkey as the second factor.
@@ -107,15 +106,19 @@ async function administrator(browser) {
   await page.waitForURL(/sign-in/);
   // One passkey serves both addresses of one host.
   await page.goto(`${site}/sign-in`);
-  if (path(page) !== "/account") {
-    await page.getByLabel("E-mail address or user name").fill(OWNER);
-    await page.getByLabel("Password").fill(PASSWORD);
-    await press(page, "Sign in");
-    await page.waitForURL(`${site}/sign-in/factor`);
-    await press(page, "Use a passkey");
-    await page.waitForURL(`${site}/account`);
-  }
+  await page.getByLabel("E-mail address or user name").fill(OWNER);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await press(page, "Sign in");
+  await page.waitForURL(`${site}/sign-in/factor`);
+  await device.set("AutomaticPresenceSimulation", true);
+  await press(page, "Use a passkey");
+  await page.waitForURL(`${site}/account`);
   step("second-factor");
+
+  // While a name is typed the browser offers the passkey by itself; here somebody touches it at once.
+  await press(page, "Sign out");
+  await page.waitForURL(`${site}/account`);
+  step("offered");
   const unexpected = complaints.filter((text) => !/4(01|09|22) \(/.test(text) && !text.includes("status of 4"));
   check(unexpected.length === 0, unexpected.join("\n"));
   await context.close();
@@ -139,10 +142,12 @@ async function withoutScript(browser) {
   await page.getByLabel("E-mail address or user name").fill("ada@example.org");
   await page.getByLabel("Password").fill(PASSWORD);
   await press(page, "Make account");
+  await page.waitForURL(/after=sign-up/);
   await page.getByLabel("E-mail address or user name").fill("ada@example.org");
   await page.getByLabel("Password").fill(PASSWORD);
   check((await page.getByRole("button", { name: "Sign in with a passkey" }).count()) === 0, "passkeys are hidden");
   await press(page, "Sign in");
+  await page.waitForURL(`${site}/account`);
   await page.goto(`${site}/account/totp`);
   const secret = await page.locator("code").first().textContent();
   await page.getByLabel("Six digits").fill(code(secret, Date.now() - 30000));
@@ -150,6 +155,7 @@ async function withoutScript(browser) {
   await page.getByRole("heading", { name: "Keep these codes" }).waitFor();
   await page.goto(`${site}/account`);
   await press(page, "Sign out");
+  await page.waitForURL(/after=sign-out/);
   await page.getByLabel("E-mail address or user name").fill("ada@example.org");
   await page.getByLabel("Password").fill(PASSWORD);
   await press(page, "Sign in");
