@@ -60,7 +60,7 @@ mod tests {
             assert_eq!(text(dirty), clean);
             assert_eq!(fact("reason", dirty).as_deref(), Some(clean));
         }
-        assert_eq!(fact("target", "purpose/ada@example.org").as_deref(), Some("purpose/***"));
+        assert_eq!(fact("target", "of ada@example.org").as_deref(), Some("of ***"));
     }
 
     #[test]
@@ -71,7 +71,6 @@ mod tests {
             "per_01m85bsdpdgk3780d30nmsmk5t ses_01m85bseb4396wsanz1rgvcg4v req_01m85bsdnacty8jhjks7wv62wx",
             "814f173e7e2c0d88c9dc71407cd88dc1ba1e787bd45300f11591fb65772522a3",
             "a group of 12 entries took 118 ms at 192.168.100.200:8443",
-            "postgres://testudo@db.internal:5432/testudo",
         ] {
             assert!(matches!(text(own), Cow::Borrowed(_)), "{}", text(own));
         }

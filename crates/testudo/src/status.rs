@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use testudo_core::Control;
 
-use crate::config::Config;
+use crate::config::{Config, RiskAnswer};
+use crate::masks::Masks;
 use crate::node::Node;
 use crate::snapshot::Snapshot;
 
@@ -15,8 +16,8 @@ pub struct ControlStatus {
     pub off: Option<String>,
 }
 
-/// The controls of a request's trip under this configuration.
-pub fn controls(config: &Config) -> Vec<ControlStatus> {
+/// The controls of a request's trip under this configuration. `masks` are there as soon as the contract is read.
+pub fn controls(config: &Config, masks: Option<&Masks>) -> Vec<ControlStatus> {
     let on = |control| ControlStatus { control, off: None };
     let off = |control, why: &str| ControlStatus { control, off: Some(why.to_owned()) };
     let mut all = vec![
@@ -38,15 +39,24 @@ pub fn controls(config: &Config) -> Vec<ControlStatus> {
         (Control::DeviceBinding, "tokens are not bound to device keys yet"),
         (Control::Attestation, "device attestation is not built yet"),
         (Control::BuildStanding, "the build registry is not built yet"),
-        (Control::Risk, "the risk score is not built yet"),
-        (Control::Masking, "response masking is not built yet"),
-        (Control::Consent, "consent is not built yet"),
     ] {
         all.push(off(control, why));
     }
+    all.push(match masks.map_or(Some("the contract is not read yet"), Masks::off) {
+        None => on(Control::Masking),
+        Some(why) => off(Control::Masking, why),
+    });
+    all.push(risk(config));
+    all.push(if config.privacy.purposes.is_empty() {
+        off(Control::Consent, "people are asked about no purpose; add `[[privacy.purposes]]`")
+    } else {
+        on(Control::Consent)
+    });
     if config.server.observe {
         // Bytes that are no request are refused in observe mode too.
-        for status in all.iter_mut().filter(|status| status.control != Control::Transport) {
+        // And what is masked stays masked.
+        let kept = [Control::Transport, Control::Masking];
+        for status in all.iter_mut().filter(|status| !kept.contains(&status.control)) {
             status.off.get_or_insert_with(|| "observe mode: refusals are reported and not made".into());
         }
     }
@@ -56,15 +66,29 @@ pub fn controls(config: &Config) -> Vec<ControlStatus> {
 impl Snapshot {
     /// The names of the controls that are off.
     pub fn off(&self) -> Vec<&'static str> {
-        let off = controls(&self.config).into_iter().filter(|status| status.off.is_some());
+        let off = controls(&self.config, Some(&self.masks)).into_iter().filter(|status| status.off.is_some());
         off.map(|status| status.control.name()).collect()
     }
+}
+
+/// Risk, as it is configured.
+fn risk(config: &Config) -> ControlStatus {
+    let off = |why: &str| ControlStatus { control: Control::Risk, off: Some(why.to_owned()) };
+    let section = &config.risk;
+    if !section.enabled {
+        return off("`risk.enabled` is false: no score is made");
+    }
+    if section.at_high == RiskAnswer::Note && section.at_critical == RiskAnswer::Note {
+        return off("`risk.at-high` and `risk.at-critical` are `note`: the score is made, and only policies act on it");
+    }
+    ControlStatus { control: Control::Risk, off: None }
 }
 
 /// The status of a node as JSON.
 pub fn status(node: &Node) -> Value {
     let config = node.config();
-    let controls: Vec<Value> = controls(&config)
+    let snapshot = node.try_snapshot();
+    let controls: Vec<Value> = controls(&config, snapshot.as_ref().map(|snapshot| &snapshot.masks))
         .iter()
         .map(|status| json!({ "control": status.control.name(), "on": status.off.is_none(), "why": status.off }))
         .collect();
@@ -78,6 +102,8 @@ pub fn status(node: &Node) -> Value {
         "generation": node.try_snapshot().map(|snapshot| snapshot.generation),
         "controls": controls,
         "journal": { "size": store.size, "waiting": store.waiting, "stalled": store.stalled, "lost": node.journal.lost_count() },
+        "risk": risk_counts(node),
+        "exports": node.exports.here(store.size),
         "standing": {
             "cursor": node.standing.cursor(),
             "lag_ms": lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
@@ -88,4 +114,9 @@ pub fn status(node: &Node) -> Value {
             json!({ "url": server.url, "healthy": server.healthy })
         }).collect::<Vec<_>>()),
     })
+}
+
+fn risk_counts(node: &Node) -> Value {
+    let (people, unsaved, alerts, networks) = node.risk.counts();
+    json!({ "cursor": node.risk.position(), "people": people, "unsaved": unsaved, "alerts": alerts, "networks": networks })
 }

@@ -115,7 +115,7 @@ fn each_action_is_felt_by_the_next_request_and_undone_by_its_undo() {
 
 #[test]
 fn tightened_limits_hold_for_whom_they_are_meant() {
-    let limits = "[limits]\naddress = \"60/min\"\nperson = \"30/min\"\nperson-route = \"20/min\"\nroute = \"50/min\"\n";
+    let limits = "[limits]\naddress = \"60/min\"\nperson = \"30/min\"\nperson-route = \"20/min\"\n";
     let shop = Shop::start(&format!("{PROXY}{limits}"));
     let server = &shop.server;
     let passes = |address: &str, path: &str| {
@@ -189,6 +189,7 @@ fn locks_and_resets_are_felt_at_the_door_and_taken_back() {
     assert_eq!(owner(server, "POST", &format!("/people/{ada}/waive-reset"), because.clone()), 204, "again");
 
     // Sessions, families and people: what ended has ended, and ending it again is no error.
+    assert_eq!(owner(server, "DELETE", &format!("/people/{ada}/sessions"), None), 204);
     let tokens = shop.ada("openid offline_access");
     let session = server.session_of("ada@example.org");
     for _ in 0..2 {

@@ -153,7 +153,8 @@ fn raised(server: &Server) -> Vec<(String, String, String)> {
     let entries = server.json(&["audit", "list", "--kind", "alert.raised", "--limit", "1000"]);
     let alert = |item: &Value| {
         let (event, details) = (&item["event"], &item["event"]["details"]);
-        let places = [&details["places"], &details["places-more"]].map(|part| part.as_str().unwrap_or_default()).join(" ");
+        let places =
+            [&details["places"], &details["places-more"]].map(|part| part.as_str().unwrap_or_default()).join(" ");
         (event["target"].as_str().unwrap().to_owned(), event["at"].to_string(), places.trim().to_owned())
     };
     entries["items"].as_array().unwrap().iter().rev().map(alert).collect()

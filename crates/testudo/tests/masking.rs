@@ -58,11 +58,15 @@ paths:
     get: {responses: {"200": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/Cards"}}}}}}
   /people:
     get: {security: [], responses: {"200": {description: ok, content: {application/json: {schema: {additionalProperties: {x-testudo-data: email}, propertyNames: {x-testudo-data: name}}}}}}}
-  /research:
-    get: {x-testudo: {purposes: [support]}, responses: {"200": {description: ok}}}
   /open:
     get: {security: [], responses: {"200": {description: ok}}}
 "##;
+
+/// A route for those who have agreed to something.
+const RESEARCH: &str = r#"
+  /research:
+    get: {x-testudo: {purposes: [support]}, responses: {"200": {description: ok}}}
+"#;
 
 /// A server before a backend that answers as it is told.
 struct Fixture {
@@ -75,7 +79,8 @@ impl Fixture {
     fn start(more: &str) -> Fixture {
         let backend = Backend::start();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("api.yaml"), API).unwrap();
+        let research = if more.contains("[[privacy.purposes]]") { RESEARCH } else { "" };
+        std::fs::write(folder.path().join("api.yaml"), format!("{API}{research}")).unwrap();
         std::fs::write(folder.path().join("testudo.toml"), toml(&backend, more)).unwrap();
         let server = Server::start_in(folder, &[]);
         let http = Http::new(&server.ca());

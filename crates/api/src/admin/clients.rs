@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use testudo_core::{Action, ClientId};
-use testudo_identity::{Client, ClientForm, ClientState, Registered};
+use testudo_identity::{Client, ClientForm, Registered};
 
 use super::AdminState;
 use super::guard::Admin;
@@ -77,9 +77,9 @@ pub(super) async fn remove(
 pub(super) async fn enable(
     State(state): State<AdminState>,
     Extension(admin): Extension<Admin>,
-    Id(id): Id<ClientId>,
+    Id(client): Id<ClientId>,
 ) -> Result<StatusCode, Problem> {
-    state.identity.set_client_state(&id, ClientState::Enabled, admin.actor, &admin.ctx).await?;
+    state.acts.perform(Action::EnableClient { client }, admin.actor, "enabled by an administrator").await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -53,9 +53,8 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let person: PersonId =
         person.parse().map_err(|error: testudo_core::IdError| Problem::malformed(error.to_string()))?;
-    let passkey: PasskeyId = passkey
-        .parse()
-        .map_err(|error: testudo_identity::PasskeyIdError| Problem::malformed(error.to_string()))?;
+    let passkey: PasskeyId =
+        passkey.parse().map_err(|error: testudo_identity::PasskeyIdError| Problem::malformed(error.to_string()))?;
     state.identity.admin_remove_passkey(person, passkey, &admin.actor, &admin.ctx).await?;
     Ok(StatusCode::NO_CONTENT)
 }

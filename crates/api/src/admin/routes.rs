@@ -11,7 +11,8 @@ use testudo_access::Permission;
 
 use super::guard::{Needs, guard};
 use super::{
-    AdminState, OPENAPI, audit, clients, containment, detection, exports, house, incidents, keys, passkeys, people, sessions,
+    AdminState, OPENAPI, audit, clients, containment, detection, exports, house, incidents, keys, passkeys, people,
+    sessions,
 };
 use crate::Problem;
 

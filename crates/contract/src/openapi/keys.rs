@@ -106,7 +106,8 @@ pub(super) const OPERATION: Construct = Construct {
     )
 };
 
-pub(super) const RULES: Construct = construct("x-testudo", &["acr", "scopes", "roles", "purposes", "max-body", "websocket"]);
+pub(super) const RULES: Construct =
+    construct("x-testudo", &["acr", "scopes", "roles", "purposes", "max-body", "websocket"]);
 
 pub(super) const PARAMETER: Construct = construct(
     "a parameter",

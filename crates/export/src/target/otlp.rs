@@ -29,7 +29,11 @@ impl OtlpTarget {
         ca_file: Option<&Path>,
         authorization: Option<&Secret<String>>,
     ) -> Result<OtlpTarget, WireError> {
-        Ok(OtlpTarget { http: HttpSender::new(url, ca_file, authorization, MAX_ANSWER)?, most: otlp::MOST_RECORDS, works: false })
+        Ok(OtlpTarget {
+            http: HttpSender::new(url, ca_file, authorization, MAX_ANSWER)?,
+            most: otlp::MOST_RECORDS,
+            works: false,
+        })
     }
 
     pub(super) async fn send(&mut self, records: &[&Record], origin: &Origin) -> Result<Delivery, SendError> {

@@ -103,9 +103,7 @@ impl Steps<'_> {
                 let sql = "INSERT INTO observer (name, seq) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seq = $2";
                 self.run(sql, &[observer, &seq.cast_signed()]).await.map(drop)
             }
-            Op::Forget { observer } => {
-                self.run("DELETE FROM observer WHERE name = $1", &[observer]).await.map(drop)
-            }
+            Op::Forget { observer } => self.run("DELETE FROM observer WHERE name = $1", &[observer]).await.map(drop),
             Op::Checkpoint(row) => {
                 let sql = "INSERT INTO checkpoint (size, note) VALUES ($1, $2) ON CONFLICT (size) DO NOTHING";
                 self.run(sql, &[&row.size.cast_signed(), &row.note]).await.map(drop)

@@ -37,9 +37,10 @@ impl Cause<'_> {
     }
 }
 
-/// Whether what is in force lasts long enough already.
-fn lasts(held: Option<&Held>, until: Timestamp) -> bool {
-    held.is_some_and(|held| held.until >= until)
+/// Whether what is in force lasts long enough already: the same again, a moment later, changes nothing.
+fn lasts(held: Option<&Held>, until: Timestamp, duration: Duration) -> bool {
+    let moment = (duration / 100).max(Duration::from_secs(1));
+    held.is_some_and(|held| held.until.plus(moment) >= until)
 }
 
 impl Node {
@@ -54,7 +55,7 @@ impl Node {
         if let Some(why) = self.hits_ourselves(network).filter(|_| !confirmed) {
             return Err(ActionError::Unconfirmed(why));
         }
-        if lasts(self.standing.block_of(network).as_ref(), until) {
+        if lasts(self.standing.block_of(network).as_ref(), until, duration) {
             return Ok(());
         }
         let event = cause.event(EventKind::PeerBlocked).detail("until", until.micros().to_string());
@@ -82,7 +83,7 @@ impl Node {
         }
         let (target, until) = (self.limited(target)?, cause.until(duration)?);
         let now = self.standing.tightened_for(&target).filter(|limit| limit.percent == percent);
-        if lasts(now.as_ref().map(|limit| &limit.held), until) {
+        if lasts(now.as_ref().map(|limit| &limit.held), until, duration) {
             return Ok(());
         }
         let event = cause.event(EventKind::LimitsTightened).detail("until", until.micros().to_string());
@@ -111,7 +112,7 @@ impl Node {
                 "the API has no route at or below `{path}`; see its OpenAPI file"
             )));
         }
-        if lasts(self.standing.restriction_of(&path).as_ref(), until) {
+        if lasts(self.standing.restriction_of(&path).as_ref(), until, duration) {
             return Ok(());
         }
         let event = cause.event(EventKind::RoutesRestricted).detail("until", until.micros().to_string());

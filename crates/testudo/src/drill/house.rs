@@ -90,11 +90,6 @@ impl House {
         Ok(House { stage, path, scope, client: Mutex::new(client), people: Mutex::default(), hash, own })
     }
 
-    /// Whether it is one of its own.
-    pub fn is_own(&self) -> bool {
-        self.own.is_some()
-    }
-
     /// How many workers serve requests, as far as that is known.
     pub fn workers(&self) -> Option<usize> {
         self.own.as_ref().map(|(server, _)| server.node.config().workers())

@@ -1,6 +1,6 @@
 //! What came of a drill: what was seen, done and refused, when, and whom it hit wrongly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +11,8 @@ use super::script::{Act, Side};
 
 /// An attack counts as held back when what still passes is at most so much of what passed before.
 const HELD_BACK: f64 = 1.0 / 3.0;
+/// What a hit says that nobody asked for.
+const ACTED_ON: &str = "acted on";
 /// What is under way when something is done may still pass.
 const UNDER_WAY: i64 = 250_000;
 
@@ -107,6 +109,7 @@ impl Report {
         began: Timestamp,
         acts: &[Act],
         stolen: Vec<(String, bool)>,
+        acted_on: &[(String, String)],
         told: &[Value],
     ) -> Report {
         let told: Vec<Told<'_>> = told.iter().filter_map(Told::of).collect();
@@ -154,7 +157,7 @@ impl Report {
         };
         let honest: Vec<&Act> = acts.iter().filter(|act| act.side == Side::Honest).collect();
         report.honest = Tries::of(&honest);
-        report.hit = hit(&honest);
+        report.hit = hit(&honest, acted_on);
         report.judge(scenario, decided.is_some(), acted.is_some(), &honest);
         report
     }
@@ -181,10 +184,12 @@ impl Report {
             let spare = scenario.spare;
             failures.push(format!("{share:.1} % of what honest people wanted was refused; {spare:.1} % may be"));
         }
-        // To be refused for a while is one thing; to lose one's session is another.
-        let signed_out = honest.iter().filter(|act| !act.passed && act.what != "sign-in" && lost(&act.code)).count();
-        if signed_out > 0 {
-            failures.push(format!("honest people lost their sessions: {signed_out} requests were refused for that"));
+        // To be refused for a while is one thing; to be acted on is another.
+        let acted_on: BTreeSet<&str> =
+            self.hit.iter().filter(|hit| hit.what == ACTED_ON || lost(&hit.code)).map(|hit| hit.who.as_str()).collect();
+        if acted_on.len() > scenario.people {
+            let (number, most) = (acted_on.len(), scenario.people);
+            failures.push(format!("{number} honest people were acted on, and {most} may be"));
         }
         self.passed = failures.is_empty();
         self.failures = failures;
@@ -227,8 +232,11 @@ impl Tries {
     }
 }
 
-fn hit(honest: &[&Act]) -> Vec<Hit> {
+fn hit(honest: &[&Act], acted_on: &[(String, String)]) -> Vec<Hit> {
     let mut hit: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    for (who, kind) in acted_on {
+        *hit.entry((who, ACTED_ON, kind)).or_default() += 1;
+    }
     for act in honest.iter().filter(|act| !act.passed) {
         *hit.entry((&act.who, act.what, &act.code)).or_default() += 1;
     }

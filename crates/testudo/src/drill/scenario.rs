@@ -25,6 +25,8 @@ pub struct Scenario {
     pub rules: &'static [&'static str],
     /// The most of honest requests that may be refused, of a hundred.
     pub spare: f64,
+    /// The most honest people who may be acted on: who signs in where and while stuffing runs can't be told from it.
+    pub people: usize,
     /// How long the attack goes on at most.
     pub attack: Duration,
     /// More lines of configuration for a server of its own.

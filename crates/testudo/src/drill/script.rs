@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use testudo_core::Timestamp;
+use testudo_core::{PersonId, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -83,6 +83,8 @@ pub struct Script<'h> {
     /// What the attack got hold of: who, and the access token.
     stolen: Mutex<Vec<(String, String)>>,
     honest: Mutex<JoinSet<Result<(), DrillError>>>,
+    /// The accounts of honest people.
+    people: Mutex<Vec<(String, PersonId)>>,
     stop: watch::Sender<bool>,
 }
 
@@ -99,6 +101,7 @@ impl<'h> Script<'h> {
             began: now(),
             stolen: Mutex::default(),
             honest: Mutex::default(),
+            people: Mutex::default(),
             stop,
         };
         script.invite().await?;
@@ -125,6 +128,13 @@ impl<'h> Script<'h> {
     pub async fn account(&self, label: &str) -> Result<String, DrillError> {
         let name = name_of(self.scenario, label);
         self.house.account(&name, &[]).await?;
+        Ok(name)
+    }
+
+    async fn honest_account(&self, who: &str) -> Result<String, DrillError> {
+        let name = name_of(self.scenario, who);
+        let id = self.house.account(&name, &[]).await?;
+        self.people.lock().push((who.to_owned(), id));
         Ok(name)
     }
 
@@ -185,23 +195,36 @@ impl<'h> Script<'h> {
         while let Some(done) = honest.join_next().await {
             done.map_err(|error| DrillError::Server(error.to_string()))??;
         }
+        // What was done to honest people, whether they have felt it yet or not.
+        let mut acted_on = Vec::new();
+        for (who, id) in std::mem::take(&mut *self.people.lock()) {
+            let kinds = "person.revoked,session.revoked,family.revoked,person.locked,step-up.required";
+            for entry in house.entries(&format!("{kinds}&person={id}"), self.from).await? {
+                let kind = entry.pointer("/event/kind").and_then(serde_json::Value::as_str).unwrap_or_default();
+                acted_on.push((who.clone(), kind.to_owned()));
+            }
+        }
         let kinds = "alert.raised,incident.opened,response.performed,response.failed,response.proposed";
         let told = house.entries(kinds, self.from).await?;
         let acts = std::mem::take(&mut *self.record.0.lock());
-        Ok(Report::of(self.scenario, self.began, &acts, worth, &told))
+        Ok(Report::of(self.scenario, self.began, &acts, worth, &acted_on, &told))
     }
 
-    /// Invites the honest: some at home, each in a network of their own, and some in the network that the attack comes
-    /// from. All have signed in before it begins, and others sign in while it lasts.
+    /// Invites the honest: some stay at home, each in a network of their own, and some go out, into the network that the
+    /// attack comes from. All have signed in at home before it begins, and others sign in while it lasts.
     async fn invite(&self) -> Result<(), DrillError> {
-        let at_home = (0..AT_HOME).map(|number| (format!("home-{number}"), home(number)));
-        let in_carrier = (0..IN_THE_CARRIER).map(|number| (format!("carrier-{number}"), self.carrier(200 + number)));
-        for (who, from) in at_home.chain(in_carrier) {
-            let name = self.account(&who).await?;
-            let mut player = Player::new(self.stage(), from, "Wallet/5.2 (Android 15)", &name, PASSWORD);
+        let at_home = (0..AT_HOME).map(|number| (format!("home-{number}"), None));
+        let gone_out =
+            (0..IN_THE_CARRIER).map(|number| (format!("carrier-{number}"), Some(self.carrier(200 + number))));
+        for (number, (who, to)) in (0..).zip(at_home.chain(gone_out)) {
+            let name = self.honest_account(&who).await?;
+            let mut player = Player::new(self.stage(), home(number), "Wallet/5.2 (Android 15)", &name, PASSWORD);
             let tokens = player.tokens(self.app()).await?.map_err(|refused| {
                 DrillError::Server(format!("`{who}` could not sign in before the attack: {}", refused.code()))
             })?;
+            if let Some(to) = to {
+                player.moves_to(to);
+            }
             let life = Life::of(self, player, who, tokens);
             self.honest.lock().spawn(life.live());
         }
@@ -270,7 +293,7 @@ impl Arrivals {
             let (place, from) =
                 if number % 2 == 0 { ("home", home(100 + number)) } else { ("carrier", script.carrier(210 + number)) };
             let who = format!("{place}-arrival-{number}");
-            let name = script.account(&who).await?;
+            let name = script.honest_account(&who).await?;
             players.push((who, Player::new(script.stage(), from, "Wallet/5.2 (iOS 19)", &name, PASSWORD)));
         }
         Ok(Arrivals { players, record: Arc::clone(&script.record), stop: script.stop.subscribe() })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
-use testudo_core::{Control, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
+use testudo_core::{Control, ControlSet, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
 use testudo_detection::risk::Level;
 use testudo_gateway::{BodyEnd, EndOutcome, Inbound, Malformed, Shed};
 use testudo_identity::Caller;
@@ -86,6 +86,7 @@ impl Ledger {
 
     /// The request was refused.
     pub fn refused(&mut self, refusal: &Refusal) {
+        self.answers(refusal);
         let reason = refusal.reason();
         self.fail(reason.control, reason.code.clone());
     }
@@ -97,8 +98,23 @@ impl Ledger {
         }
     }
 
+    /// What each control answered, so that people can be told why.
+    fn answers(&mut self, refusal: &Refusal) {
+        let Some(event) = &mut self.event else { return };
+        let names = |set: ControlSet| set.iter().map(Control::name).collect::<Vec<_>>().join(" ");
+        event.details.insert(Cow::Borrowed("evaluated"), names(refusal.decision().evaluated()));
+        if !refusal.missing().is_empty() {
+            event.details.insert(Cow::Borrowed("missing"), names(refusal.missing()));
+        }
+        let codes: Vec<&str> = refusal.decision().reasons().iter().map(|reason| &*reason.code).collect();
+        if codes.len() > 1 {
+            event.details.insert(Cow::Borrowed("reasons"), codes.join(" "));
+        }
+    }
+
     /// It would have been refused, were it not for observe mode.
     pub fn observed(&mut self, refusal: &Refusal) {
+        self.answers(refusal);
         if let Some(event) = &mut self.event {
             let reason = refusal.reason();
             event.control = Some(reason.control);
@@ -236,7 +252,10 @@ fn method(method: &http::Method) -> Cow<'static, str> {
             return Cow::Borrowed(known);
         }
     }
-    Cow::Owned(method.as_str().chars().take(32).collect())
+    // What is no word of a protocol may be anything, and stands in the plain part.
+    let text = method.as_str();
+    let word = text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    if word { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("OTHER") }
 }
 
 fn cut(text: &str) -> String {

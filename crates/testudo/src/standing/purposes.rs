@@ -64,7 +64,7 @@ mod tests {
     fn plain(kind: EventKind, person: u8, details: &[(&str, &str)]) -> Plain {
         let details: BTreeMap<&str, &str> = details.iter().copied().collect();
         let value = json!({
-            "kind": kind, "at": "2026-11-29T00:00:00Z", "outcome": "success",
+            "kind": kind, "at": 1_795_900_000_000_000_i64, "outcome": "success",
             "person": format!("{person:032x}"), "details": details,
         });
         serde_json::from_value(value).unwrap()

@@ -90,9 +90,9 @@ impl Content {
         match self {
             Content::Done => Ok(Piece::End),
             _ if inbox.is_empty() && !self.is_done() => Ok(Piece::More),
-            Content::UntilClose => Ok(Piece::Data(inbox.split().freeze())),
+            Content::UntilClose => Ok(Piece::Data(take(inbox, inbox.len()))),
             Content::Length(left) => {
-                let data = take(inbox, left);
+                let data = take_some(inbox, left);
                 if *left == 0 {
                     *self = Content::Done;
                 }
@@ -103,10 +103,28 @@ impl Content {
     }
 }
 
-fn take(inbox: &mut BytesMut, left: &mut u64) -> Bytes {
+/// Pieces up to this size are copied, so that the buffer of a connection is used again while it is warm.
+const SMALL: usize = 4 * 1024;
+
+/// Takes so many bytes.
+pub(super) fn take(inbox: &mut BytesMut, length: usize) -> Bytes {
+    let length = length.min(inbox.len());
+    if length > SMALL {
+        return inbox.split_to(length).freeze();
+    }
+    let taken = Bytes::copy_from_slice(inbox.get(..length).unwrap_or_default());
+    if length == inbox.len() {
+        inbox.clear();
+    } else {
+        inbox.advance(length);
+    }
+    taken
+}
+
+fn take_some(inbox: &mut BytesMut, left: &mut u64) -> Bytes {
     let here = usize::try_from(*left).unwrap_or(usize::MAX).min(inbox.len());
     *left -= here as u64;
-    inbox.split_to(here).freeze()
+    take(inbox, here)
 }
 
 impl Chunks {
@@ -115,7 +133,7 @@ impl Chunks {
         match &mut self.at {
             At::Data(_) if inbox.is_empty() => Ok(Piece::More),
             At::Data(left) => {
-                let data = take(inbox, left);
+                let data = take_some(inbox, left);
                 if *left == 0 {
                     self.at = At::DataEnd;
                 }

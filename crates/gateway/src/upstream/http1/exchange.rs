@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body as _;
 
+use super::content::take;
 use super::request::{self, Upload};
 use super::response::{self, Head, Parsed};
 use super::wire::{Rewound, Wire};
@@ -71,6 +72,8 @@ pub(crate) struct Exchange {
     upload: Option<Upload>,
     headless: bool,
     interim: u32,
+    /// Others went before: see [`Exchange::poll_head`].
+    stood_back: bool,
     /// Why the request could not be sent to its end. The answer may have come nonetheless.
     unsent: Option<io::Error>,
     /// Why the caller's body broke off while the answer was read.
@@ -89,7 +92,7 @@ impl Exchange {
 
     fn new(mut wire: Wire, upload: Option<Upload>, headless: bool) -> Exchange {
         wire.heard = false;
-        Exchange { wire, upload, headless, interim: 0, unsent: None, broken: None, reader: None }
+        Exchange { wire, upload, headless, interim: 0, stood_back: false, unsent: None, broken: None, reader: None }
     }
 
     /// The same request without content on another connection.
@@ -104,7 +107,14 @@ impl Exchange {
     }
 
     /// Writes, and waits for the answer to begin.
+    ///
+    /// It stands back once: what other callers have sent meanwhile is decided first, and then all requests go out
+    /// together. Otherwise each would wake the server on its own, and the worker would sleep and wake for each answer.
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Begun, Trouble>> {
+        if !std::mem::replace(&mut self.stood_back, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if self.unsent.is_none()
             && let Poll::Ready(Err(Unsent::Caller(error))) = self.poll_send(cx)
         {
@@ -149,7 +159,7 @@ impl Exchange {
             let whole = match &mut content {
                 Content::Done => Some(Bytes::new()),
                 Content::Length(length) => match usize::try_from(*length) {
-                    Ok(length) if length <= inbox.len() => Some(inbox.split_to(length).freeze()),
+                    Ok(length) if length <= inbox.len() => Some(take(inbox, length)),
                     _ => None,
                 },
                 Content::Chunked(_) | Content::UntilClose => None,

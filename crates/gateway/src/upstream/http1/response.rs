@@ -8,6 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use smallvec::SmallVec;
 
+use super::content::take;
 use super::{Content, NoAnswer};
 
 /// The largest head of an answer in bytes.
@@ -64,7 +65,7 @@ pub(super) fn parse(inbox: &mut BytesMut, headless: bool) -> Result<Parsed, NoAn
     };
     let fields: SmallVec<[(Range<usize>, Range<usize>); 24]> =
         head.headers.iter().map(|field| (place(field.name.as_bytes()), place(field.value))).collect();
-    let raw = inbox.split_to(length).freeze();
+    let raw = take(inbox, length);
     if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Parsed::Interim);
     }

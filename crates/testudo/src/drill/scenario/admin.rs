@@ -14,6 +14,7 @@ pub const ADMIN_MISUSE: Scenario = Scenario {
     title: "an administrator reveals the data of one person after another",
     rules: &["testudo-mass-reveal"],
     spare: 0.0,
+    people: 0,
     attack: Duration::from_secs(30),
     config: "",
     own_only: true,

@@ -6,14 +6,15 @@ use std::time::Duration;
 use super::super::DrillError;
 use super::super::player::{Player, Tokens};
 use super::super::script::Script;
-use super::tokens::victim;
 use super::Scenario;
+use super::tokens::victim;
 
 pub const SCRAPING: Scenario = Scenario {
     name: "scraping",
     title: "one account reads as much as its limits allow",
     rules: &["testudo-scraping"],
     spare: 0.0,
+    people: 0,
     attack: Duration::from_secs(45),
     // What a person may do is not what is tried here.
     config: "[limits]\nperson = \"200/s burst 400\"\nperson-route = \"200/s burst 400\"\n",
@@ -26,6 +27,7 @@ pub const LIMIT_STORM: Scenario = Scenario {
     title: "one address sends more than it may, without a token",
     rules: &["testudo-limit-storm"],
     spare: 0.0,
+    people: 0,
     attack: Duration::from_secs(30),
     config: "",
     own_only: false,
@@ -37,6 +39,7 @@ pub const ENUMERATION: Scenario = Scenario {
     title: "one account asks for the accounts of others, number after number",
     rules: &["testudo-object-enumeration", "testudo-object-enumeration-address"],
     spare: 0.0,
+    people: 0,
     attack: Duration::from_secs(30),
     config: "",
     own_only: true,

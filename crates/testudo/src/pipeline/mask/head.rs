@@ -223,7 +223,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_list_of_tags_is_too_odd(list in "[\"W/,~ms0-9a-f *é]{0,80}", other in proptest::prelude::any::<bool>()) {
+        fn no_list_of_tags_is_too_odd(list in "[\"W/,~ms0-9a-f *]{0,80}", other in proptest::prelude::any::<bool>()) {
             let now = other.then(|| plan(Treatment::Null));
             for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
                 if let Ok(value) = HeaderValue::from_str(&list) {
