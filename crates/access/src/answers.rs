@@ -6,6 +6,8 @@
 //! Each principal keeps its own answers. Where no condition of a slice asks who the principal is, the answer is the same
 //! for all who meet the same scopes; such answers are kept with the slice, so that a new token need not ask again.
 
+#![expect(clippy::type_complexity, reason = "the type is named where it is used")]
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,7 @@
 //! Who asks, prepared once per token.
 
+#![expect(clippy::option_option, reason = "not read yet, read and none, read and there")]
+
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};

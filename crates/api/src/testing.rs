@@ -1,6 +1,8 @@
 //! A small house for the tests of the routers: a store in memory, gates that ask for their minimum, acts that are
 //! performed by the identity server itself.
 
+#![allow(clippy::expect_used, reason = "a test")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -1,5 +1,6 @@
 //! How long an assessment takes, and taking in a request, on one core: `cargo run --release --example risk_rate`.
 
+#![allow(clippy::indexing_slicing, reason = "a test")]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 
 use std::hint::black_box;

@@ -1,5 +1,7 @@
 //! How a target does: shared between its exporter and whoever asks.
 
+#![expect(clippy::type_complexity, reason = "the type is named where it is used")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;

@@ -1,5 +1,7 @@
 //! Targets: who takes records.
 
+#![expect(clippy::match_same_arms, reason = "each arm is a row of a table")]
+
 mod bulk;
 mod file;
 mod otlp;
@@ -23,7 +25,7 @@ pub enum Target {
     File(FileTarget),
     /// A syslog receiver over TCP or TLS.
     Syslog(SyslogTarget),
-    /// The bulk API of Elasticsearch, OpenSearch or Quickwit.
+    /// The bulk API of Elasticsearch, `OpenSearch` or Quickwit.
     Bulk(BulkTarget),
     /// An OTLP receiver over HTTP.
     Otlp(OtlpTarget),

@@ -1,5 +1,7 @@
 //! Passkeys as browsers and attackers use them, against a store in memory and an authenticator in software.
 
+#![allow(clippy::similar_names, reason = "the names are the words of the field")]
+#![allow(clippy::unnecessary_wraps, reason = "the shape that its callers expect")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 use std::cell::Cell;
@@ -159,7 +161,7 @@ async fn a_passkey_signs_in_without_a_name_and_is_two_factors() {
     assert_eq!((passkeys.len(), passkeys[0].host.as_str(), passkeys[0].synced), (1, HOST, false));
     assert_eq!((passkeys[0].name.as_str(), passkeys[0].used), ("Passkey, Firefox on Android", Some(house.now.get())));
     let event = house.events().await.into_iter().rev().find(|event| event.kind == EventKind::SignIn).unwrap();
-    assert_eq!(event.details.get("kind").map(|kind| kind.to_string().replace('"', "")).as_deref(), Some("passkey"));
+    assert_eq!(event.details.get("kind").map(|kind| kind.clone().replace('"', "")).as_deref(), Some("passkey"));
     // A password alone is not enough any more.
     assert!(matches!(house.password(ADA).await, SignInOutcome::SecondFactorDue(_)));
 }

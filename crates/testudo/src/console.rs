@@ -1,5 +1,7 @@
 //! What only the top floor can join, as the trait that the console defines.
 
+#![expect(clippy::match_same_arms, reason = "each arm is a row of a table")]
+
 mod dry_run;
 mod incidents;
 pub mod pulse;
@@ -319,8 +321,10 @@ impl House for Rooms {
             let (Secret::Measure(id), _) = secret.into_parts();
             let found = self.held().into_iter().find(|(measure, _)| measure.id == id);
             match found.map(|(_, undo)| undo) {
-                Some(Action::Unblock { target: BlockTarget::Network(network) })
-                | Some(Action::RestoreLimits { target: LimitTarget::Network(network) }) => Ok(network.to_string()),
+                Some(
+                    Action::Unblock { target: BlockTarget::Network(network) }
+                    | Action::RestoreLimits { target: LimitTarget::Network(network) },
+                ) => Ok(network.to_string()),
                 Some(_) => Err(HouseError::Refused("nothing about this measure is masked".into())),
                 None => Err(HouseError::NotFound("measure")),
             }
@@ -485,6 +489,8 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
+
     use super::*;
 
     #[test]

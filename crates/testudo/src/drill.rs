@@ -15,9 +15,8 @@ mod report;
 mod scenario;
 mod script;
 
-pub use client::now;
 pub use house::{House, Where};
-pub use latency::{CONFIG as LATENCY_CONFIG, Latency, latency};
+pub use latency::{CONFIG as LATENCY_CONFIG, latency};
 pub use report::Report;
 pub use scenario::Scenario;
 

@@ -5,6 +5,8 @@
 //! forgotten. On PostgreSQL the leading node exports; that its place was not moved by another one is checked with each
 //! move.
 
+#![expect(clippy::similar_names, reason = "the names are the words of the field")]
+
 mod feed;
 mod place;
 mod target;

@@ -1,6 +1,8 @@
 //! Which answers hold marked data, and who sees how much of them: the contract's `x-testudo-data` and the rules of
 //! `[masking]`, compiled once per snapshot, so that a request compiles nothing.
 
+#![expect(clippy::type_complexity, reason = "the type is named where it is used")]
+
 mod graph;
 
 use std::collections::HashMap;

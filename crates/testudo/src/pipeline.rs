@@ -4,6 +4,8 @@
 //! verdict. The joined decision admits the request to the one function that forwards, which answers with something owed.
 //! What is not built yet (waf, device binding) has its place marked and is shown as off by `testudo check`.
 
+#![expect(clippy::too_many_arguments, reason = "the facts of a request, each of another kind")]
+
 mod facts;
 mod internal;
 mod ledger;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
 use testudo_contract::{Found, Head, RouteMatch};
-use testudo_core::{Control, Decision, Denial, Forward, Obligation, Settle};
+use testudo_core::{Control, Decision, Denial, Forward, Obligation};
 use testudo_gateway::{CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, Upstreams};
 use testudo_identity::{Acr, Caller, TokenCache};
 use testudo_limits::{CallerFacts, PeerFacts, RouteClass};

@@ -1,5 +1,7 @@
 //! What only the top floor can join, as the traits that `api` defines; and the routers that are made of it.
 
+#![expect(clippy::match_same_arms, reason = "each arm is a row of a table")]
+
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use crate::config::PurposeConfig;
 
 pub use held::{Held, HeldLimit};
-pub use path::{RoutePath, RoutePathError};
+pub use path::RoutePath;
 pub use state::{KINDS, Snapshot};
 pub use streams::{OpenStream, StreamTicket, Streams};
 

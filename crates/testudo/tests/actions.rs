@@ -1,6 +1,8 @@
 //! Every action through the running binary: performed, felt by the very next request, performed again without a change,
 //! undone, and no longer felt. And all of it the same after a crash.
 
+#![allow(clippy::needless_pass_by_value, reason = "what is handed over is done with")]
+#![allow(clippy::similar_names, reason = "the names are the words of the field")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -318,7 +320,7 @@ fn a_block_and_a_restriction_end_open_streams() {
     let mut stream = http.open(server.gateway);
     let bearer = tokens.bearer();
     let headers = [("Authorization", bearer.as_str()), ("X-Forwarded-For", "203.0.113.7")];
-    let mut send = |stream: &mut support::http::Tls| {
+    let send = |stream: &mut support::http::Tls| {
         use std::io::Write as _;
         stream.write_all(&request(server.gateway, "GET", "/items/1", &headers, b"", false)).unwrap();
         stream.flush().unwrap();

@@ -196,12 +196,11 @@ fn answer_to(
     visit: Visit,
     begun: Result<Option<PasskeyCeremony>, testudo_identity::IdentityError>,
 ) -> Result<Response, Problem> {
-    match begun.map_err(|error| visit.problem(&error))? {
-        Some(begun) => Ok(visit.challenge(&begun)),
-        None => {
-            let text = "There is no passkey of yours for this address, or you waited too long. Use a code.";
-            Ok(visit.told(StatusCode::CONFLICT, text))
-        }
+    if let Some(begun) = begun.map_err(|error| visit.problem(&error))? {
+        Ok(visit.challenge(&begun))
+    } else {
+        let text = "There is no passkey of yours for this address, or you waited too long. Use a code.";
+        Ok(visit.told(StatusCode::CONFLICT, text))
     }
 }
 

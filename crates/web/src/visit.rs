@@ -260,7 +260,7 @@ pub(crate) fn render(page: &impl Template, status: StatusCode) -> Response {
 /// decides by [`origin::same_origin`] whether to take it at all.
 fn origin_of(web: &Web, request: &Request) -> String {
     let named = text(request.headers(), "origin");
-    let host = request.uri().authority().map(|authority| authority.as_str());
+    let host = request.uri().authority().map(axum::http::uri::Authority::as_str);
     let host = host.or_else(|| text(request.headers(), "host"));
     let by_origin = web.origins.iter().find(|own| named == Some(own.as_str()));
     let by_host = || web.origins.iter().find(|own| own.split_once("://").map(|(_, own)| own) == host);

@@ -1,5 +1,6 @@
 //! The console over a house whose every text is hostile: what pages show, what they ask for, and what they leave.
 
+#![allow(clippy::format_push_string, reason = "a test")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 #[path = "console/hostile.rs"]

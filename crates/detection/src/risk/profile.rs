@@ -1,5 +1,8 @@
 //! What is usual for one person.
 
+#![expect(clippy::needless_for_each, reason = "one line for each")]
+#![expect(clippy::similar_names, reason = "the names are the words of the field")]
+
 use serde::{Deserialize, Serialize};
 use testudo_core::{PersonId, Timestamp};
 
@@ -250,7 +253,7 @@ impl Profile {
     pub fn roll_back(&mut self, to: Timestamp) -> bool {
         let to = seconds(to);
         let kinds = [&mut self.networks, &mut self.carriers, &mut self.devices, &mut self.clients];
-        let forgot = kinds.into_iter().fold(false, |forgot, usual| usual.roll_back(to) || forgot);
+        let forgot = kinds.map(|usual| usual.roll_back(to)).contains(&true);
         let before = self.proofs.len();
         self.proofs.retain(|proof| proof.at < to);
         forgot || self.proofs.len() != before

@@ -1,5 +1,7 @@
 //! The profiles of many people, and the one way in which they change.
 
+#![expect(clippy::similar_names, reason = "the names are the words of the field")]
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,8 @@
 //! The score: named signals, each with its weight, added up.
 
+#![expect(clippy::needless_for_each, reason = "one line for each")]
+#![expect(clippy::struct_excessive_bools, reason = "each says one thing by itself")]
+
 use std::borrow::Cow;
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ impl Week {
     pub fn rarity(&self, at: u32) -> f64 {
         let place = place(at / 3_600);
         let count = |place: usize| f64::from(self.hours.get(place % HOURS).copied().unwrap_or(0)) / f64::from(STEP);
-        let around = |place: usize| count(place) + (count(place + 1) + count(place + HOURS - 1)) / 2.0;
+        let around = |place: usize| count(place) + f64::midpoint(count(place + 1), count(place + HOURS - 1));
         let total = f64::from(self.hours.iter().map(|count| u32::from(*count)).sum::<u32>()) / f64::from(STEP);
         let of_week = around(place);
         let of_day: f64 = (0..7).map(|day| around(place + 24 * day)).sum();

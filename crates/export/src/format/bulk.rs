@@ -1,8 +1,10 @@
-//! The bulk API of Elasticsearch, OpenSearch and Quickwit: NDJSON of actions and documents, and its answers.
+//! The bulk API of Elasticsearch, `OpenSearch` and Quickwit: NDJSON of actions and documents, and its answers.
 //!
 //! Each document is a `create` under an `_id` that is the same each time it is sent, so that a repeat changes nothing
 //! (409 is then an answer as good as 201). An answer names the fate of each document: taken, to be sent again (429 and
 //! 5xx, and what lies in the index or the credentials), or refused for good.
+
+#![expect(clippy::needless_pass_by_value, reason = "what is handed over is done with")]
 
 use std::borrow::Cow;
 

@@ -3,6 +3,8 @@
 //! `source.ip` is of the type `ip`, so only an address stands there; its pseudonym is `source.address`. Dots in names of
 //! facts become `_`, since Elasticsearch takes them for paths.
 
+#![expect(clippy::match_same_arms, reason = "each arm is a row of a table")]
+
 use serde_json::{Map, Value, json};
 use testudo_core::{EventKind, OcsfClass};
 

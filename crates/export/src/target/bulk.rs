@@ -1,4 +1,4 @@
-//! The bulk API of Elasticsearch, OpenSearch and Quickwit.
+//! The bulk API of Elasticsearch, `OpenSearch` and Quickwit.
 
 use std::path::Path;
 

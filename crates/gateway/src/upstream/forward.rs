@@ -1,5 +1,7 @@
 //! The one way to an upstream: it takes its request only out of an admission.
 
+#![expect(clippy::type_complexity, reason = "the type is named where it is used")]
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;

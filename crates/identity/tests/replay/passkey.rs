@@ -69,7 +69,7 @@ pub fn passkey(data: &[u8]) {
                     && answer.response.client_data_json == seed.response.client_data_json
                     && answer.response.authenticator_data == seed.response.authenticator_data
             };
-            assert!(SIGNED.iter().any(|seed| same(seed)), "taken, and never signed: {text}");
+            assert!(SIGNED.iter().any(same), "taken, and never signed: {text}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The blast radius of an action: whom it would hit, and what follows from that.
 
+#![expect(clippy::match_same_arms, reason = "each arm is a row of a table")]
+
 use std::collections::BTreeSet;
 
 use testudo_core::{Action, BlockTarget, LimitTarget, PersonId};
@@ -45,10 +47,10 @@ impl Planner<'_> {
         let radius = self.radius;
         let percent = reach.percent();
         let hit = format!("{} of {} active people ({percent} %)", reach.people, reach.active.max(reach.people));
-        if let Action::Block { target: BlockTarget::Network(network), .. } = action {
-            if let Some(why) = self.situation.ourselves.get(network) {
-                return Ruling::Approval(format!("it would hit ourselves: {why}"));
-            }
+        if let Action::Block { target: BlockTarget::Network(network), .. } = action
+            && let Some(why) = self.situation.ourselves.get(network)
+        {
+            return Ruling::Approval(format!("it would hit ourselves: {why}"));
         }
         if shuts_out(action) && reach.people > radius.few && percent >= radius.refuse_percent {
             return Ruling::Refused(format!("it would shut out {hit}; the limit is {} %", radius.refuse_percent));

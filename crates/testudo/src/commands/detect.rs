@@ -170,7 +170,7 @@ pub async fn replay(setting: &Setting, client: &mut Client, arguments: ReplayArg
         let report: Value = client.call(Method::GET, &format!("/admin/v1/detection/replays/{id}"), None).await?;
         match report.get("state").and_then(Value::as_str) {
             Some("running") => {
-                progress.set_position(report.get("progress").and_then(Value::as_u64).unwrap_or_default())
+                progress.set_position(report.get("progress").and_then(Value::as_u64).unwrap_or_default());
             }
             Some("done") => break report,
             _ => {

@@ -61,7 +61,7 @@ pub async fn run(setting: &Setting, client: &mut Client, command: ExportCommand)
             let path = format!("/admin/v1/exports/{}/resend", segment(&name));
             let answer: Value = client.call(Method::POST, &path, Some(json!({ "from": from }))).await?;
             let waiting = answer.get("waiting").and_then(Value::as_u64).unwrap_or(0);
-            output::done(setting.format, &name, &format!("{} entries from place {from} on are sent", waiting));
+            output::done(setting.format, &name, &format!("{waiting} entries from place {from} on are sent"));
         }
         ExportCommand::Forget { name } => {
             client.call::<Value>(Method::DELETE, &format!("/admin/v1/exports/{}", segment(&name)), None).await?;

@@ -223,7 +223,8 @@ pub async fn run(setting: &Setting, client: &mut Client, command: UserCommand) -
             let path = format!("/admin/v1/people/{id}/passkeys?reveal={reveal}");
             let passkeys: Value = client.call(Method::GET, &path, None).await?;
             let keys = ["id", "name", "host", "synced", "created", "used"];
-            output::value(setting.format, &passkeys["items"], |items| {
+            let items = passkeys.get("items").unwrap_or(&Value::Null);
+            output::value(setting.format, items, |items| {
                 let rows: Vec<_> = items.as_array().into_iter().flatten().collect();
                 let rows: Vec<_> = rows.iter().map(|it| keys.map(|key| output::cell(it, key)).to_vec()).collect();
                 output::table(&["ID", "NAME", "HOST", "SYNCED", "ADDED", "USED"], &rows);

@@ -4,6 +4,8 @@
 //! roles from the account as it is now, strength and time of the sign-in from the session. What can't be rebuilt is
 //! counted as such. Risk and what is known of the device are not in entries: they count as none.
 
+#![expect(clippy::map_entry, reason = "the value is made only if there is room")]
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -180,9 +182,9 @@ fn judge(snapshot: &Snapshot, candidate: Option<&testudo_access::Policies>, aske
             (was, _) => {
                 let (list, told) = if was { (&mut changes[0], &after) } else { (&mut changes[1], &before) };
                 if was {
-                    run.changed.0 += one.count
+                    run.changed.0 += one.count;
                 } else {
-                    run.changed.1 += one.count
+                    run.changed.1 += one.count;
                 }
                 let route = snapshot.contract.route(&one.method, &one.path);
                 let template = found(&route).map_or("?", |found| &*found.route.template);

@@ -1,5 +1,8 @@
 //! What came of a drill: what was seen, done and refused, when, and whom it hit wrongly.
 
+#![expect(clippy::similar_names, reason = "the names are the words of the field")]
+#![expect(clippy::struct_field_names, reason = "the unit stands in the name")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;

@@ -1,5 +1,7 @@
 //! The scenarios: each an attack as it is seen in the field, played so that it goes on until something is done.
 
+#![expect(clippy::duration_suboptimal_units, reason = "the unit of what is measured")]
+
 mod admin;
 mod requests;
 mod signin;

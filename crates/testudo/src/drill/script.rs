@@ -197,7 +197,8 @@ impl<'h> Script<'h> {
         }
         // What was done to honest people, whether they have felt it yet or not.
         let mut acted_on = Vec::new();
-        for (who, id) in std::mem::take(&mut *self.people.lock()) {
+        let people = std::mem::take(&mut *self.people.lock());
+        for (who, id) in people {
             let kinds = "person.revoked,session.revoked,family.revoked,person.locked,step-up.required";
             for entry in house.entries(&format!("{kinds}&person={id}"), self.from).await? {
                 let kind = entry.pointer("/event/kind").and_then(serde_json::Value::as_str).unwrap_or_default();

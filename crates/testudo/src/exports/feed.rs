@@ -4,6 +4,8 @@
 //! is leaves its `data.disclosed` before it leaves. What this loop itself writes down holds nothing personal, and a
 //! refusal of an `export.rejected` is not written down again, so that no loop feeds itself.
 
+#![expect(clippy::single_match_else, reason = "both ways are told")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

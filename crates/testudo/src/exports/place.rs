@@ -1,5 +1,7 @@
 //! The place of a target: a record, and a cursor of the journal, which move together.
 
+#![expect(clippy::single_match_else, reason = "both ways are told")]
+
 use serde::{Deserialize, Serialize};
 use testudo_core::{Event, Timestamp};
 use testudo_crypto::random;

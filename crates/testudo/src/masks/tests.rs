@@ -1,5 +1,6 @@
 //! Marks of contracts, by what the masker makes of documents.
 
+#![allow(clippy::similar_names, reason = "the names are the words of the field")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use testudo_privacy::{Format, Masking, Plan, Treatment};

@@ -1,3 +1,4 @@
+#![allow(clippy::duration_suboptimal_units, reason = "the unit of what is measured")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::io::{BufRead as _, BufReader, Read, Write};

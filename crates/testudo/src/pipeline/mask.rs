@@ -4,6 +4,10 @@
 //! [`Fulfil`] carries the mask out. What can't be masked is not delivered: before the head went out it is a 502, after it
 //! the message is broken off, and the client sees that.
 
+#![expect(clippy::large_enum_variant, reason = "there are few of them, each for one answer")]
+#![expect(clippy::similar_names, reason = "the names are the words of the field")]
+#![expect(clippy::type_complexity, reason = "the type is named where it is used")]
+
 mod body;
 mod coding;
 mod head;

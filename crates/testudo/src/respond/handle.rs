@@ -1,5 +1,7 @@
 //! Alerts come in: they are grouped, planned, acted on, and then written down.
 
+#![expect(clippy::single_match_else, reason = "both ways are told")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! What the journal's events say to the risk model.
 
+#![expect(clippy::single_match_else, reason = "both ways are told")]
+
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 

@@ -1,5 +1,7 @@
 //! What the model keeps in the store: a record per person, and one of what goes on around them.
 
+#![expect(clippy::needless_for_each, reason = "one line for each")]
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 

@@ -1,5 +1,7 @@
 //! To a bulk API that checks the format, pushes back, breaks connections off, and never takes some documents.
 
+#![allow(clippy::large_stack_arrays, reason = "a buffer that lives as long as one call")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -65,7 +67,7 @@ fn answer(index: &Index, head: &str, body: &[u8]) -> Option<(u16, String)> {
         } else if documents.contains_key(&id) {
             index.repeats.fetch_add(1, Ordering::Relaxed);
             (409, json!({ "type": "version_conflict_engine_exception", "reason": "it is there" }))
-        } else if items.len() % 50 == 49 && number % 2 == 0 {
+        } else if items.len() % 50 == 49 && number.is_multiple_of(2) {
             (429, json!({ "type": "es_rejected_execution_exception", "reason": "queue full" }))
         } else {
             documents.insert(id.clone(), document.clone());

@@ -1,5 +1,7 @@
 //! To files: what is exported, when it begins, what a reload changes, and having it again.
 
+#![allow(clippy::too_many_lines, reason = "one table, to be read from top to bottom")]
+
 use std::path::Path;
 
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Exports of the real binary: to rsyslog, to a bulk API that checks the format, to an OTLP receiver, to files. Targets go
 //! down, the server is killed, and everything arrives.
 
+#![allow(clippy::missing_panics_doc, reason = "a test may panic")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

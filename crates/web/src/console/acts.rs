@@ -2,6 +2,9 @@
 //!
 //! The page is asked for first and the factor before it, so that nothing that was typed is lost.
 
+#![expect(clippy::needless_pass_by_value, reason = "what is handed over is done with")]
+#![expect(clippy::too_many_lines, reason = "one table, to be read from top to bottom")]
+
 use std::str::FromStr;
 
 use askama::Template;

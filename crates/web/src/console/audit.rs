@@ -1,5 +1,7 @@
 //! Audit: the log that everything stands in, its signed checkpoints, and proofs that it was not changed.
 
+#![expect(clippy::struct_excessive_bools, reason = "each says one thing by itself")]
+
 use std::fmt::Write as _;
 
 use askama::Template;

@@ -1,6 +1,8 @@
 //! Charts as SVG that the server draws: pictures of bounded series, each with a title and a description, and a table
 //! beside it on the page. Colours come from the style sheet by class; nothing is styled in place.
 
+#![expect(clippy::cast_precision_loss, reason = "pictures need no more digits than a float has")]
+
 use std::fmt::Write as _;
 
 /// One band of a stacked course.

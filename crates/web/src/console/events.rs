@@ -1,5 +1,7 @@
 //! Live events: the journal with filters that stand in the address, and one event with all that it says.
 
+#![expect(clippy::struct_excessive_bools, reason = "each says one thing by itself")]
+
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;

@@ -1,5 +1,7 @@
 //! Limits and blocks: which rates hold, what is tighter at present, who is refused, and until when.
 
+#![expect(clippy::needless_pass_by_value, reason = "what is handed over is done with")]
+
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;

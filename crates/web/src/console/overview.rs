@@ -34,7 +34,6 @@ struct Page {
     codes: Vec<BarLine>,
     routes: Vec<RouteLine>,
     incidents: Vec<IncidentRow>,
-    open: usize,
     alerts: Vec<Row>,
     quiet: bool,
 }
@@ -64,7 +63,6 @@ struct TableRow {
 
 struct BarLine {
     label: String,
-    note: String,
     value: String,
     bar: String,
     link: String,
@@ -148,7 +146,6 @@ pub(crate) async fn show(State(console): State<Console>, request: Request) -> An
         codes: codes(&pulse, since),
         routes: routes(&pulse),
         incidents: incidents.items.iter().map(IncidentRow::of).collect(),
-        open: incidents.open,
         alerts: alerts.entries.iter().map(Row::of).collect(),
         quiet: allowed + refused == 0,
         layout: desk.layout("Overview", "/"),
@@ -257,7 +254,6 @@ fn controls(pulse: &Pulse, since: Option<Timestamp>) -> Vec<BarLine> {
     let largest = lines.clone().map(|(_, sum)| sum).max().unwrap_or(0);
     let line = |(control, sum): (&testudo_core::Control, u64)| BarLine {
         label: control.name().to_owned(),
-        note: String::new(),
         value: number(sum),
         bar: chart::bar("refused", sum, largest),
         link: events(&format!("outcome=failure&control={control}"), since, None),
@@ -271,7 +267,6 @@ fn codes(pulse: &Pulse, since: Option<Timestamp>) -> Vec<BarLine> {
         let plain: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
         BarLine {
             label: visible(code),
-            note: control.name().to_owned(),
             value: number(*sum),
             bar: chart::bar("refused", *sum, largest),
             link: events(&format!("outcome=failure&control={control}&code={plain}"), since, None),

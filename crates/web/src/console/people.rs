@@ -1,5 +1,7 @@
 //! People: accounts with their sessions, devices, apps and risk, masked until they are revealed.
 
+#![expect(clippy::struct_excessive_bools, reason = "each says one thing by itself")]
+
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -161,7 +163,6 @@ struct AppLine {
 }
 
 struct RiskLines {
-    score: u8,
     ring: String,
     reasons: Vec<(String, u8)>,
     usual: Vec<(String, String, When)>,
@@ -262,7 +263,6 @@ fn person_page(desk: &Desk, read: &Read, sight: Sight) -> PersonPage {
             .collect(),
         more_sessions: read.sessions.len() > MOST,
         risk: read.risk.as_ref().map(|risk| RiskLines {
-            score: risk.score,
             ring: chart::ring("risk", "Risk", &format!("{} of 100", risk.score), risk.score)
                 .replace(" low\"", " calm\""),
             reasons: risk.reasons.iter().map(|(reason, points)| (visible(reason), *points)).collect(),

@@ -58,15 +58,14 @@ fn unlinked(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
         plain.push_str(before);
-        match after.split_once("](").and_then(|(label, tail)| Some((label, tail.split_once(')')?.1))) {
-            Some((label, tail)) => {
-                plain.push_str(label);
-                rest = tail;
-            }
-            None => {
-                plain.push('[');
-                rest = after;
-            }
+        if let Some((label, tail)) =
+            after.split_once("](").and_then(|(label, tail)| Some((label, tail.split_once(')')?.1)))
+        {
+            plain.push_str(label);
+            rest = tail;
+        } else {
+            plain.push('[');
+            rest = after;
         }
     }
     plain.push_str(rest);

@@ -16,7 +16,6 @@ pub(crate) struct When {
 enum Style {
     Minute,
     Milli,
-    Clock,
 }
 
 impl When {
@@ -30,11 +29,6 @@ impl When {
         When { at, style: Style::Milli }
     }
 
-    /// The time of the day only, for lists that are read as they come.
-    pub(crate) fn clock(at: Timestamp) -> When {
-        When { at, style: Style::Clock }
-    }
-
     /// The text without markup.
     pub(crate) fn text(self) -> String {
         let text = self.at.to_string();
@@ -42,7 +36,6 @@ impl When {
         match self.style {
             Style::Minute => format!("{} {} UTC", part(0, 10), part(11, 16)),
             Style::Milli => format!("{} {} UTC", part(0, 10), part(11, 23)),
-            Style::Clock => part(11, 19),
         }
     }
 }
@@ -52,7 +45,6 @@ impl fmt::Display for When {
         let style = match self.style {
             Style::Minute => "minute",
             Style::Milli => "exact",
-            Style::Clock => "clock",
         };
         let millis = self.at.millis();
         write!(

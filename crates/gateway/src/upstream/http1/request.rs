@@ -66,17 +66,14 @@ impl Upload {
             // A chunk of no length would be the last one.
             return Ok(());
         }
-        match &mut self.left {
-            Some(left) => {
-                *left = left.checked_sub(data.len() as u64).ok_or_else(|| wrong("longer"))?;
-                out.push(data, b"");
-            }
-            None => {
-                let mut size = String::with_capacity(20);
-                let _ = write!(size, "{:x}\r\n", data.len());
-                out.text(size.as_bytes());
-                out.push(data, b"\r\n");
-            }
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(data.len() as u64).ok_or_else(|| wrong("longer"))?;
+            out.push(data, b"");
+        } else {
+            let mut size = String::with_capacity(20);
+            let _ = write!(size, "{:x}\r\n", data.len());
+            out.text(size.as_bytes());
+            out.push(data, b"\r\n");
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The head of an answer, and how its content is delimited (RFC 9112 sections 4 to 6).
 
+#![expect(clippy::struct_excessive_bools, reason = "each says one thing by itself")]
+
 use std::mem::MaybeUninit;
 use std::ops::Range;
 

@@ -84,7 +84,7 @@ fn answers() -> Vec<(&'static str, Seen)> {
         ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na", whole(200, "a")),
         (
             "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n",
-            Seen::Whole(200, "".into(), 0, false, 0),
+            Seen::Whole(200, String::new(), 0, false, 0),
         ),
         ("HTTP/1.1 204 No\r\nContent-Length: 3\r\n\r\n", whole(204, "")),
         ("HTTP/1.1 304 No\r\n\r\n", whole(304, "")),

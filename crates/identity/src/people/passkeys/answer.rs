@@ -1,4 +1,4 @@
-//! What a browser answers, read strictly: the JSON of a credential (WebAuthn section 5.1, `toJSON`), at most 16 KiB, its
+//! What a browser answers, read strictly: the JSON of a credential (`WebAuthn` section 5.1, `toJSON`), at most 16 KiB, its
 //! id twice the same, and nothing that was asked for from within another site's frame.
 
 use data_encoding::BASE64URL_NOPAD;
@@ -9,7 +9,7 @@ use super::credential::PasskeyId;
 
 /// The largest answer.
 const LARGEST: usize = 16 * 1024;
-/// The longest credential id (WebAuthn section 4, "Credential ID").
+/// The longest credential id (`WebAuthn` section 4, "Credential ID").
 const LONGEST_ID: usize = 1023;
 /// Deeper than any answer is.
 const DEEPEST: usize = 8;
@@ -99,7 +99,7 @@ fn consistent(id: &str, raw: &[u8], kind: &str) -> Result<(), AnswerError> {
     if fits && same && kind == "public-key" { Ok(()) } else { Err(AnswerError::Malformed) }
 }
 
-/// The part of the client data that says in which page it was collected (WebAuthn section 5.8.1).
+/// The part of the client data that says in which page it was collected (`WebAuthn` section 5.8.1).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Collected {

@@ -1,4 +1,4 @@
-//! Where a ceremony happens: an exact origin, and the relying party that is its host (WebAuthn section 5.1.2).
+//! Where a ceremony happens: an exact origin, and the relying party that is its host (`WebAuthn` section 5.1.2).
 
 use url::{Host, Url};
 use webauthn_rs::prelude::{Webauthn, WebauthnBuilder};

@@ -1,4 +1,4 @@
-//! Proving an answer against the state of its ceremony (WebAuthn sections 7.1 and 7.2). Pure.
+//! Proving an answer against the state of its ceremony (`WebAuthn` sections 7.1 and 7.2). Pure.
 
 use serde::Deserialize;
 use testudo_core::PersonId;

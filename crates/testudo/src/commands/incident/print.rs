@@ -142,8 +142,8 @@ fn about(action: &Value) -> String {
         }
         _ => None,
     });
-    let named = ["person", "session", "family", "client", "build", "path", "channel"].iter();
-    let named = named.filter_map(|name| action.get(*name).and_then(Value::as_str).map(str::to_owned)).next();
+    let named = ["person", "session", "family", "client", "build", "path", "channel"];
+    let named = named.iter().find_map(|name| action.get(*name).and_then(Value::as_str).map(str::to_owned));
     target.or(named).map_or_else(String::new, |what| format!(" {what}"))
 }
 

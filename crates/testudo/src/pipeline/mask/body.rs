@@ -1,6 +1,8 @@
 //! The body of a masked answer: decoded, masked and coded again as it passes. It reads no further than who asks, and
 //! holds one piece of input and what the masker holds back.
 
+#![expect(clippy::struct_excessive_bools, reason = "each says one thing by itself")]
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 

@@ -1,5 +1,7 @@
 //! Content codings: what the upstream may use, and how its answers are decoded within bounds.
 
+#![expect(clippy::large_stack_arrays, reason = "a buffer that lives as long as one call")]
+
 use std::io::Write as _;
 
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, HeapAlloc, HuffmanCode};

@@ -1,4 +1,7 @@
 //! A bundle of a real store, and what is said when something in it is flipped, dropped, swapped or added.
+
+#![allow(clippy::semicolon_if_nothing_returned, reason = "a test")]
+#![allow(clippy::needless_for_each, reason = "one line for each")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::Arc;
