@@ -13,7 +13,7 @@ use support::{Server, skip};
 /// Where the browser's driver is installed, and the browser; `.ci/run` says so.
 fn installed() -> Option<(PathBuf, PathBuf)> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let modules = std::env::var_os("TESTUDO_BROWSER_MODULES").map_or(own, PathBuf::from);
+    let modules = std::env::var_os("TESTUDO_BROWSER_CLIENTS").map_or(own, PathBuf::from);
     let chromium = std::env::var_os("TESTUDO_CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from);
     (modules.join("node_modules/playwright-core").exists() && chromium.exists()).then_some((modules, chromium))
 }
