@@ -222,7 +222,7 @@ fn rules_of_the_configuration_see_what_is_sealed_and_are_swapped_by_a_reload() {
     write(folder.path(), "testudo.toml", &config(""));
     let server = Server::start_in(folder, &[]);
     let rule = "3f0c1f3e-7f0a-4f53-9c5e-0d8f8d3c7a10";
-    assert_eq!(server.curl(&[&format!("{}/.env", server.url())]).0, 401);
+    assert_eq!(server.curl(&[&format!("{}/.env", server.url())]).0, 404);
     wait_for(&server, rule, 1);
 
     // What is wrong stays out of force, and says where it is wrong.

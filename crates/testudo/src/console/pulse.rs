@@ -195,8 +195,8 @@ impl Pulse {
         view.codes.sort_by(|one, other| other.2.cmp(&one.2).then_with(|| one.1.cmp(&other.1)));
         view.routes = routes.into_iter().map(|(route, (a, r))| (route.into(), a, r)).collect();
         view.routes.sort_by(|one, other| (other.1 + other.2).cmp(&(one.1 + one.2)).then_with(|| one.0.cmp(&other.0)));
-        view.codes.truncate(NAMES);
-        view.routes.truncate(NAMES);
+        view.codes.truncate(NAMES + 1);
+        view.routes.truncate(NAMES + 1);
         view.known_since = rings.since.filter(|since| since.seconds() > begin);
         view
     }

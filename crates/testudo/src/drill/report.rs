@@ -13,11 +13,13 @@ use super::Scenario;
 use super::script::{Act, Side};
 
 /// An attack counts as held back when what still passes is at most so much of what passed before.
-const HELD_BACK: f64 = 1.0 / 3.0;
+const HELD_BACK: f64 = 0.4;
 /// What a hit says that nobody asked for.
 const ACTED_ON: &str = "acted on";
-/// What is under way when something is done may still pass.
-const UNDER_WAY: i64 = 250_000;
+/// What a tightened limit still had in hand may be used up so long, in microseconds.
+const IN_HAND: i64 = 2_000_000;
+/// What is done within so many microseconds of the first act is of one plan.
+const ONE_PLAN: i64 = 50_000;
 
 /// The report.
 #[derive(Debug, Serialize)]
@@ -57,7 +59,7 @@ pub struct Times {
     pub detected_ms: Option<f64>,
     /// Until the first thing was done.
     pub acted_ms: Option<f64>,
-    /// Until the last thing of the first incident's plan was done.
+    /// Until the last thing of the first plan was done.
     pub contained_ms: Option<f64>,
     /// Until an attempt of the attack was answered by a refusal.
     pub refused_ms: Option<f64>,
@@ -72,6 +74,8 @@ pub struct Done {
     pub what: String,
     /// The action.
     pub action: String,
+    /// How many times at that moment.
+    pub times: usize,
 }
 
 /// Attempts.
@@ -144,6 +148,14 @@ impl Report {
             }
         }
         let done = told.iter().filter(|told| told.kind.starts_with("response."));
+        let done = done.fold(Vec::<Done>::new(), |mut all, told| {
+            let next = Done { ms: after(told.at), what: told.kind.into(), action: told.action.into(), times: 1 };
+            match all.last_mut().filter(|last| last.is_same(&next)) {
+                Some(last) => last.times += 1,
+                None => all.push(next),
+            }
+            all
+        });
         let mut report = Report {
             scenario: scenario.name,
             title: scenario.title,
@@ -151,7 +163,7 @@ impl Report {
             failures: Vec::new(),
             rules,
             times,
-            done: done.map(|t| Done { ms: after(t.at), what: t.kind.into(), action: t.action.into() }).collect(),
+            done,
             attack: Tries::of(&attack),
             rate: rate(&attack, acted),
             stolen: stolen.into_iter().collect(),
@@ -225,6 +237,12 @@ impl<'v> Told<'v> {
     }
 }
 
+impl Done {
+    fn is_same(&self, other: &Done) -> bool {
+        (self.ms - other.ms).abs() < 1.0 && self.what == other.what && self.action == other.action
+    }
+}
+
 impl Tries {
     fn of(acts: &[&Act]) -> Tries {
         let mut refused = BTreeMap::new();
@@ -252,7 +270,7 @@ fn hit(honest: &[&Act], acted_on: &[(String, String)]) -> Vec<Hit> {
 fn rate(attack: &[&Act], acted: Option<Timestamp>) -> Rate {
     let (Some(first), Some(last)) = (attack.first(), attack.last()) else { return Rate::default() };
     let acted = acted.unwrap_or(last.at);
-    let later = Timestamp::from_micros(acted.micros().saturating_add(UNDER_WAY));
+    let later = Timestamp::from_micros(acted.micros().saturating_add(IN_HAND));
     let passed = |from: Timestamp, to: Timestamp| {
         let count = attack.iter().filter(|act| act.passed && act.at >= from && act.at < to).count();
         per_second(count, from, to)

@@ -16,7 +16,9 @@ use super::player::{App, Player, Tokens};
 use super::{DrillError, Report, Scenario};
 
 /// How long the attack goes on once something has been done against it: long enough to see whether that holds.
-const AFTERWARDS: Duration = Duration::from_millis(2500);
+const AFTERWARDS: Duration = Duration::from_secs(4);
+/// Before it begins, honest people have been about for so long that the server knows where they come from.
+const BEFORE: Duration = Duration::from_millis(2500);
 /// How often the journal is asked whether something was done.
 const LOOK: Duration = Duration::from_millis(50);
 /// Honest people at home, and in the network that the attack comes from.
@@ -105,6 +107,7 @@ impl<'h> Script<'h> {
             stop,
         };
         script.invite().await?;
+        tokio::time::sleep(BEFORE).await;
         Ok(Script { from: house.head().await?, began: now(), ..script })
     }
 
@@ -151,6 +154,11 @@ impl<'h> Script<'h> {
     /// Says what the attack got hold of; at the end it must be worth nothing.
     pub fn stole(&self, who: &str, tokens: &Tokens) {
         self.stolen.lock().push((who.to_owned(), tokens.access.clone()));
+    }
+
+    /// An attacker's tool takes a breath between two tries.
+    pub async fn breath(&self) {
+        tokio::time::sleep(Duration::from_millis(30)).await;
     }
 
     /// Goes on with an attack until something was done against it and it has been seen whether that holds, or until

@@ -1,11 +1,16 @@
 //! Risk where tokens are made.
 
+use std::time::Duration;
+
 use testudo_core::{Control, ControlSet, Decision, Event, EventKind, Fault};
 use testudo_detection::risk::Key;
-use testudo_identity::{Context, GrantType, Pending};
+use testudo_identity::{Acr, Context, GrantType, Pending};
 
 use super::{decide, place_of};
 use crate::node::Node;
+
+/// A second factor answers for the way in which a person comes for so long.
+const FRESH: Duration = Duration::from_mins(15);
 
 /// What must answer before these tokens are made.
 pub fn required_of_tokens(node: &Node, pending: &Pending) -> ControlSet {
@@ -23,8 +28,11 @@ pub async fn weigh_tokens(node: &Node, pending: &Pending, ctx: &Context) -> Deci
         return Decision::fault(Control::Risk, Fault::Dependency);
     }
     // A code comes out of a browser; what its person has just proven there holds wherever her client exchanges it.
-    let proven = pending.grant() == GrantType::AuthorizationCode
-        && pending.session().is_some_and(|session| node.risk.proven_in(name, Key::of_session(session), ctx.now));
+    // So does a session that has just been opened or raised with a second factor, such as by who sets one up.
+    let fresh = pending.acr() == Some(Acr::SecondFactor)
+        && pending.auth_time().is_some_and(|proved| ctx.now.since(proved) <= FRESH);
+    let shown = |session| node.risk.proven_in(name, Key::of_session(session), ctx.now);
+    let proven = pending.grant() == GrantType::AuthorizationCode && (fresh || pending.session().is_some_and(shown));
     if proven {
         return Decision::allow(Control::Risk);
     }

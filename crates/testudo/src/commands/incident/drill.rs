@@ -133,7 +133,8 @@ fn show(report: &Report) {
     output::line(format!("    last act          {}", ms(times.contained_ms)));
     output::line(format!("    attack refused    {}", ms(times.refused_ms)));
     for done in &report.done {
-        output::line(format!("    {:>7.0} ms  {} {}", done.ms, done.what, done.action));
+        let times = if done.times > 1 { format!(", {} times", done.times) } else { String::new() };
+        output::line(format!("    {:>7.0} ms  {} {}{times}", done.ms, done.what, done.action));
     }
     let (attack, rate) = (&report.attack, &report.rate);
     output::line(format!(

@@ -55,7 +55,8 @@ async fn scraping(script: &Script<'_>) -> Result<(), DrillError> {
 
 async fn enumeration(script: &Script<'_>) -> Result<(), DrillError> {
     let (_, _, tokens) = victim(script).await?;
-    read(script, "enumerator", &tokens, |round| format!("/accounts/acc-{:08}", 10_000_000 + round)).await
+    read(script, "enumerator", &tokens, |round| format!("/accounts/acc-{:012x}", 0x00c0_ffee_0000_u64 + round as u64))
+        .await
 }
 
 /// Reads with a token from one address, as fast as it goes, several at the same time.
@@ -71,16 +72,15 @@ async fn read(
         // That there is nothing is an answer too, if it came from the backend.
         let passed = reply.status.is_success() || (reply.status.as_u16() == 404 && reply.code() != "no-such-route");
         script.attacked(who, "read", passed, &reply);
-        if !passed {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
         Ok::<(), DrillError>(())
     };
     script
         .until_contained(async |round: usize| {
             let [a, b, c, d] = &mut hands;
             let first = round * 4;
-            tokio::try_join!(one(a, first), one(b, first + 1), one(c, first + 2), one(d, first + 3)).map(drop)
+            tokio::try_join!(one(a, first), one(b, first + 1), one(c, first + 2), one(d, first + 3))?;
+            script.breath().await;
+            Ok(())
         })
         .await
 }

@@ -13,7 +13,12 @@ use super::Scenario;
 pub const STUFFING: Scenario = Scenario {
     name: "stuffing",
     title: "names and passwords of a leak are tried from one network; two of them fit, and are used at once",
-    rules: &["testudo-credential-stuffing", "testudo-credential-stuffing-many-people", "testudo-stuffed-account"],
+    rules: &[
+        "testudo-credential-stuffing",
+        "testudo-credential-stuffing-many-people",
+        "testudo-name-guessing",
+        "testudo-stuffed-account",
+    ],
     spare: 10.0,
     people: 2,
     attack: Duration::from_secs(20),
@@ -49,7 +54,8 @@ pub const GUESSING: Scenario = Scenario {
 pub const MFA_FATIGUE: Scenario = Scenario {
     name: "mfa-fatigue",
     title: "somebody who knows the password tries codes of the second factor",
-    rules: &["testudo-mfa-fatigue"],
+    // After five wrong codes the account closes for a while, and the next tries are those of a wrong password.
+    rules: &["testudo-mfa-fatigue", "testudo-password-guessing"],
     spare: 2.0,
     people: 0,
     attack: Duration::from_secs(20),
@@ -79,6 +85,7 @@ async fn stuffing(script: &Script<'_>) -> Result<(), DrillError> {
             let mut attacker = script.attacker(from, right.unwrap_or(&leaked), password);
             let reply = attacker.sign_in().await?;
             script.attacked("stuffer", "sign-in", looked_at(&reply), &reply);
+            script.breath().await;
             if right.is_some()
                 && reply.status.is_redirection()
                 && let Ok(tokens) = attacker.tokens(script.app()).await?
@@ -105,6 +112,7 @@ async fn spraying(script: &Script<'_>) -> Result<(), DrillError> {
             let password = common.get(round / names.len() % common.len()).copied().unwrap_or_default();
             let reply = script.attacker(from, name, password).sign_in().await?;
             script.attacked("sprayer", "sign-in", looked_at(&reply), &reply);
+            script.breath().await;
             Ok(())
         })
         .await
