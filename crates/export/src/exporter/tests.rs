@@ -1,3 +1,5 @@
+//! Tests of `exporter`.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Tests of `notices`.
+
 #![allow(clippy::duration_suboptimal_units, reason = "the unit of what is measured")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 

@@ -1,3 +1,5 @@
+//! Tests of `http1`.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 //! Tables of answers, and the law that the way in which they were cut into reads does not matter.
 
