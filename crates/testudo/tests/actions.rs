@@ -49,7 +49,9 @@ struct Case<'a> {
 
 #[test]
 fn each_action_is_felt_by_the_next_request_and_undone_by_its_undo() {
-    let shop = Shop::start(PROXY);
+    // Neither limits nor incidents are what is tried.
+    let wide = "[response]\nenabled = false\n[limits]\nperson = \"1000/s\"\nperson-route = \"1000/s\"\n";
+    let shop = Shop::start(&format!("{PROXY}{wide}"));
     let server = &shop.server;
     let ada = server.json(&["user", "list"])[0]["id"].as_str().unwrap().to_owned();
     let because = json!({ "reason": "a test" });

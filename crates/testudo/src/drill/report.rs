@@ -125,9 +125,8 @@ impl Report {
         let zero = decided.unwrap_or(began);
         let performed: Vec<&Told<'_>> = told.iter().filter(|told| told.kind == "response.performed").collect();
         let acted = performed.iter().map(|told| told.at).find(|at| *at >= zero);
-        let first = performed.iter().find(|told| told.at >= zero).map_or("", |told| told.target);
-        let contained =
-            performed.iter().filter(|told| told.at >= zero && told.target == first).map(|told| told.at).max();
+        let soon = |at: &Timestamp| acted.is_some_and(|acted| (0..=ONE_PLAN).contains(&(at.micros() - acted.micros())));
+        let contained = performed.iter().map(|told| told.at).filter(soon).max();
         let attack: Vec<&Act> = acts.iter().filter(|act| act.side == Side::Attack).collect();
         let refused = attack.iter().find(|act| acted.is_some_and(|acted| act.at >= acted) && !act.passed);
         let after = |at: Timestamp| millis(zero, at);

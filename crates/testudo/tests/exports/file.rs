@@ -71,7 +71,7 @@ fn files_hold_what_the_configuration_asks_for() {
     std::thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!(disclosed().len(), shown.len());
 
-    server.run(&["user", "lock", "ada@example.org", "--reason", "ada@example.org asked for it", "--yes"]);
+    server.run(&["user", "lock", "ada@example.org", "--reason", "ada@example.org asked for it"]);
     drained(&server, "bad");
     let bad = std::fs::read_to_string(server.folder().join("bad.cef")).unwrap();
     assert!(bad.lines().count() >= 1 && bad.contains("|person.locked|"), "{bad}");
