@@ -16,6 +16,8 @@ use support::shop::{PASSWORD, Shop};
 
 /// Connections that try all the time; the workers share them.
 const HANDS: usize = 6;
+/// A connection serves ten thousand requests at most: it is renewed before.
+const RENEWED: usize = 4_000;
 /// Sessions that are revoked while they are tried.
 const SESSIONS: usize = 8;
 
@@ -32,8 +34,8 @@ fn no_request_passes_with_a_session_whose_revocation_was_acknowledged() {
     let nanos = || u64::try_from(began.elapsed().as_nanos()).unwrap().max(1);
 
     let (mut later, mut before, mut felt) = (0, 0, Vec::new());
-    let mut hands: Vec<Tls> = (0..HANDS).map(|_| http.open(server.gateway)).collect();
     for round in 0..SESSIONS {
+        let mut hands: Vec<Tls> = (0..HANDS).map(|_| http.open(server.gateway)).collect();
         // Each session is another one, with tokens of its own that every worker has seen.
         let mut browser = Browser::new(server);
         let mut ada = Person::new("ada@example.org", PASSWORD);
@@ -48,7 +50,7 @@ fn no_request_passes_with_a_session_whose_revocation_was_acknowledged() {
             let hands: Vec<_> = hands
                 .iter_mut()
                 .map(|stream| {
-                    scope.spawn(|| hammer(stream, server.gateway, &given, &acknowledged, &tried, each, &nanos))
+                    scope.spawn(|| hammer(&http, stream, server.gateway, &given, &acknowledged, &tried, each, &nanos))
                 })
                 .collect();
             // They pass while nothing is revoked.
@@ -95,7 +97,9 @@ struct Hand {
 }
 
 /// Tries until all hands together have tried often enough after the acknowledgement.
+#[expect(clippy::too_many_arguments, reason = "what the hands of one round share")]
 fn hammer(
+    http: &Http,
     stream: &mut Tls,
     to: std::net::SocketAddr,
     given: &Tokens,
@@ -106,7 +110,13 @@ fn hammer(
 ) -> Hand {
     let bytes = request(to, "GET", "/items/1", &[("Authorization", &given.bearer())], b"", false);
     let mut hand = Hand::default();
-    while tried.load(Ordering::Relaxed) < wanted {
+    for number in 1.. {
+        if tried.load(Ordering::Relaxed) >= wanted {
+            break;
+        }
+        if number % RENEWED == 0 {
+            *stream = http.open(to);
+        }
         let start = nanos();
         let at = acknowledged.load(Ordering::SeqCst);
         stream.write_all(&bytes).unwrap();
