@@ -41,6 +41,7 @@ pub struct Server {
     servers: Vec<String>,
     stop: CloseSignal,
     tail: tokio::task::JoinHandle<()>,
+    watch: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -83,7 +84,7 @@ impl Server {
         let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
         node.settled().await;
         tokio::spawn(crate::respond::follow(Arc::clone(&node), stop.clone()));
-        tokio::spawn(crate::watch::follow(Arc::clone(&node), stop.clone()));
+        let watch = tokio::spawn(crate::watch::follow(Arc::clone(&node), stop.clone()));
         let pulse = Arc::new(crate::console::pulse::Pulse::default());
         tokio::spawn(crate::console::pulse::follow(Arc::clone(&node), Arc::clone(&pulse), stop.clone()));
         tokio::spawn(crate::risk::follow(Arc::clone(&node), stop.clone()));
@@ -119,7 +120,7 @@ impl Server {
         .map_err(|error| listen(&error))?;
         admin::serve(&node.data.socket(), node.owner_router(), stop.clone()).map_err(|error| listen(&error))?;
 
-        let server = Server { node, ca, sample, gateway, admin, certificates, tickets, servers, stop, tail };
+        let server = Server { node, ca, sample, gateway, admin, certificates, tickets, servers, stop, tail, watch };
         server.upkeep();
         Ok(server)
     }

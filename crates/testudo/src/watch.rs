@@ -80,22 +80,25 @@ enum WatchError {
     Rules(String),
 }
 
-/// Watches until `stop` fires.
+/// Watches until `stop` fires; then the memory is saved, so that the next start has nothing to go over again.
 pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
     loop {
-        let watched = async {
+        let begun = async {
             while !node.store.leads() {
                 tokio::time::sleep(TURN).await;
             }
-            Watch::begin(&node).await?.run().await
+            Watch::begin(&node).await
         };
-        tokio::select! {
+        let begun = tokio::select! {
             () = stop.closed() => return,
-            outcome = watched => {
-                if let Err(error) = outcome {
-                    tracing::warn!(%error, "the journal can't be watched; it is tried again");
-                }
-            }
+            begun = begun => begun,
+        };
+        let outcome = match begun {
+            Ok(watch) => watch.run(&stop).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the journal can't be watched; it is tried again");
         }
         tokio::select! {
             () = stop.closed() => return,
@@ -139,9 +142,13 @@ impl<'n> Watch<'n> {
         Ok(Watch { node, rules, detector, seed, tail, done, saved: from, save_at })
     }
 
-    async fn run(mut self) -> Result<(), WatchError> {
+    async fn run(mut self, stop: &CloseSignal) -> Result<(), WatchError> {
         loop {
             tokio::select! {
+                () = stop.closed() => {
+                    self.keep().await;
+                    return Ok(());
+                }
                 () = self.tail.grown() => {}
                 () = tokio::time::sleep(TURN) => {}
             }
@@ -153,7 +160,9 @@ impl<'n> Watch<'n> {
             }
             let entries = self.tail.read().await?;
             self.observe(&entries).await?;
-            self.save().await;
+            if self.node.clock.monotonic() >= self.save_at {
+                self.keep().await;
+            }
         }
     }
 
@@ -196,13 +205,13 @@ impl<'n> Watch<'n> {
         Ok(())
     }
 
-    async fn save(&mut self) {
-        let now = self.node.clock.monotonic();
+    /// Saves the memory, when there is something new in it.
+    async fn keep(&mut self) {
         let place = self.tail.position();
-        if now < self.save_at || place == self.saved {
+        if place == self.saved {
             return;
         }
-        self.save_at = now + SAVE_EVERY;
+        self.save_at = self.node.clock.monotonic() + SAVE_EVERY;
         let saved = Saved { place, seed: self.seed, state: self.detector.save() };
         let mut tx = Tx::new();
         tx.cursor(OBSERVER, self.done);

@@ -13,8 +13,9 @@ use testudo_core::Event;
 
 use super::entry::Plain;
 
-/// Entries that are kept; who is further behind reads the journal.
-const MOST: usize = 2_048;
+/// Entries that are kept; who is further behind reads the journal, which takes much longer for each. It is half a second
+/// of a very busy node, so that whoever was held up for a moment does not fall behind for good.
+const MOST: usize = 16_384;
 
 /// An entry of the journal that is durable, opened. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]

@@ -34,13 +34,13 @@ impl Server {
         let drain = self.node.config().server.drain_timeout;
         let (gateway, admin) = tokio::join!(self.gateway.drain(drain), self.admin.drain(Duration::from_secs(1)));
         self.stop.close("server-stops");
-        let (node, mut tail, began) = (self.node, self.tail, Instant::now());
+        let (node, mut tail, mut watch, began) = (self.node, self.tail, self.watch, Instant::now());
         node.journal.settle(&node.store, PATIENCE).await;
         // A journal that can't be written has no use for these.
         if !node.store.status().stalled {
             let words = async {
                 announce(&node, Event::new(EventKind::NodeStopped, node.clock.now())).await;
-                let _ = (&mut tail).await;
+                let _ = tokio::join!(&mut tail, &mut watch);
                 node.save_standing().await;
             };
             if timeout(LAST_WORDS, words).await.is_err() {
@@ -48,6 +48,7 @@ impl Server {
             }
         }
         tail.abort();
+        watch.abort();
         let closed = node.store.close_within(PATIENCE.saturating_sub(began.elapsed()).max(LEAST)).await;
         let mut lost: BTreeMap<EventKind, u64> = node.journal.give_up();
         match closed {
