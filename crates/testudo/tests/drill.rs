@@ -42,6 +42,25 @@ fn an_administrator_who_reveals_in_series_is_stopped() {
 }
 
 #[test]
+fn a_drill_on_a_running_server_leaves_nobody_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("testudo.toml"), "[server]\ntrusted-proxies = [\"127.0.0.1/32\"]\n").unwrap();
+    let server = support::Server::start_in(folder, &[]);
+    let before = server.json(&["client", "list"]);
+    let told = server.json(&["incident", "drill", "token-replay", "--running"]);
+    assert_eq!(told["passed"], true, "{told:#}");
+    assert_eq!(server.json(&["user", "list"]), serde_json::json!([]));
+    assert_eq!(server.json(&["client", "list"]), before);
+    let output = server.command(&["incident", "drill", "scraping", "--running"]);
+    assert_eq!(code(&output), 2, "{}", errors(&output));
+    // Nobody's addresses are made up where no proxy is trusted.
+    let other = support::Server::start(&[]);
+    let output = other.command(&["incident", "drill", "token-replay", "--running"]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("trusted-proxies"), "{}", errors(&output));
+}
+
+#[test]
 fn scenarios_are_listed_and_an_unknown_one_is_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let list = parsed(&command_in(folder.path(), &["--format", "json", "incident", "drill"], ""));
