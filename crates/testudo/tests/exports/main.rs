@@ -31,10 +31,13 @@ use support::{Server, eventually};
 /// Long enough for a busy machine, and for the longest wait of a backoff.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What is counted here is not how much one address may do.
+pub const WIDE: &str = "[limits]\naddress = \"off\"\nsubnet = \"off\"\nroute = \"off\"\n";
+
 /// A server with this configuration, in a folder of its own.
 pub fn serve(configuration: &str) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("testudo.toml"), configuration).unwrap();
+    std::fs::write(folder.path().join("testudo.toml"), format!("{WIDE}{configuration}")).unwrap();
     Server::start_in(folder, &[])
 }
 

@@ -8,7 +8,7 @@ use testudo_testkit::postgres::TempPostgres;
 
 use super::bulk::{Index, assert_complete, serve_index};
 use super::support::{Server, eventually};
-use super::{PATIENCE, drained, target, traffic};
+use super::{PATIENCE, WIDE, drained, target, traffic};
 
 /// The second node of a log needs the root key of the first.
 fn with_key_of(first: &Path, folder: &Path) {
@@ -30,7 +30,7 @@ fn when_the_node_that_exports_is_killed_the_other_one_goes_on() {
     let secret = (secret.path().join("authorization"), secret);
     std::fs::write(&secret.0, "ApiKey secret-of-the-test\n").unwrap();
     let configuration = format!(
-        "[store]\npostgres-url-file = \"url\"\n[[export]]\nname = \"search\"\nkind = \"bulk\"\n\
+        "{WIDE}[store]\npostgres-url-file = \"url\"\n[[export]]\nname = \"search\"\nkind = \"bulk\"\n\
          url = \"http://{address}/_bulk\"\nindex = \"logs-testudo\"\nfrom = \"start\"\nauthorization-file = \"{}\"\n",
         secret.0.display()
     );
