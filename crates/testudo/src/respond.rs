@@ -184,7 +184,16 @@ async fn run(node: &Arc<Node>) -> Result<(), RespondError> {
         live.loaded = false;
         live.refresh(&node.store).await?;
     }
-    let mut tail = node.store.tail(done.min(head.saturating_sub(WARM_UP)), &KINDS);
+    let warm = head.saturating_sub(WARM_UP);
+    // Alerts that wait: the index finds them, however far back the last one was.
+    let mut late = node.store.tail(done, &[EventKind::AlertRaised]);
+    while late.position() < warm {
+        let alerts = take_in(node, &late.read().await?).await;
+        if !alerts.is_empty() {
+            on_alerts(node, alerts).await?;
+        }
+    }
+    let mut tail = node.store.tail(warm, &KINDS);
     let mut tended = node.clock.monotonic();
     loop {
         tokio::select! {

@@ -44,6 +44,8 @@ pub struct RiskModel {
     around: AtomicU64,
     unsaved: Mutex<Unsaved>,
     cursor: watch::Sender<u64>,
+    /// From where on the next start reads the journal.
+    kept: AtomicU64,
 }
 
 /// When an assessment is out of date.
@@ -70,6 +72,7 @@ impl RiskModel {
             around: AtomicU64::new(0),
             unsaved: Mutex::default(),
             cursor: watch::channel(from).0,
+            kept: AtomicU64::new(from),
         })
     }
 

@@ -4,6 +4,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 use testudo_core::{PersonId, Pseudonym, Timestamp};
@@ -111,6 +112,9 @@ impl Unsaved {
     }
 }
 
+/// So many entries a start reads again at most, also when nothing came that is to be saved.
+const FAR: u64 = 10_000;
+
 impl RiskModel {
     /// Saves some of the profiles that changed, the context if it did, and how far a start need not look. Then those may
     /// leave memory who are saved.
@@ -120,13 +124,15 @@ impl RiskModel {
             let mut unsaved = self.unsaved.lock();
             (unsaved.take(MOST), std::mem::take(&mut unsaved.context))
         };
+        let rest = self.unsaved.lock().first().map_or(position, |first| first.min(position));
+        // The place counts only beside a context: a start that found none would read everything.
+        let context = context || rest.saturating_sub(self.kept.load(Ordering::Relaxed)) >= FAR;
         let (profiles, context) = {
             let held = self.profiles.read();
             let profiles: Vec<_> =
                 taken.iter().filter_map(|(name, _)| Some(SavedProfile { profile: held.get(*name)?.clone() })).collect();
             (profiles, context.then(|| SavedContext { context: held.context().clone() }))
         };
-        let rest = self.unsaved.lock().first().map_or(position, |first| first.min(position));
         let mut tx = Tx::new();
         profiles.iter().for_each(|profile| {
             tx.put(profile);
@@ -139,7 +145,7 @@ impl RiskModel {
         }
         tx.cursor(OBSERVER, rest);
         match store.commit(tx).await {
-            Ok(_) => {}
+            Ok(_) => self.kept.store(rest, Ordering::Relaxed),
             // Somebody of them was erased meanwhile: one by one, then.
             Err(CommitError::ErasedPerson | CommitError::NotFound) => self.save_each(store, &taken).await,
             Err(error) => {
