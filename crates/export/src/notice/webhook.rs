@@ -180,7 +180,8 @@ mod tests {
             link: "https://localhost:8444/console/incidents/inc_01m859aw8vrn8rdcr5kc2829qy".into(),
         }
         .bounded();
-        insta::assert_snapshot!("webhook", String::from_utf8(body(&notice)).unwrap());
+        let body: serde_json::Value = serde_json::from_slice(&body(&notice)).unwrap();
+        insta::with_settings!({ sort_maps => true }, { insta::assert_json_snapshot!("webhook", body) });
         insta::assert_snapshot!("text", notice.text());
     }
 }
