@@ -64,6 +64,10 @@ impl House {
     }
 
     fn alert(&mut self, level: Severity, field: &str, value: Pseudonym, since: i64, second: i64) {
+        self.alert_of(&[], level, field, value, since, second);
+    }
+
+    fn alert_of(&mut self, tags: &[&str], level: Severity, field: &str, value: Pseudonym, since: i64, second: i64) {
         let alert = Alert {
             rule: "testudo-credential-stuffing".into(),
             title: "Credential stuffing from one network".into(),
@@ -75,7 +79,7 @@ impl House {
             places: vec![1],
             count: 20,
             suppressed: 0,
-            tags: Vec::new(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             false_positives: Vec::new(),
         };
         self.profiles.alert(&alert);
@@ -164,6 +168,22 @@ fn a_network_that_many_share_tells_little() {
     }
     house.alert(Severity::High, "network", network, now - 2 * HOUR, now);
     assert_eq!(house.ask(1, &place, now).level, Level::Critical);
+}
+
+#[test]
+fn what_people_with_rights_do_makes_no_way_unusual() {
+    let mut house = House::new();
+    let now = house.month(1, true);
+    let (office, place) = network(200);
+    let quiet = house.ask(1, &place, now).score;
+    let granted = ["attack.persistence", "attack.t1098"];
+    house.alert_of(&granted, Severity::High, "network", office, now - 60, now);
+    house.alert_of(&granted, Severity::High, "person", name(1), now - 60, now);
+    assert_eq!(house.ask(1, &place, now).score, quiet);
+    // Manipulation together with a way in is an attack.
+    let taken = ["attack.t1098", "attack.t1556.006"];
+    house.alert_of(&taken, Severity::High, "network", office, now - 60, now);
+    assert!(house.ask(1, &place, now).score > quiet);
 }
 
 #[test]

@@ -20,6 +20,10 @@ const LEAST: f64 = 0.2;
 pub(super) const QUARANTINE: u32 = 86_400;
 const WEEK: u32 = 7 * 86_400;
 
+/// The techniques of MITRE ATT&CK that need rights which somebody has already: account manipulation, data from
+/// repositories, removed access, destruction, inhibited recovery, impaired defences, removed indicators.
+const WITHIN: [&str; 7] = ["T1098", "T1213", "T1531", "T1485", "T1490", "T1562", "T1070"];
+
 /// About whom or what an alert is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,9 +82,10 @@ impl From<Context> for Saved {
 }
 
 impl Context {
-    /// Takes in an alert; whether it says something about somebody. Alerts below medium say nothing.
+    /// Takes in an alert; whether it says something about somebody. Alerts below medium say nothing, and neither do
+    /// those about what people with rights did.
     pub fn alert(&mut self, alert: &Alert) -> bool {
-        if alert.level < Severity::Medium {
+        if alert.level < Severity::Medium || Context::is_within(alert) {
             return false;
         }
         let new = Hot { level: alert.level, at: seconds(alert.at), since: seconds(alert.since) };
@@ -104,6 +109,12 @@ impl Context {
             self.hot.remove(&oldest);
         }
         about
+    }
+
+    /// Whether an alert is about what somebody with rights did, such as giving a role: that makes no way in unusual.
+    pub(super) fn is_within(alert: &Alert) -> bool {
+        let within = |technique: String| WITHIN.iter().any(|known| technique.starts_with(known));
+        alert.techniques().next().is_some() && alert.techniques().all(within)
     }
 
     /// The people whom an alert names, by the key of their pseudonym.

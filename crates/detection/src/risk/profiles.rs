@@ -167,7 +167,7 @@ impl Profiles {
     pub fn alert(&mut self, alert: &Alert) -> (bool, Vec<Pseudonym>) {
         let about = self.context.alert(alert);
         let mut rolled = Vec::new();
-        if alert.level >= Severity::High {
+        if alert.level >= Severity::High && !Context::is_within(alert) {
             for name in Context::people(alert) {
                 if let Some(seat) = self.people.get_mut(&name)
                     && seat.profile.roll_back(alert.since)

@@ -114,6 +114,8 @@ pub struct UpstreamBody {
     pace: Option<Box<Pace>>,
     tunnel: Option<Box<Tunnel>>,
     broken: bool,
+    /// What is to be told at the next look.
+    failing: Option<BodyError>,
 }
 
 impl UpstreamBody {
@@ -128,7 +130,7 @@ impl UpstreamBody {
 
     /// A body that is here.
     pub(super) fn whole(whole: Bytes) -> UpstreamBody {
-        UpstreamBody { whole, source: None, pace: None, tunnel: None, broken: false }
+        UpstreamBody { whole, source: None, pace: None, tunnel: None, broken: false, failing: None }
     }
 
     pub(super) fn tunnel(tunnel: Tunnel) -> UpstreamBody {
@@ -145,10 +147,13 @@ impl UpstreamBody {
         }
     }
 
-    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// Fails, at the next look: what was said before is on its way by then. In HTTP/2 a reset takes back what still waits.
+    fn fail(&mut self, cx: &Context<'_>, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.broken = true;
         self.source = None;
-        Poll::Ready(Some(Err(error)))
+        self.failing = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -160,6 +165,9 @@ impl Body for UpstreamBody {
         let this = self.get_mut();
         if !this.whole.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.whole)))));
+        }
+        if let Some(error) = this.failing.take() {
+            return Poll::Ready(Some(Err(error)));
         }
         let Some(source) = this.source.as_mut().filter(|_| !this.broken) else { return Poll::Ready(None) };
         match source.poll_frame(cx) {
@@ -174,13 +182,13 @@ impl Body for UpstreamBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => this.fail(error),
+            Poll::Ready(Some(Err(error))) => this.fail(cx, error),
             Poll::Ready(None) => {
                 this.give_back();
                 Poll::Ready(None)
             }
             Poll::Pending => match this.pace.as_mut().map(|pace| pace.poll_wait(cx, 0)) {
-                Some(Poll::Ready(_)) => this.fail(BodyError::UpstreamStalled),
+                Some(Poll::Ready(_)) => this.fail(cx, BodyError::UpstreamStalled),
                 _ => Poll::Pending,
             },
         }

@@ -305,11 +305,16 @@ impl Pass<'_> {
         if treatment == Treatment::Plain {
             return false;
         }
+        let Some(shown) = engine.masking.shown(treatment, class, &text.decode()) else {
+            // The member goes with its key, and is counted when its value comes.
+            engine.member = Place { treatment: Treatment::Drop, class, ..engine.member };
+            return true;
+        };
         engine.masked.count_marked(class);
-        match engine.masking.shown(treatment, class, &text.decode()) {
-            None => engine.member = Place { treatment: Treatment::Drop, class, ..engine.member },
-            Some(shown) if engine.waiting.is_some() => engine.replaced_key = Some((text.span, shown)),
-            Some(shown) => self.replace(text.span, &shown),
+        if engine.waiting.is_some() {
+            engine.replaced_key = Some((text.span, shown));
+        } else {
+            self.replace(text.span, &shown);
         }
         true
     }

@@ -281,8 +281,9 @@ fn keys_under_a_mark_are_values() {
     let text = r#"{"by":{"ada@example.org":1, "x":2},"ada@example.org":3}"#;
     for (treatment, expected) in [
         (Treatment::Partial, r#"{"by":{"a***@e***.org":1, "***":2},"ada@example.org":3}"#),
-        (Treatment::Null, r#"{"by":{},"ada@example.org":3}"#),
-        (Treatment::Drop, r#"{"by":{},"ada@example.org":3}"#),
+        // The blank before the second member is nobody's, and stays.
+        (Treatment::Null, r#"{"by":{ },"ada@example.org":3}"#),
+        (Treatment::Drop, r#"{"by":{ },"ada@example.org":3}"#),
     ] {
         let plan = Plan::PLAIN.with(DataClass::Email, treatment);
         assert!(plan.touches(&marks));
