@@ -28,7 +28,7 @@ use parking_lot::Mutex;
 use testudo_core::{Alert, EventKind, IncidentId};
 use testudo_gateway::CloseSignal;
 use testudo_response::Playbook;
-use testudo_store::{CommitError, Committed, ReadError, Store, Stored, Tx};
+use testudo_store::{CommitError, Committed, ReadError, Store, Stored};
 
 use crate::node::Node;
 
@@ -39,7 +39,7 @@ use record::Record;
 pub use rooms::cacao;
 
 /// The observer's name.
-const OBSERVER: &str = "responder";
+pub(crate) const OBSERVER: &str = "responder";
 /// How often is looked for what is over, and whether this node is the one to do it.
 const TURN: Duration = Duration::from_secs(1);
 /// Between two tries.
@@ -171,14 +171,7 @@ pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
 
 async fn run(node: &Arc<Node>) -> Result<(), RespondError> {
     let head = *node.store.head().borrow();
-    let mut done = node.store.cursor(OBSERVER).await?;
-    if done == 0 {
-        // The first time: what was before is nobody's incident any more.
-        let mut tx = Tx::new();
-        tx.cursor(OBSERVER, head);
-        node.store.commit(tx).await?;
-        done = head;
-    }
+    let done = node.store.cursor(OBSERVER).await?;
     {
         let mut live = node.responder.live.lock().await;
         live.loaded = false;

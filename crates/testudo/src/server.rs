@@ -83,6 +83,8 @@ impl Server {
         node.followed();
         let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
         node.settled().await;
+        let prepared = crate::watch::prepare(&node).await;
+        prepared.map_err(|error| StartError::Listen(format!("the journal's observers have no place: {error}")))?;
         tokio::spawn(crate::respond::follow(Arc::clone(&node), stop.clone()));
         let watch = tokio::spawn(crate::watch::follow(Arc::clone(&node), stop.clone()));
         let pulse = Arc::new(crate::console::pulse::Pulse::default());

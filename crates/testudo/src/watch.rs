@@ -107,6 +107,20 @@ pub async fn follow(node: Arc<Node>, stop: CloseSignal) {
     }
 }
 
+/// Before the first request of the first start: what was before is nobody's alert any more, and nothing that comes now is
+/// taken for that.
+pub async fn prepare(node: &Node) -> Result<(), CommitError> {
+    let head = *node.store.head().borrow();
+    let mut tx = Tx::new();
+    for observer in [OBSERVER, crate::respond::OBSERVER] {
+        let known = node.store.cursor(observer).await.map_err(|error| CommitError::Unavailable(error.to_string()))?;
+        if known == 0 {
+            tx.cursor(observer, head);
+        }
+    }
+    node.store.commit(tx).await.map(drop)
+}
+
 struct Watch<'n> {
     node: &'n Arc<Node>,
     rules: Arc<WatchRules>,
@@ -127,16 +141,14 @@ impl<'n> Watch<'n> {
         let look_back = node.clock.now().minus(LOOK_BACK);
         let saved = Saved::load(&node.store).await?;
         let cursor = node.store.cursor(OBSERVER).await?;
-        let head = *node.store.head().borrow();
         let seed = saved.as_ref().map_or_else(random::array, |saved| saved.seed);
         let mut detector = compile(&rules, seed)?;
         let kept = saved.and_then(|saved| detector.restore(saved.state).ok().map(|_| saved.place));
-        let (from, done) = match (kept, cursor) {
-            (Some(place), done) => (place.min(done), done),
-            // The first time: what was before is nobody's alert any more.
-            (None, 0) => (first_since(node, look_back).await?, head),
-            (None, done) => (first_since(node, look_back).await?.min(done), done),
+        let from = match kept {
+            Some(place) => place,
+            None => first_since(node, look_back).await?,
         };
+        let (from, done) = (from.min(cursor), cursor);
         let tail = node.store.tail(from, &[]);
         let save_at = node.clock.monotonic() + SAVE_EVERY;
         Ok(Watch { node, rules, detector, seed, tail, done, saved: from, save_at })
