@@ -94,7 +94,7 @@ try {
   secret = (await page.textContent("main")).match(/Type this key:\s*([A-Z2-7 ]{20,})/)[1].trim();
   await page.fill("#code", await code());
   await Promise.all([page.waitForNavigation(), page.press("#code", "Enter")]);
-  check("the authenticator app is enrolled", (await page.textContent("main")).includes("recovery"), page.url());
+  check("the authenticator app is enrolled", (await page.textContent("main")).includes("Keep these codes"), page.url());
   faults.splice(0);
 
   // Traffic, and hostile texts wherever a caller can put one.
