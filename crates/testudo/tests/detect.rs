@@ -220,29 +220,45 @@ fn alerts_are_raised_as_it_happens_once_each_and_a_replay_gives_the_same() {
 #[test]
 fn rules_of_the_configuration_see_what_is_sealed_and_are_swapped_by_a_reload() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "mine.yml", RULE);
-    let config = |more: &str| format!("[detection]\nrules = [\"mine.yml\"]\n{more}");
-    write(folder.path(), "testudo.toml", &config(""));
+    let one = RULE.split("---").next().unwrap();
+    write(folder.path(), "mine.yml", one);
+    let proxy = "[server]\ntrusted-proxies = [\"127.0.0.1/32\"]\n[detection]\nrules = [\"mine.yml\"]\n";
+    write(folder.path(), "testudo.toml", proxy);
     let server = Server::start_in(folder, &[]);
     let rule = "3f0c1f3e-7f0a-4f53-9c5e-0d8f8d3c7a10";
-    assert_eq!(server.curl(&[&format!("{}/.env", server.url())]).0, 404);
+    let probe = |address: &str| {
+        let from = format!("X-Forwarded-For: {address}");
+        assert_eq!(server.curl(&["-H", &from, &format!("{}/.env", server.url())]).0, 404);
+    };
+    probe("203.0.113.7");
     wait_for(&server, rule, 1);
 
     // What is wrong stays out of force, and says where it is wrong.
-    write(server.folder(), "mine.yml", &RULE.replace("startswith", "startwith"));
+    write(server.folder(), "mine.yml", &one.replace("startswith", "startwith"));
     let refused = server.command(&["reload"]);
     assert_ne!(code(&refused), 0);
     assert!(errors(&refused).contains("mine.yml:6:"), "{}", errors(&refused));
-    write(server.folder(), "mine.yml", RULE);
-    write(server.folder(), "testudo.toml", &config("quiet = [\"no-such-rule\"]\n"));
+    write(server.folder(), "mine.yml", one);
+    write(server.folder(), "testudo.toml", &format!("{proxy}quiet = [\"no-such-rule\"]\n"));
     let refused = server.command(&["reload"]);
     assert!(errors(&refused).contains("`no-such-rule`, which is not loaded"), "{}", errors(&refused));
 
-    write(server.folder(), "testudo.toml", &config(&format!("quiet = [\"{rule}\"]\n")));
+    // A quiet rule says nothing of the second address; then it speaks again.
+    write(server.folder(), "testudo.toml", &format!("{proxy}quiet = [\"{rule}\"]\n"));
     assert_eq!(code(&server.command(&["reload"])), 0);
-    for _ in 0..4 {
-        server.curl(&[&format!("{}/.env", server.url())]);
+    let known = server.events("request.decided").len();
+    probe("198.51.100.7");
+    let began = std::time::Instant::now();
+    while server.events("request.decided").len() == known {
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "the request is in the journal");
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    let alerts = wait_for(&server, "9f6b2a61-5d0b-4b53-8f4e-0f6f2a3b1c22", 1);
-    assert_eq!(alerts.iter().filter(|(known, _, _)| known == rule).count(), 1, "{alerts:?}");
+    // The detector looks at an entry at once, and at new rules within a second.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    write(server.folder(), "testudo.toml", proxy);
+    assert_eq!(code(&server.command(&["reload"])), 0);
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    probe("192.0.2.7");
+    let alerts = wait_for(&server, rule, 2);
+    assert_eq!(alerts.iter().filter(|(known, _, _)| known == rule).count(), 2, "{alerts:?}");
 }

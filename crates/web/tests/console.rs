@@ -113,10 +113,12 @@ fn stable(body: &str) -> String {
     let mut text = String::new();
     let mut word = String::new();
     let flush = |word: &mut String, text: &mut String| {
-        let id = ["per_", "ses_", "req_", "fam_", "inc_", "rsp_"].iter().find(|id| word.starts_with(**id));
+        // An id may stand behind an escaped slash: `%2Fper_…`.
+        let ids = ["per_", "ses_", "req_", "fam_", "inc_", "rsp_"];
+        let id = ids.iter().find_map(|id| Some((word.split_once(id)?.0, *id)));
         let hex = word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         match id {
-            Some(id) if word.len() > 20 => text.push_str(&format!("{id}…")),
+            Some((before, id)) if word.len() > 20 => text.push_str(&format!("{before}{id}…")),
             _ if hex => text.push_str("[hex]"),
             _ => text.push_str(word),
         }

@@ -32,7 +32,9 @@ impl Node {
         };
         let (proxy, origin) = (Proxy::start(postgres.address()).unwrap(), Origin::start());
         let folder = tempfile::tempdir().unwrap();
-        let text = "[server]\ndrain-timeout = \"2s\"\n[store]\npostgres-url-file = \"url\"\n";
+        // Nobody else writes while one commit is looked at.
+        let others = "[detection]\nenabled = false\n[response]\nenabled = false\n[risk]\nenabled = false\n";
+        let text = format!("[server]\ndrain-timeout = \"2s\"\n[store]\npostgres-url-file = \"url\"\n{others}");
         std::fs::write(folder.path().join("testudo.toml"), text).unwrap();
         std::fs::write(folder.path().join("url"), postgres.url_at(proxy.address(), "postgres")).unwrap();
         let server = Server::start_in(folder, &["--upstream", &origin.url(), "--public", "/t/*"]);
