@@ -181,13 +181,17 @@ impl Server {
     /// The resident memory in KiB. Of the pages of files, which the system can take back, no more count than the binary
     /// has that is shipped: one for tests is larger.
     pub fn memory_kib(&self) -> u64 {
-        const SHIPPED: u64 = 40 * 1024;
-        self.kib("RssAnon:") + self.kib("RssShmem:") + self.kib("RssFile:").min(SHIPPED)
+        self.kib("VmRSS:") - self.not_shipped_kib()
     }
 
-    /// The most resident memory that it ever had, in KiB.
+    /// The most resident memory that it ever had, in KiB, without the same pages.
     pub fn peak_memory_kib(&self) -> u64 {
-        self.kib("VmHWM:")
+        self.kib("VmHWM:") - self.not_shipped_kib()
+    }
+
+    fn not_shipped_kib(&self) -> u64 {
+        const SHIPPED: u64 = 40 * 1024;
+        self.kib("RssFile:").saturating_sub(SHIPPED)
     }
 
     fn kib(&self, name: &str) -> u64 {
