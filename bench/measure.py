@@ -80,7 +80,7 @@ class Bench:
             command, core, port, scheme = ["haproxy", "-db", "-f", work / "haproxy.cfg"], PROXY_CORE, HAPROXY, "https"
         else:
             command, core, port, scheme = [self.binary, "up"], PROXY_CORE, TESTUDO, "https"
-        process = Process(name, command, core, port, work / f"{name}.log", self.environment)
+        process = Process(name, command, {core}, port, work / f"{name}.log", self.environment)
         try:
             process.ready_after = process.wait_until_ready("/plain", scheme)
             if get(port, "/plain", scheme)[1].decode() != BODY:

@@ -48,15 +48,15 @@ def certificate(work):
 
 
 class Process:
-    """A program on one core."""
+    """A program on its cores."""
 
-    def __init__(self, name, command, core, port, log, environment=None):
+    def __init__(self, name, command, cores, port, log, environment=None):
         self.name, self.port = name, port
         self.log = open(log, "ab")
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )
 
     def wait_until_ready(self, path="/", scheme="https", port=None, expected=(200,), timeout=20):

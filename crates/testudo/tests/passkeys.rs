@@ -1,55 +1,27 @@
 //! Passkeys in a real browser, headless Chromium with a virtual authenticator, against the real binary.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::Value;
-use support::{Server, skip};
-
-/// Where the browser's driver is installed, and the browser; `.ci/run` says so.
-fn installed() -> Option<(PathBuf, PathBuf)> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let modules = std::env::var_os("TESTUDO_BROWSER_CLIENTS").map_or(own, PathBuf::from);
-    let chromium = std::env::var_os("TESTUDO_CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from);
-    (modules.join("node_modules/playwright-core").exists() && chromium.exists()).then_some((modules, chromium))
-}
+use support::{Server, chromium};
 
 #[test]
 fn an_administrator_uses_a_passkey_and_a_person_no_script() {
-    let Some((modules, chromium)) = installed() else {
-        skip(
-            "TESTUDO_REQUIRE_BROWSER",
-            "Chromium or playwright-core is not installed: apt-get install chromium, npm ci in tests/browser",
-        );
-        return;
-    };
     let server = Server::start(&[]);
-    let at = server.greeting.iter().position(|line| line.contains("/enrol")).expect("no administrator yet");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/passkeys.mjs");
-    let output = Command::new("node")
-        .arg(script)
-        .env("TESTUDO_BROWSER_MODULES", modules)
-        .env("TESTUDO_CHROMIUM", chromium)
-        .env("TESTUDO_ADMIN", format!("https://localhost:{}", server.admin.port()))
-        .env("TESTUDO_PUBLIC", server.url())
-        .env("TESTUDO_TOKEN", server.greeting[at + 1].trim())
-        .output()
-        .unwrap();
-    let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if !output.status.success() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(script) = chromium::start("passkeys.mjs", &server, folder.path()) else { return };
+    let (steps, well, errors) = script.finish();
+    if !well {
         // Why a passkey was refused is in the journal only.
         let refused: Vec<Value> = ["sign-in", "second-factor", "factor.enrolled"]
             .iter()
             .flat_map(|kind| server.events(kind))
             .filter(|event| !event["code"].is_null())
             .collect();
-        panic!("{told}\n{errors}\n{refused:?}");
+        panic!("{steps:#?}\n{errors}\n{refused:?}");
     }
-    let steps: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
     let expected = [
         "enrolled",

@@ -4,66 +4,15 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
-
-use serde_json::{Value, json};
+use serde_json::json;
 use support::Server;
+use support::attack::{behind_proxy, incidents, person, refused, responses, show, stuff, wait};
 use support::command::{code, errors, parsed};
-use support::http::{Browser, Person, Tokens};
-
-/// A server behind a proxy, so that callers come from anywhere.
-fn server(more: &str) -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let text = format!("[server]\ntrusted-proxies = [\"127.0.0.0/8\"]\n{more}");
-    std::fs::write(folder.path().join("testudo.toml"), text).unwrap();
-    Server::start_in(folder, &[])
-}
-
-fn person(server: &Server, name: &str) -> Person {
-    server.create_person(name, "correct horse battery");
-    Person::new(name, "correct horse battery")
-}
-
-/// Tries wrong names and passwords from a network, until an alert is raised.
-fn stuff(server: &Server, network: &str, tries: usize) {
-    for number in 0..tries {
-        let address = format!("{network}.{}", 10 + number % 200);
-        let mut browser = Browser::new(server).from(&address);
-        browser.sign_in(&Person::new(&format!("nobody{number}"), "wrong password here"));
-    }
-}
-
-fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn incidents(server: &Server) -> Vec<Value> {
-    server.json(&["incident", "list"])["items"].as_array().unwrap().clone()
-}
-
-fn show(server: &Server, id: &str) -> Value {
-    server.json(&["incident", "show", id])
-}
-
-fn responses<'a>(incident: &'a Value, action: &str) -> Vec<&'a Value> {
-    let all = incident["responses"].as_array().unwrap();
-    all.iter().filter(|response| response["action"]["action"] == action).collect()
-}
-
-fn refused(server: &Server, tokens: &Tokens) -> (u16, String) {
-    server.get("/accounts", tokens).refusal()
-}
+use support::http::Browser;
 
 #[test]
 fn a_stuffing_run_is_contained_undone_where_it_hit_the_honest_and_proven() {
-    let server = server("");
+    let server = behind_proxy("");
     let (mut ada, mut grace) = (person(&server, "ada@example.org"), person(&server, "grace@example.org"));
     // An honest person at home, who must not notice.
     let honest =
@@ -196,7 +145,7 @@ fn what_would_hit_many_waits_for_a_second_administrator() {
 
 #[test]
 fn a_dry_run_writes_down_and_does_nothing() {
-    let server = server("[response]\ndry-run = true\n");
+    let server = behind_proxy("[response]\ndry-run = true\n");
     stuff(&server, "203.0.113", 24);
     let id = wait("an incident opens", || Some(incidents(&server).first()?["id"].as_str()?.to_owned()));
     let shown = show(&server, &id);

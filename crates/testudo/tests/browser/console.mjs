@@ -1,35 +1,19 @@
 // The console in a real browser. It is told where the server is and how to enrol, and says what it found on stdout as
-// lines of JSON: `{"step": ..., "ok": true}` or `{"step": ..., "fault": ...}`.
+// lines of JSON: `{"step": ..., "ok": true}` or `{"step": ..., "ok": false, "fault": ...}`.
 
-import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import https from "node:https";
 import path from "node:path";
+import { fault, judge, launch, step as passed, totp } from "./browser.mjs";
 
-const require = createRequire(path.join(process.env.TESTUDO_BROWSER_CLIENTS, "package.json"));
-const { chromium } = require("playwright-core");
-const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const [admin, gateway, token, ca, shots] = process.argv.slice(2);
+const AXE = judge();
+const { TESTUDO_ADMIN: admin, TESTUDO_PUBLIC: gateway, TESTUDO_TOKEN: token, TESTUDO_CA: ca, TESTUDO_SHOTS: shots } = process.env;
 const OWNER = "owner@example.org";
 const PASSWORD = "correct horse battery staple";
 /// What must never run, wherever it stands.
 const HOSTILE = "\u202e<img src=x onerror=window.hurt=1><script>window.hurt=1</script>{{7*7}}\"'`${7*7}";
 
-const say = (step, fault) => console.log(JSON.stringify(fault ? { step, fault } : { step, ok: true }));
-const check = (step, holds, fault) => say(step, holds ? undefined : String(fault));
-
-function totp(secret, at = Date.now()) {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  let bits = "";
-  for (const letter of secret.replaceAll(" ", "")) bits += alphabet.indexOf(letter).toString(2).padStart(5, "0");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30000)));
-  const mac = createHmac("sha1", key).update(counter).digest();
-  const place = mac[19] & 15;
-  return String((mac.readUInt32BE(place) & 0x7fffffff) % 1000000).padStart(6, "0");
-}
+const check = (step, holds, what) => (holds ? passed(step) : fault(step, what));
 
 function call(method, target, headers = {}) {
   return new Promise((resolve, reject) => {
@@ -43,16 +27,9 @@ function call(method, target, headers = {}) {
   });
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.TESTUDO_CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch(admin);
 const faults = [];
-const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
+const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
 // Violations of the policy are told to the page; they are kept where the page's own script can't reach.
 await context.exposeBinding("testudoViolation", (_, text) => { faults.push(`policy: ${text}`); });
 await context.addInitScript(() => {
@@ -181,7 +158,7 @@ try {
       for (const target of pages) {
         const step = `${target} ${width} ${scheme}`;
         const status = await open(target);
-        if (status !== 200) { say(step, `status ${status}`); continue; }
+        if (status !== 200) { fault(step, `status ${status}`); continue; }
         // What stands folded is judged, too.
         await page.evaluate(() => { for (const details of document.querySelectorAll("main details")) details.open = true; });
         // The judge's own script is put in from outside of the page, so that the policy stays as it is.
@@ -204,7 +181,7 @@ try {
   await page.setViewportSize({ width: 1280, height: 900 });
 
   // The phone's menu opens without the script.
-  const plain = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false, viewport: { width: 390, height: 844 }, storageState: await context.storageState() });
+  const plain = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 390, height: 844 }, storageState: await context.storageState() });
   const bare = await plain.newPage();
   await bare.goto(new URL("/", admin).href);
   await bare.click(".drawer summary");
@@ -266,7 +243,7 @@ try {
   await open("/audit");
   check("the log verifies", (await page.textContent("main")).includes("sound"), "it does not say so");
 } catch (error) {
-  say("the walk through the console", `${error.stack} at ${page.url()}; ${faults.join("; ")}`);
+  fault("the walk through the console", `${error.stack} at ${page.url()}; ${faults.join("; ")}`);
   await page.screenshot({ path: path.join(shots, "failed.png") }).catch(() => {});
 }
 await browser.close();

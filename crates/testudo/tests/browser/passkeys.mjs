@@ -1,28 +1,12 @@
 // An administrator with a passkey, and a person without JavaScript.
 
-import { createHmac } from "node:crypto";
-import { check, launch, open, step } from "./browser.mjs";
+import { authenticator, check, open, play, press, step, totp } from "./browser.mjs";
 
 const { TESTUDO_ADMIN: admin, TESTUDO_PUBLIC: site, TESTUDO_TOKEN: token } = process.env;
 const OWNER = "owner@example.org";
 const PASSWORD = "correct horse battery staple";
 
-async function authenticator(page, transport = "internal") {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send("WebAuthn.enable");
-  const { authenticatorId } = await devtools.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2", transport, hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  const set = (what, enabled) =>
-    devtools.send(`WebAuthn.set${what}`, { authenticatorId, [what === "UserVerified" ? "isUserVerified" : "enabled"]: enabled });
-  return { set, remove: () => devtools.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId }) };
-}
-
 const path = (page) => new URL(page.url()).pathname;
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 
 async function administrator(browser) {
   const context = await browser.newContext();
@@ -124,17 +108,6 @@ async function administrator(browser) {
   await context.close();
 }
 
-function code(secret, at) {
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const bits = [...secret.replaceAll(" ", "")].map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30000)));
-  const mac = createHmac("sha1", key).update(counter).digest();
-  const word = mac.readUInt32BE(mac[19] & 15) & 0x7fffffff;
-  return String(word % 1000000).padStart(6, "0");
-}
-
 async function withoutScript(browser) {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const { page } = await open(context);
@@ -150,7 +123,7 @@ async function withoutScript(browser) {
   await page.waitForURL(`${site}/account`);
   await page.goto(`${site}/account/totp`);
   const secret = await page.locator("code").first().textContent();
-  await page.getByLabel("Six digits").fill(code(secret, Date.now() - 30000));
+  await page.getByLabel("Six digits").fill(totp(secret, Date.now() - 30000));
   await press(page, "Take it into use");
   await page.getByRole("heading", { name: "Keep these codes" }).waitFor();
   await page.goto(`${site}/account`);
@@ -159,7 +132,7 @@ async function withoutScript(browser) {
   await page.getByLabel("E-mail address or user name").fill("ada@example.org");
   await page.getByLabel("Password").fill(PASSWORD);
   await press(page, "Sign in");
-  await page.getByLabel("Code").fill(code(secret, Date.now()));
+  await page.getByLabel("Code").fill(totp(secret, Date.now()));
   await press(page, "Continue");
   await page.waitForURL(`${site}/account`);
   step("without-script");
@@ -169,7 +142,7 @@ async function withoutScript(browser) {
   await page.getByLabel("E-mail address or user name").fill("ada@example.org");
   await page.getByLabel("Password").fill(PASSWORD);
   await press(page, "Sign in");
-  await page.getByLabel("Code").fill(code(secret, Date.now() + 30000));
+  await page.getByLabel("Code").fill(totp(secret, Date.now() + 30000));
   await press(page, "Continue");
   await page.getByRole("heading", { name: "This address is for administrators" }).waitFor();
   await page.goto(`${admin}/account`);
@@ -178,13 +151,7 @@ async function withoutScript(browser) {
   await context.close();
 }
 
-const browser = await launch(admin);
-try {
+await play(admin, async (browser) => {
   await administrator(browser);
   await withoutScript(browser);
-} catch (error) {
-  console.log(JSON.stringify({ step: "failed", ok: false, error: String(error.stack ?? error) }));
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+});

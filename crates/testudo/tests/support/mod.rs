@@ -10,7 +10,9 @@
     clippy::format_push_string
 )]
 
+pub mod attack;
 pub mod backend;
+pub mod chromium;
 pub mod command;
 pub mod http;
 pub mod shop;
