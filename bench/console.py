@@ -119,7 +119,8 @@ def main():
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TESTUDO_")}
         environment |= {"TESTUDO_DATA": str(folder / "data"), "TESTUDO_CONFIG": str(folder / "testudo.toml")}
         (folder / "testudo.toml").write_text(
-            f'[server]\nlisten = "127.0.0.1:{GATEWAY}"\nadmin = "127.0.0.1:{ADMIN}"\ntrusted-proxies = ["127.0.0.0/8"]\n',
+            f'[server]\nlisten = ["127.0.0.1:{GATEWAY}"]\nadmin = "127.0.0.1:{ADMIN}"\ntrusted-proxies = ["127.0.0.0/8"]\n'
+            '[limits]\n' + "".join(f'{what} = "100000/s burst 1000000"\n' for what in ("address", "subnet", "route")),
             encoding="ascii")
 
         def command(*arguments):

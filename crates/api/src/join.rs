@@ -34,6 +34,12 @@ pub trait Gates: Send + Sync + 'static {
         Box::pin(std::future::ready(Decision::default()))
     }
 
+    /// Since when this person has to show a second factor, if she has to.
+    fn owes_second_factor(&self, person: PersonId) -> Option<Timestamp> {
+        let _ = person;
+        None
+    }
+
     /// May these tokens be issued?
     fn issue(
         &self,

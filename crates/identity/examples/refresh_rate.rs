@@ -64,7 +64,7 @@ async fn main() {
     };
     let mut tokens = Vec::new();
     for _ in 0..families.min(200) {
-        let outcome = identity.authorize(QUERY, Some(&signed_in), false, &context()).await.unwrap();
+        let outcome = identity.authorize(QUERY, Some(&signed_in), None, false, &context()).await.unwrap();
         let AuthorizeOutcome::Redirect(url) = outcome else { unreachable!("{outcome:?}") };
         let code = url.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
         tokens.push(token(&identity, &format!("{EXCHANGE}{code}")).await);

@@ -91,7 +91,7 @@ impl Node {
             }
             Action::WaiveStepUp { person } => {
                 self.known(person).await?;
-                if self.standing.owes_step_up(self.store.person_pseudonym(person)) {
+                if self.standing.owes_step_up(self.store.person_pseudonym(person)).is_some() {
                     self.announce(cause.event(EventKind::StepUpWaived).to(person)).await?;
                 }
             }

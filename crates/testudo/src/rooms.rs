@@ -109,6 +109,11 @@ impl Gates for Rooms {
         })
     }
 
+    fn owes_second_factor(&self, person: PersonId) -> Option<Timestamp> {
+        let node = self.0.upgrade()?;
+        node.standing.owes_step_up(node.store.person_pseudonym(person))
+    }
+
     fn issue(
         &self,
         pending: Pending,

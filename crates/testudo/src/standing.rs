@@ -286,8 +286,8 @@ impl Standing {
         self.state.read().routes.get(path).cloned()
     }
 
-    /// Whether a person must show a second factor.
-    pub fn owes_step_up(&self, person: Pseudonym) -> bool {
+    /// Since when a person must show a second factor, if she must.
+    pub fn owes_step_up(&self, person: Pseudonym) -> Option<Timestamp> {
         self.state.read().owes_step_up(person)
     }
 

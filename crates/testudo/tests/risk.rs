@@ -8,7 +8,8 @@ mod support;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::http::{ACR_2, Browser, Person, Reply, Tokens, form};
+use support::attack::{call, settled};
+use support::http::{ACR_2, Browser, Person, Tokens, form};
 use support::shop::{PASSWORD, Shop};
 use support::{Server, eventually};
 
@@ -30,19 +31,6 @@ const ELSEWHERE: &str = "203.0.113.9";
 const APP: &str = "Shop/1.0 (Android 16; Pixel)";
 const OTHER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const SCOPE: &str = "openid offline_access orders:read";
-
-fn call(server: &Server, tokens: &Tokens, method: &str, path: &str, address: &str, agent: &str) -> Reply {
-    let headers = [("Authorization", &*tokens.bearer()), ("X-Forwarded-For", address), ("User-Agent", agent)];
-    server.send(method, path, &headers, b"")
-}
-
-/// Waits until the model has taken in all that is in the journal, and what it holds is saved.
-fn settled(server: &Server) {
-    eventually("the risk model", Duration::from_secs(20), || {
-        let status = server.as_owner("GET", "/admin/v1/status", None).json();
-        status["risk"]["cursor"].as_u64() >= status["journal"]["size"].as_u64() && status["risk"]["unsaved"] == 0
-    });
-}
 
 /// A habit: the app at home.
 fn habit(server: &Server, tokens: &Tokens) {

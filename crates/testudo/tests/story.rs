@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::Value;
-use support::attack::{behind_proxy, incidents, person, refused, responses, show, stuff, wait};
+use support::attack::{behind_proxy, call, incidents, person, refused, responses, settled, show, stuff, wait};
 use support::chromium;
 use support::command::{code, errors, parsed};
 use support::http::{Browser, Person, Tokens};
@@ -18,7 +20,7 @@ const BLOCK: &str = "203.0.113";
 
 #[test]
 fn an_attack_is_seen_contained_watched_undone_and_proven() {
-    let server = behind_proxy("");
+    let server = behind_proxy("[risk]\nlearn-every = \"0s\"\nmost-a-day = 255\n");
     let folder = tempfile::tempdir().unwrap();
     let shots = chromium::shots(folder.path());
     let create = ["user", "create", "sara@example.org", "--role", "security", "--keep-password"];
@@ -30,6 +32,12 @@ fn an_attack_is_seen_contained_watched_undone_and_proven() {
 
     let honest = tokens(&mut grace, "198.51.100.7");
     tokens(&mut heather, "198.51.100.8");
+    // Ada uses the app at home for longer than this test takes.
+    let habit = tokens(&mut victims[0], "198.51.100.9");
+    for _ in 0..40 {
+        assert_eq!(call(&server, &habit, "GET", "/accounts", "198.51.100.9", "Wallet/1.0").status, 200);
+    }
+    settled(&server);
     let Some(mut sara) = chromium::start("story.mjs", &server, &shots) else { return };
     sara.until("signed-in");
     sara.until("watching");
@@ -43,9 +51,7 @@ fn an_attack_is_seen_contained_watched_undone_and_proven() {
     // She sees it come, within two seconds on a busy machine.
     let seen = sara.until("seen");
     assert!(seen["text"].as_str().unwrap().contains("alert.raised"), "{seen}");
-    let alert = server.events("alert.raised").pop().unwrap();
-    let (raised, seen_at) = (micros(&alert), seen["at"].as_u64().unwrap() * 1_000);
-    assert!(seen_at.saturating_sub(raised) < 2_000_000, "raised at {raised}, seen at {seen_at}");
+    assert!(seen["after"].as_i64().unwrap() < 2_000, "{seen}");
 
     let (ada, bea) = (id_of("ada@example.org"), id_of("bea@example.org"));
     let id = wait("an incident opens", || Some(incidents(&server).first()?["id"].as_str()?.to_owned()));
@@ -68,18 +74,22 @@ fn an_attack_is_seen_contained_watched_undone_and_proven() {
     }
     assert_eq!(server.get("/accounts", &honest).status, 200, "nobody else notices");
 
-    // The block is limited, and only that.
+    // The block is limited, and once nobody honest has a session there, closed; others are as free as ever.
     assert!(responses(&incident, "tighten-limits").iter().any(|one| one["state"] == "performed"), "{incident:#}");
     let tries = |from: &str| {
         let nobody = Person::new("nobody@example.org", "wrong password here");
-        (0..12).map(|_| Browser::new(&server).from(from).sign_in(&nobody).status).collect::<Vec<u16>>()
+        (0..6).map(|_| Browser::new(&server).from(from).sign_in(&nobody).status).collect::<Vec<u16>>()
     };
-    assert!(tries(&format!("{BLOCK}.50")).contains(&429), "the network is slowed");
-    assert!(!tries("198.51.100.77").contains(&429), "others are not");
+    let barred = |statuses: &[u16]| statuses.iter().filter(|status| matches!(status, 403 | 429)).count();
+    let (there, elsewhere) = (tries(&format!("{BLOCK}.50")), tries("198.51.100.77"));
+    assert!(barred(&there) >= 4 && barred(&elsewhere) == 0, "{there:?}, {elsewhere:?}");
 
-    // Ada comes back from home, with her password alone: she has to set up a second factor first.
+    // Ada comes back from home, with her password alone: she has to set up a second factor first. Tokens say in whole
+    // seconds when their person signed in, and what lies in the second of the attack does not count.
+    std::thread::sleep(Duration::from_millis(1_100));
     let [victim, _] = &mut victims;
-    tokens(victim, "198.51.100.9");
+    let fresh = tokens(victim, "198.51.100.9");
+    assert_eq!(call(&server, &fresh, "GET", "/accounts", "198.51.100.9", "Wallet/1.0").status, 200);
     assert!(victim.totp.is_some(), "she came in with her password alone");
 
     // Sara undoes what hit Heather, who comes in with her password again, from where she always does.
@@ -110,9 +120,4 @@ fn an_attack_is_seen_contained_watched_undone_and_proven() {
     let report = parsed(&proven);
     assert_eq!(code(&proven), 0, "{report:#} {}", errors(&proven));
     assert!(report["anchored"] == true && report["incident"] == Value::from(id), "{report:#}");
-}
-
-/// When an event happened, in microseconds.
-fn micros(event: &Value) -> u64 {
-    event["time"].as_u64().unwrap_or_else(|| panic!("{event:#}"))
 }

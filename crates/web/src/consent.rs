@@ -61,7 +61,7 @@ async fn decide(
     consented: bool,
 ) -> Result<AuthorizeOutcome, Problem> {
     let Some(query) = return_to.authorize_query() else { return Err(no_request(visit)) };
-    let outcome = visit.web.identity.authorize(query, Some(who), consented, &visit.ctx).await;
+    let outcome = visit.web.identity.authorize(query, Some(who), None, consented, &visit.ctx).await;
     outcome.map_err(|error| visit.problem(&error))
 }
 

@@ -130,7 +130,7 @@ async fn asked_by(
     return_to: Option<&ReturnTo>,
 ) -> Result<(Option<String>, Option<String>, bool), Problem> {
     let Some(query) = return_to.and_then(ReturnTo::authorize_query) else { return Ok((None, None, false)) };
-    let outcome = visit.web.identity.authorize(query, None, false, &visit.ctx).await;
+    let outcome = visit.web.identity.authorize(query, None, None, false, &visit.ctx).await;
     match outcome.map_err(|error| visit.problem(&error))? {
         AuthorizeOutcome::SignInNeeded { client, login_hint, create, .. } => {
             Ok((Some(client.name.clone()), login_hint, create))

@@ -52,7 +52,8 @@ async fn decide(
     ctx: &Context,
 ) -> Result<AuthorizeOutcome, IdentityError> {
     let signed_in = signed_in(state, headers, ctx).await?;
-    state.identity.authorize(query, signed_in.as_ref(), false, ctx).await
+    let owed = signed_in.as_ref().and_then(|who| state.gates.owes_second_factor(who.person));
+    state.identity.authorize(query, signed_in.as_ref(), owed, false, ctx).await
 }
 
 /// `OpenID` Connect allows a form here; it goes on as a query, so that the person can come back to it.

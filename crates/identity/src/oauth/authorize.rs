@@ -96,12 +96,13 @@ struct Prompt {
 type Refused = (&'static str, &'static str);
 
 impl Identity {
-    /// Decides a request. `signed_in` is who the browser belongs to; `consented` says that she has just allowed this
-    /// very request.
+    /// Decides a request. `signed_in` is who the browser belongs to, `owed` the moment since which she has to show a
+    /// second factor, if she has to; `consented` says that she has just allowed this very request.
     pub async fn authorize(
         &self,
         query: &str,
         signed_in: Option<&SignedIn>,
+        owed: Option<Timestamp>,
         consented: bool,
         ctx: &Context,
     ) -> Result<AuthorizeOutcome, IdentityError> {
@@ -120,7 +121,9 @@ impl Identity {
         if request.prompt.login || stale {
             return Ok(self.ask_sign_in(&params, way, request, ctx));
         }
-        if let Some(acr) = request.acr.filter(|acr| signed_in.acr < *acr) {
+        let shown = signed_in.factor_time.filter(|_| signed_in.acr >= Acr::SecondFactor);
+        let due = owed.filter(|since| shown.is_none_or(|at| at <= *since)).map(|_| Acr::SecondFactor);
+        if let Some(acr) = due.or(request.acr.filter(|acr| signed_in.acr < *acr)) {
             if request.prompt.none {
                 let text = "a second factor is needed and `prompt=none` forbids to ask for it";
                 return Ok(self.error(&way, "interaction_required", text));

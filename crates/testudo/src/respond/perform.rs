@@ -70,7 +70,7 @@ pub async fn undo(node: &Node, incident: IncidentId, action: Action, by: By, why
 /// Whether somebody else had required the same before.
 fn was_so(node: &Node, action: &Action) -> bool {
     match action {
-        Action::RequireStepUp { person } => node.standing.owes_step_up(node.store.person_pseudonym(*person)),
+        Action::RequireStepUp { person } => node.standing.owes_step_up(node.store.person_pseudonym(*person)).is_some(),
         _ => false,
     }
 }

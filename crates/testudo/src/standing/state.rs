@@ -204,8 +204,8 @@ impl State {
         }
     }
 
-    pub(super) fn owes_step_up(&self, person: Pseudonym) -> bool {
-        self.step_up.contains_key(&person)
+    pub(super) fn owes_step_up(&self, person: Pseudonym) -> Option<Timestamp> {
+        self.step_up.get(&person).copied()
     }
 
     pub(super) fn forget(&mut self, now: Timestamp, longest_token: Duration) {

@@ -29,7 +29,8 @@ await play(admin, async (browser) => {
   step("watching");
   const first = page.locator("table.events tbody tr").first();
   await first.waitFor({ timeout: 60_000 });
-  step("seen", { at: Date.now(), text: (await first.innerText()).replaceAll(/\s+/g, " ") });
+  const raised = Date.parse(await first.locator("time").first().getAttribute("datetime"));
+  step("seen", { after: Date.now() - raised, text: (await first.innerText()).replaceAll(/\s+/g, " ") });
   await shot("alert");
 
   await told("over");

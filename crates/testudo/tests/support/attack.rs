@@ -1,11 +1,11 @@
-//! An attack that tries passwords from one network, and what became of it.
+//! People who come from somewhere, an attack that tries passwords from one network, and what became of it.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Server;
-use super::http::{Browser, Person, Tokens};
+use super::http::{Browser, Person, Reply, Tokens};
+use super::{Server, eventually};
 
 /// A server behind a proxy, so that callers come from anywhere.
 pub fn behind_proxy(more: &str) -> Server {
@@ -55,4 +55,18 @@ pub fn responses<'a>(incident: &'a Value, action: &str) -> Vec<&'a Value> {
 
 pub fn refused(server: &Server, tokens: &Tokens) -> (u16, String) {
     server.get("/accounts", tokens).refusal()
+}
+
+/// One request of somebody from somewhere, with the name of her program.
+pub fn call(server: &Server, tokens: &Tokens, method: &str, path: &str, address: &str, agent: &str) -> Reply {
+    let headers = [("Authorization", &*tokens.bearer()), ("X-Forwarded-For", address), ("User-Agent", agent)];
+    server.send(method, path, &headers, b"")
+}
+
+/// Waits until the model has taken in all that is in the journal, and what it holds is saved.
+pub fn settled(server: &Server) {
+    eventually("the risk model", Duration::from_secs(20), || {
+        let status = server.as_owner("GET", "/admin/v1/status", None).json();
+        status["risk"]["cursor"].as_u64() >= status["journal"]["size"].as_u64() && status["risk"]["unsaved"] == 0
+    });
 }

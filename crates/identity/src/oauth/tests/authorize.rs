@@ -80,7 +80,7 @@ async fn errors_go_to_the_client_once_it_is_proven() {
 #[tokio::test]
 async fn who_is_not_signed_in_signs_in_first() {
     let house = House::new().await;
-    let ask = async |query: &str| house.identity.authorize(query, None, false, &house.ctx).await.unwrap();
+    let ask = async |query: &str| house.identity.authorize(query, None, None, false, &house.ctx).await.unwrap();
     match ask(&query(&[("login_hint", "ada@example.org")])).await {
         AuthorizeOutcome::SignInNeeded { resume, login_hint, client, .. } => {
             assert_eq!(login_hint.as_deref(), Some("ada@example.org"));
@@ -114,6 +114,25 @@ async fn a_new_sign_in_is_asked_for_once() {
 }
 
 #[tokio::test]
+async fn a_second_factor_that_is_owed_is_asked_for_unless_it_was_shown_since() {
+    let mut house = House::new().await;
+    let owed = Some(house.ctx.now);
+    let ask = async |house: &House| {
+        house.identity.authorize(&query(&[]), Some(&house.ada), owed, false, &house.ctx).await.unwrap()
+    };
+    assert!(matches!(ask(&house).await, AuthorizeOutcome::StepUpNeeded { acr: Acr::SecondFactor, .. }));
+    house.ada.acr = Acr::SecondFactor;
+    house.ada.factor_time = owed;
+    assert!(matches!(ask(&house).await, AuthorizeOutcome::StepUpNeeded { .. }), "that was before");
+    let silent = query(&[("prompt", "none")]);
+    let url = redirect(house.identity.authorize(&silent, Some(&house.ada), owed, false, &house.ctx).await.unwrap());
+    assert_eq!(param(&url, "error").unwrap(), "interaction_required");
+    house.later(Duration::from_secs(1));
+    house.ada.factor_time = Some(house.ctx.now);
+    assert!(redirect(ask(&house).await).contains("code="));
+}
+
+#[tokio::test]
 async fn a_second_factor_is_asked_for() {
     let mut house = House::new().await;
     let stronger = query(&[("acr_values", "urn:testudo:acr:2")]);
@@ -138,7 +157,7 @@ async fn consent_is_asked_once_for_the_same_scopes() {
     }
     let refused = house.identity.authorize_refused(&third, &house.ada, &house.ctx).await.unwrap();
     assert_eq!(param(&redirect(refused), "error").unwrap(), "access_denied");
-    let given = house.identity.authorize(&third, Some(&house.ada), true, &house.ctx).await.unwrap();
+    let given = house.identity.authorize(&third, Some(&house.ada), None, true, &house.ctx).await.unwrap();
     assert!(redirect(given).contains("code="));
     assert!(redirect(house.authorize(&third).await).contains("code="), "remembered");
     let more = query(&[("client_id", "third-party"), ("scope", "openid transfers:write")]);

@@ -74,7 +74,7 @@ impl House {
     }
 
     pub(super) async fn authorize(&self, query: &str) -> AuthorizeOutcome {
-        self.identity.authorize(query, Some(&self.ada), false, &self.ctx).await.unwrap()
+        self.identity.authorize(query, Some(&self.ada), None, false, &self.ctx).await.unwrap()
     }
 
     pub(super) async fn code(&self) -> String {
