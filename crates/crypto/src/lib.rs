@@ -1,6 +1,6 @@
 //! Envelopes, key ring, password hashing, JOSE and blind indexes: everything that holds a key or checks a proof.
 //!
-//! The primitives come from aws-lc (AES-256-GCM, HMAC, HKDF, ECDSA, Ed25519, RSA), `argon2` and `bcrypt`; this crate
+//! The primitives come from aws-lc (AES-256-GCM and GCM-SIV, HMAC, HKDF, ECDSA, Ed25519, RSA), `argon2` and `bcrypt`; this crate
 //! decides how they are used: what is bound to what ([`Place`]), which key does which work ([`Purpose`]), and which
 //! tokens are refused before a signature is looked at ([`jose`]).
 //!
@@ -17,11 +17,13 @@ pub mod random;
 mod ring;
 mod root;
 mod signer;
+mod siv;
 
 pub use envelope::{DataKey, ENVELOPE_OVERHEAD, EnvelopeError, Place};
 pub use ring::{KeyRing, KeyRingError, PseudonymDomain, Purpose};
 pub use root::{PassphraseSettings, RootKey, RootKeyError};
 pub use signer::{CheckpointSigner, verify_checkpoint};
+pub use siv::Aes256GcmSiv;
 
 /// Unwraps what fails only when the machine is out of memory or has no randomness. No input decides it, and nothing
 /// safe can follow, so the process stops here.

@@ -18,7 +18,7 @@ pub use self::purpose::{PseudonymDomain, Purpose};
 use crate::aead::Aes256Gcm;
 use crate::digest::{equal, hkdf_sha256};
 use crate::envelope::{self, DataKey, EnvelopeError, KeyName, Place, length};
-use crate::{CheckpointSigner, RootKey, certain, random};
+use crate::{Aes256GcmSiv, CheckpointSigner, RootKey, certain, random};
 
 /// Versions that one purpose may hold at once.
 const MAX_VERSIONS: usize = 200;
@@ -184,6 +184,11 @@ impl KeyRing {
     /// A tag of a masked value: HMAC-SHA-256 in the domain of this label, cut to 128 bits.
     pub fn mask_tag(&self, label: &str, value: &[u8]) -> [u8; 16] {
         self.cut(Purpose::Masking, Domain::Data, label.as_bytes(), value)
+    }
+
+    /// The cipher that turns values into tokens and back.
+    pub fn token_cipher(&self) -> Aes256GcmSiv {
+        Aes256GcmSiv::new(&derive(&self.newest(Purpose::Masking).secret, Purpose::Masking, b"token"))
     }
 
     /// HMAC-SHA-256 under the newest version of the purpose.

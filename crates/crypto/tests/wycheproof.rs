@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
+use testudo_crypto::Aes256GcmSiv;
 use testudo_crypto::aead::Aes256Gcm;
 use testudo_crypto::digest::{equal, hkdf_sha256, hmac_sha256};
 use testudo_crypto::jose::{Expect, JwkError, KeySet, PublicKey, verify_bytes};
@@ -105,6 +106,21 @@ fn aes_gcm() {
         let key = Aes256Gcm::new(&hex(&test["key"]).try_into().unwrap());
         let nonce = hex(&test["iv"]).try_into().unwrap();
         let opened = key.open(&nonce, &hex(&test["aad"]), &hex(&test["ct"]), &hex(&test["tag"]));
+        Verdict::Ran(opened.is_some_and(|plain| *plain == hex(&test["msg"])))
+    });
+}
+
+#[test]
+fn aes_gcm_siv() {
+    run("aes_gcm_siv_test.json", (103, 0, 99), |group, test| {
+        let size = |name: &str| group[name].as_u64().unwrap();
+        if (size("keySize"), size("ivSize"), size("tagSize")) != (256, 96, 128) {
+            return Verdict::Unsupported(format!("{}-bit key, {}-bit iv", size("keySize"), size("ivSize")));
+        }
+        let key = Aes256GcmSiv::new(&hex(&test["key"]).try_into().unwrap());
+        let nonce = hex(&test["iv"]).try_into().unwrap();
+        let mut sealed = [hex(&test["ct"]), hex(&test["tag"])].concat();
+        let opened = key.open(&nonce, &hex(&test["aad"]), &mut sealed);
         Verdict::Ran(opened.is_some_and(|plain| *plain == hex(&test["msg"])))
     });
 }

@@ -5,18 +5,16 @@
 //! A **hash** is `h1_` and 22 characters of base64url: HMAC-SHA-256 cut to 128 bits, in the domain of the class, of the
 //! value in its plain form (separators and case do not count where they carry no meaning).
 //!
-//! A **token** is `t1_` and base64url of a deterministic authenticated encryption (the SIV construction of Rogaway and
-//! Shrimpton, 2006): V is HMAC-SHA-256 of the padded value cut to 128 bits; the value is encrypted by the key stream
-//! HMAC(V, 0), HMAC(V, 1), ... of 256 bits each; the token is V and the ciphertext. Opening decrypts and compares V.
-//! Each class and each use has its own domain, so a token opens only as the class that it was made for. The value is
-//! padded to multiples of 16 bytes (with 0x80, then zeros), so that its length tells little.
+//! A **token** is `t1_` and base64url of the ciphertext and tag of AES-256-GCM-SIV (RFC 8452) under one nonce, with the
+//! class as associated data: it opens only as the class that it was made for, and equal values give equal tokens. The
+//! value is padded to multiples of 16 bytes (with 0x80, then zeros), so that its length tells little.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use testudo_crypto::digest::equal;
-use testudo_crypto::{KeyRing, Purpose};
+use testudo_crypto::aead::{NONCE, TAG};
+use testudo_crypto::{Aes256GcmSiv, KeyRing};
 use zeroize::Zeroizing;
 
 use crate::DataClass;
@@ -24,39 +22,27 @@ use crate::DataClass;
 const HASH: &str = "h1_";
 const TOKEN: &str = "t1_";
 const BLOCK: usize = 16;
-/// Bytes of the key stream that one HMAC gives.
-const STREAM: usize = 32;
+
+/// One for all values: what is equal shall look equal.
+const SAME: [u8; NONCE] = [0; NONCE];
 
 /// Makes hashes and tokens, and opens tokens. Clones share the keys.
 #[derive(Clone, Debug)]
 pub struct MaskKeys {
     ring: KeyRing,
-    domains: Arc<[Domains; DataClass::ALL.len()]>,
-}
-
-/// The domain of each use, for one class.
-#[derive(Default, Debug)]
-struct Domains {
-    hash: String,
-    token: String,
-    stream: String,
+    tokens: Arc<Aes256GcmSiv>,
 }
 
 impl MaskKeys {
     /// Uses the keys of this ring.
     pub fn new(ring: KeyRing) -> MaskKeys {
-        let domain = |of: &str, class: DataClass| format!("privacy/{of}/{class}");
-        let domains = DataClass::ALL.map(|class| Domains {
-            hash: domain("hash", class),
-            token: domain("token", class),
-            stream: domain("stream", class),
-        });
-        MaskKeys { ring, domains: Arc::new(domains) }
+        let tokens = Arc::new(ring.token_cipher());
+        MaskKeys { ring, tokens }
     }
 
     /// The hash of a value.
     pub fn hash(&self, class: DataClass, value: &str) -> String {
-        let hash = self.ring.mask_tag(self.domain(class, |own| &own.hash), plain_form(class, value).as_bytes());
+        let hash = self.ring.mask_tag(class.name(), plain_form(class, value).as_bytes());
         let mut text = HASH.to_owned();
         BASE64URL_NOPAD.encode_append(&hash, &mut text);
         text
@@ -64,43 +50,25 @@ impl MaskKeys {
 
     /// The token of a value.
     pub fn token(&self, class: DataClass, value: &str) -> String {
-        let mut sealed = Zeroizing::new(Vec::with_capacity(value.len() + 2 * BLOCK));
+        let mut sealed = Zeroizing::new(Vec::with_capacity(value.len() + BLOCK + TAG));
         sealed.extend_from_slice(value.as_bytes());
         sealed.push(0x80);
         let padded = sealed.len().next_multiple_of(BLOCK);
         sealed.resize(padded, 0);
-        let iv = self.ring.mask_tag(self.domain(class, |own| &own.token), &sealed);
-        self.apply_stream(class, &iv, &mut sealed);
-        sealed.splice(0..0, iv);
-        let mut text = TOKEN.to_owned();
+        let tag = self.tokens.seal(&SAME, class.name().as_bytes(), &mut sealed);
+        sealed.extend_from_slice(&tag);
+        let mut text = String::with_capacity(TOKEN.len() + BASE64URL_NOPAD.encode_len(sealed.len()));
+        text.push_str(TOKEN);
         BASE64URL_NOPAD.encode_append(&sealed, &mut text);
         text
     }
 
     /// The value of a token that was made for this class; nothing, when it was not.
     pub fn open(&self, class: DataClass, token: &str) -> Option<Zeroizing<String>> {
-        let sealed = BASE64URL_NOPAD.decode(token.strip_prefix(TOKEN)?.as_bytes()).ok()?;
-        let (iv, ciphertext) = sealed.split_first_chunk::<BLOCK>()?;
-        let mut plain = Zeroizing::new(ciphertext.to_vec());
-        self.apply_stream(class, iv, &mut plain);
-        if !equal(&self.ring.mask_tag(self.domain(class, |own| &own.token), &plain), iv) {
-            return None;
-        }
+        let mut sealed = Zeroizing::new(BASE64URL_NOPAD.decode(token.strip_prefix(TOKEN)?.as_bytes()).ok()?);
+        let plain = self.tokens.open(&SAME, class.name().as_bytes(), &mut sealed)?;
         let end = plain.iter().rposition(|byte| *byte == 0x80)?;
         std::str::from_utf8(plain.get(..end)?).ok().map(|value| Zeroizing::new(value.to_owned()))
-    }
-
-    fn apply_stream(&self, class: DataClass, iv: &[u8; BLOCK], bytes: &mut [u8]) {
-        let domain = self.domain(class, |own| &own.stream).as_bytes();
-        for (block, counter) in bytes.chunks_mut(STREAM).zip(0_u64..) {
-            let input = [domain, iv, &counter.to_be_bytes()].concat();
-            let stream = Zeroizing::new(self.ring.mac(Purpose::Masking, &input));
-            block.iter_mut().zip(stream.iter()).for_each(|(byte, key)| *byte ^= key);
-        }
-    }
-
-    fn domain(&self, class: DataClass, of: impl Fn(&Domains) -> &String) -> &str {
-        self.domains.get(class.index()).map_or("", |own| of(own))
     }
 }
 

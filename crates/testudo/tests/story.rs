@@ -119,5 +119,5 @@ fn an_attack_is_seen_contained_watched_undone_and_proven() {
     let proven = support::command_in(elsewhere.path(), &verify, "");
     let report = parsed(&proven);
     assert_eq!(code(&proven), 0, "{report:#} {}", errors(&proven));
-    assert!(report["anchored"] == true && report["incident"] == Value::from(id), "{report:#}");
+    assert!(report["anchored"] == true && report["incident"] == id.as_str(), "{report:#}");
 }

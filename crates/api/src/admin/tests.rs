@@ -140,7 +140,7 @@ async fn tokens(house: &Testing, cookie: &str, client: &str) -> String {
         "response_type=code&client_id={client}&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback&scope=openid\
          &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
     );
-    let outcome = house.identity.authorize(&query, signed_in.as_ref(), false, &house.ctx).await.unwrap();
+    let outcome = house.identity.authorize(&query, signed_in.as_ref(), None, false, &house.ctx).await.unwrap();
     let testudo_identity::AuthorizeOutcome::Redirect(url) = outcome else { panic!("{outcome:?}") };
     let code = url.split_once("code=").unwrap().1.split('&').next().unwrap();
     let form = format!(

@@ -62,11 +62,12 @@ pub(crate) fn iso(at: Timestamp) -> String {
     text.get(..19).map_or(text.clone(), |second| format!("{second}Z"))
 }
 
-/// A duration in its two largest units.
+/// A duration in its two largest units; below a second in milliseconds.
 pub(crate) fn length(length: Duration) -> String {
     let seconds = length.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 => format!("{} ms", length.as_micros().div_ceil(1_000)),
         (0, 0, 0) if seconds < 10 => format!("{}.{} s", seconds, length.subsec_millis() / 100),
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
@@ -147,6 +148,7 @@ mod tests {
         assert_eq!(number(0), "0");
         assert_eq!(number(999), "999");
         assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(length(Duration::from_micros(2_801)), "3 ms");
         assert_eq!(length(Duration::from_millis(1_250)), "1.2 s");
         assert_eq!(length(Duration::from_secs(42)), "42 s");
         assert_eq!(length(Duration::from_secs(3_725)), "1 h 2 min");

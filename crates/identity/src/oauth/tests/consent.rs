@@ -18,7 +18,7 @@ fn id(text: &str) -> ClientId {
 
 /// A code of the third party that she has just allowed.
 async fn allowed_code(house: &House) -> String {
-    let given = house.identity.authorize(&third(), Some(&house.ada), true, &house.ctx).await.unwrap();
+    let given = house.identity.authorize(&third(), Some(&house.ada), None, true, &house.ctx).await.unwrap();
     param(&redirect(given), "code").unwrap()
 }
 

@@ -163,7 +163,7 @@ async fn ending_a_session_ends_its_families_only() {
     let house = House::new().await;
     let mine = refresh_token(&house.signed_in_app().await);
     let other = sign_in(&house.identity, "eve@example.org", crate::Acr::Password, &house.ctx).await;
-    let outcome = house.identity.authorize(&query(&[]), Some(&other), false, &house.ctx).await.unwrap();
+    let outcome = house.identity.authorize(&query(&[]), Some(&other), None, false, &house.ctx).await.unwrap();
     let theirs = house.exchange(&param(&redirect(outcome), "code").unwrap()).await.unwrap();
     house.identity.revoke_session(house.ada.session, Actor::default(), "test", &house.ctx).await.unwrap();
     house.identity.revoke_session(house.ada.session, Actor::default(), "test", &house.ctx).await.unwrap();
