@@ -48,10 +48,10 @@ fn an_attack_is_seen_contained_watched_undone_and_proven() {
     let cafe = tokens(&mut heather, &format!("{BLOCK}.7"));
     stuff(&server, BLOCK, 24);
 
-    // She sees it come, within two seconds on a busy machine.
+    // She sees it come, within seconds on a busy machine.
     let seen = sara.until("seen");
     assert!(seen["text"].as_str().unwrap().contains("alert.raised"), "{seen}");
-    assert!(seen["after"].as_i64().unwrap() < 2_000, "{seen}");
+    assert!(seen["after"].as_i64().unwrap() < 5_000, "{seen}");
 
     let (ada, bea) = (id_of("ada@example.org"), id_of("bea@example.org"));
     let id = wait("an incident opens", || Some(incidents(&server).first()?["id"].as_str()?.to_owned()));
