@@ -15,12 +15,13 @@ pub fn behind_proxy(more: &str) -> Server {
     Server::start_in(folder, &[])
 }
 
+/// Makes an account, with the one password that everybody has here.
 pub fn person(server: &Server, name: &str) -> Person {
     server.create_person(name, "correct horse battery");
     Person::new(name, "correct horse battery")
 }
 
-/// Tries wrong names and passwords from a network, until an alert is raised.
+/// Tries wrong names and passwords from the addresses of a /24, given by its first three numbers.
 pub fn stuff(server: &Server, network: &str, tries: usize) {
     for number in 0..tries {
         let address = format!("{network}.{}", 10 + number % 200);
@@ -29,6 +30,7 @@ pub fn stuff(server: &Server, network: &str, tries: usize) {
     }
 }
 
+/// Looks again and again, up to 20 s.
 pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
@@ -48,11 +50,13 @@ pub fn show(server: &Server, id: &str) -> Value {
     server.json(&["incident", "show", id])
 }
 
+/// What an incident did of one kind.
 pub fn responses<'a>(incident: &'a Value, action: &str) -> Vec<&'a Value> {
     let all = incident["responses"].as_array().unwrap();
     all.iter().filter(|response| response["action"]["action"] == action).collect()
 }
 
+/// How a request with these tokens is refused.
 pub fn refused(server: &Server, tokens: &Tokens) -> (u16, String) {
     server.get("/accounts", tokens).refusal()
 }

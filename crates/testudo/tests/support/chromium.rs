@@ -16,8 +16,7 @@ pub struct Script {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// What it told so far.
-    pub steps: Vec<Value>,
+    steps: Vec<Value>,
 }
 
 /// Starts a script of `tests/browser` on a server; `None`, with a loud word, where there is no browser, unless
@@ -31,7 +30,7 @@ pub fn start(script: &str, server: &Server, shots: &Path) -> Option<Script> {
         skip("TESTUDO_REQUIRE_BROWSER", what);
         return None;
     }
-    // There once was a token in the greeting, if nobody administers it.
+    // While nobody administers the server, its greeting has a token that enrols somebody.
     let at = server.greeting.iter().position(|line| line.contains("/enrol"));
     let token = at.map(|at| server.greeting[at + 1].trim()).unwrap_or_default();
     let mut child = Command::new("node")
@@ -53,7 +52,7 @@ pub fn start(script: &str, server: &Server, shots: &Path) -> Option<Script> {
 }
 
 impl Script {
-    /// Reads its steps up to one, which must be the next that is told when `name` is given, and which must have gone well.
+    /// Waits for its next step, which must be this one and have gone well.
     pub fn until(&mut self, name: &str) -> Value {
         let step = self.next().unwrap_or_else(|| panic!("it ended before {name}: {}", self.errors()));
         assert!(step["ok"] == true && step["step"] == name, "instead of {name}: {step:#}");
