@@ -71,6 +71,16 @@ impl Client {
         Some(Client::Running(sender))
     }
 
+    /// Another one like it, for calls at the same time; none when the server has gone.
+    pub async fn another(&self, socket: &Path) -> Option<Client> {
+        match self {
+            Client::Running(_) => Client::connect(socket).await,
+            Client::Offline { router, node } => {
+                Some(Client::Offline { router: router.clone(), node: Arc::clone(node) })
+            }
+        }
+    }
+
     /// Whether a server runs.
     pub fn is_running(&self) -> bool {
         matches!(self, Client::Running(_))

@@ -86,7 +86,8 @@ impl<const SECONDS: i64, const MOST: usize> Ring<SECONDS, MOST> {
 }
 
 impl Bucket {
-    fn count(&mut self, plain: &Plain) {
+    /// `name` is room for the name of a route, so that none is made for each entry.
+    fn count(&mut self, plain: &Plain, name: &mut String) {
         let times = u64::from(plain.count);
         let failed = plain.outcome == Outcome::Failure;
         match plain.kind {
@@ -109,8 +110,12 @@ impl Bucket {
                         route if route.starts_with("/assets/") => "/assets/{name}",
                         route => route,
                     };
-                    let name = format!("{} {route}", http.method);
-                    let route = entry(&mut self.routes, name.into(), "other".into());
+                    name.clear();
+                    name.extend([&*http.method, " ", route]);
+                    let route = match self.routes.get_mut(name.as_str()) {
+                        Some(known) => known,
+                        None => entry(&mut self.routes, name.as_str().into(), "other".into()),
+                    };
                     if failed { route.1 += times } else { route.0 += times }
                 }
             }
@@ -129,15 +134,16 @@ impl Pulse {
     /// Takes in an entry.
     pub fn count<'a>(&self, entries: impl IntoIterator<Item = &'a Plain>) {
         let mut rings = self.0.write();
+        let mut name = String::new();
         for plain in entries {
-            for bucket in [rings.minutes.at(plain.at)].into_iter().flatten() {
-                bucket.count(plain);
+            if let Some(bucket) = rings.minutes.at(plain.at) {
+                bucket.count(plain, &mut name);
             }
             if let Some(bucket) = rings.halves.at(plain.at) {
-                bucket.count(plain);
+                bucket.count(plain, &mut name);
             }
             if let Some(bucket) = rings.hours.at(plain.at) {
-                bucket.count(plain);
+                bucket.count(plain, &mut name);
             }
         }
     }
