@@ -8,5 +8,8 @@
 //! To add a format: one module with a reader that takes chunks cut anywhere, limits with a default, an error that names
 //! the offset, and a test that every way to cut an input gives the same tokens.
 
+pub mod form;
 pub mod json;
+pub mod multipart;
 pub mod sse;
+pub mod xml;

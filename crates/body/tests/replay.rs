@@ -99,3 +99,96 @@ fn events() {
         &[b"\n", b"\r", b"\r\n", b"\n\n", b":", b": ", b"data", b"data: ", b"\xef\xbb\xbf", b"\xff", b"{}"];
     replay(&seeds, tokens, targets::events);
 }
+
+#[test]
+fn form() {
+    let seeds = ["a=1&b=%41+x&&c;d==&%zz=%", "", "a", "name=value;name=value", "&&=&=&"];
+    let tokens: &[&[u8]] = &[b"&", b";", b"=", b"%", b"%41", b"+", b"\xff", b"aaaaaaaaaa", b"%4"];
+    replay(&seeds, tokens, targets::form);
+}
+
+#[test]
+fn multipart() {
+    let seeds = [
+        concat!(
+            "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n\n2\r\n--b\r\n",
+            "Content-Disposition: form-data;\r\n name=f; filename=\"x\"; filename*=UTF-8''%78\r\nA: b\r\n\r\n--x\r\n--b--\r\n",
+        ),
+        "--b\nContent-Disposition: form-data; name='a'\n\n\n--b--",
+        "x\r\n--b\r\n\r\n--b--\r\ny",
+        "multipart/form-data; boundary=\"a b\"",
+        "multipart/form-data ;boundary =x; charset=UTF-8",
+    ];
+    let tokens: &[&[u8]] = &[
+        b"--b",
+        b"--b\r\n",
+        b"--b--\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"-",
+        b"\"",
+        b"'",
+        b"\\",
+        b";",
+        b"=",
+        b":",
+        b"%",
+        b" ",
+        b"\x0b",
+        b"\0",
+        b"name=",
+        b"filename=",
+        b"filename*=",
+        b"boundary",
+        b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ];
+    replay(&seeds, tokens, targets::multipart);
+}
+
+#[test]
+fn xml() {
+    let seeds = [
+        "<?xml version='1.0' encoding='utf-8'?>\n<!DOCTYPE a [<!ENTITY x '>'>]><a b='1 &lt; 2'><!-- c --><b/>x &amp; y</a>",
+        "<a><![CDATA[<&]]]]>\r\n&#x41;&#66;é<?p i?></a >\n",
+        "<?xml version='1.0' encoding='iso-8859-1'?><n:a xmlns:n=\"u\"></n:a>",
+        "\u{feff}<a/>",
+        "<a><b><c><d/></c></b></a>",
+    ];
+    let tokens: &[&[u8]] = &[
+        b"<",
+        b">",
+        b"/>",
+        b"</",
+        b"<a>",
+        b"</a>",
+        b"<b/>",
+        b" c='1'",
+        b"'",
+        b"\"",
+        b"=",
+        b"&",
+        b";",
+        b"&#",
+        b"&#x41;",
+        b"&x;",
+        b"]",
+        b"]]>",
+        b"<![CDATA[",
+        b"<!--",
+        b"-->",
+        b"--",
+        b"<?",
+        b"?>",
+        b"<!DOCTYPE a [",
+        b"\r",
+        b"\n",
+        b"\0",
+        b"\xff",
+        b"\xc3",
+        b"\xe9",
+        b"\xef\xbf\xbe",
+        b"\xef\xbb\xbf",
+    ];
+    replay(&seeds, tokens, targets::xml);
+}

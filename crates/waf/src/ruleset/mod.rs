@@ -1,0 +1,279 @@
+//! The compiled rule set: what all transactions share.
+//!
+//! Rules are numbered in the order in which they run, phase by phase. What can be worked out before any request comes is
+//! worked out here: names have slots and places, tags have become sets of rules, equal pipes of transformations are one,
+//! and the [screen](crate::screen) knows what a value must hold for a rule to match.
+
+pub(crate) mod bits;
+mod compile;
+mod fold;
+mod sequence;
+pub(crate) mod text;
+pub(crate) mod view;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub(crate) use self::bits::Bits;
+pub(crate) use self::compile::Compiler;
+use self::text::Text;
+use self::view::{Lane, Pick, Reading, View};
+use crate::operator::Operator;
+use crate::screen::{Row, Screen};
+use crate::seclang::{Audit, Disruption, Mode, Note, Processor, Settings, Store, Variable};
+use crate::transform::{Transformation, UnicodeMap};
+use crate::values::{Pipe, Used, Values};
+
+/// A compiled rule set.
+#[derive(Debug)]
+pub struct RuleSet {
+    pub(crate) settings: Settings,
+    /// In the order in which they run.
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) phases: [Phase; 5],
+    pub(crate) pipes: Vec<Pipe>,
+    /// The transformations that pipes name by number.
+    pub(crate) used: Used,
+    /// What every transaction's table of values begins with.
+    pub(crate) first: Values,
+    /// The slot of each member of `TX` that a rule names.
+    pub(crate) slots: BTreeMap<Box<[u8]>, usize>,
+    /// Their names, by slot.
+    pub(crate) slot_names: Vec<Box<[u8]>>,
+    /// The lanes that some rule reads.
+    pub(crate) lanes: Bits,
+    /// The single texts among them.
+    pub(crate) texts: Vec<Variable>,
+    pub(crate) unicode: Option<UnicodeMap>,
+    /// Of requests, and of responses.
+    pub(crate) screens: [Screen; 2],
+    pub(crate) notes: Vec<Note>,
+    /// Rules that were left out because what they ask is settled beforehand.
+    pub(crate) folded: Bits,
+    /// These, and the rules that they rely on.
+    pub(crate) relied: Bits,
+}
+
+/// A rule with its chain.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: u64,
+    pub(crate) phase: u8,
+    /// Whether it surely matches, and then only assigns: its answer need not be asked.
+    pub(crate) certain: bool,
+    pub(crate) file: Arc<str>,
+    pub(crate) line: u32,
+    pub(crate) links: Vec<Link>,
+    pub(crate) tags: Vec<Text>,
+    pub(crate) ver: Box<str>,
+    pub(crate) rev: Box<str>,
+    pub(crate) severity: Option<u8>,
+    pub(crate) maturity: u8,
+    pub(crate) accuracy: u8,
+    pub(crate) log: bool,
+    pub(crate) audit_log: bool,
+    pub(crate) disruption: Disruption,
+    /// Where a redirection leads.
+    pub(crate) location: Option<Text>,
+    pub(crate) status: Option<u16>,
+    pub(crate) skip: u32,
+    /// The rule at which `skipAfter` goes on.
+    pub(crate) skip_to: Option<usize>,
+}
+
+/// One rule of a chain.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) views: Vec<View>,
+    /// Nothing for `SecAction`.
+    pub(crate) test: Option<Test>,
+    /// What values go through.
+    pub(crate) pipe: usize,
+    /// The same as far as the screen has to know.
+    pub(crate) screen_pipe: usize,
+    /// With `multiMatch`, the pipes up to each step.
+    pub(crate) stages: Vec<usize>,
+    pub(crate) capture: bool,
+    pub(crate) assignments: Vec<Assign>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) msg: Option<Text>,
+    pub(crate) logdata: Option<Text>,
+    /// Which screen, and which bit of its rows.
+    pub(crate) bit: Option<(usize, usize)>,
+}
+
+/// What a link asks.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) negated: bool,
+    pub(crate) operator: Arc<Operator>,
+    pub(crate) parameter: Text,
+    /// Set for the operators that compare numbers.
+    pub(crate) order: Option<Order>,
+    /// The parameter as written.
+    pub(crate) written: Box<str>,
+}
+
+/// A comparison of numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Order {
+    Eq,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+}
+
+impl Order {
+    pub(crate) fn holds(self, value: i64, parameter: i64) -> bool {
+        match self {
+            Order::Eq => value == parameter,
+            Order::Ge => value >= parameter,
+            Order::Gt => value > parameter,
+            Order::Le => value <= parameter,
+            Order::Lt => value < parameter,
+        }
+    }
+
+    fn of(name: &str) -> Option<Order> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "eq" => Order::Eq,
+            "ge" => Order::Ge,
+            "gt" => Order::Gt,
+            "le" => Order::Le,
+            "lt" => Order::Lt,
+            _ => return None,
+        })
+    }
+}
+
+/// `setvar`, compiled.
+#[derive(Debug)]
+pub(crate) struct Assign {
+    pub(crate) store: Store,
+    pub(crate) name: Name,
+    pub(crate) change: Change,
+}
+
+/// The name of a member.
+#[derive(Debug)]
+pub(crate) enum Name {
+    /// A member of `TX` with this slot.
+    Slot(usize),
+    /// A member of another collection, in lower case.
+    Known(Box<[u8]>),
+    /// With macros.
+    Text(Text),
+}
+
+/// How it changes.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Set(Text),
+    Add(Text),
+    Subtract(Text),
+    Remove,
+}
+
+/// What happens when the rest of the chain has matched.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    SetEnv(Text, Text),
+    Key(Store, Text),
+    AuditEngine(Audit),
+    ForceRequestBody(bool),
+    RequestBodyAccess(bool),
+    Processor(Processor),
+    ResponseBodyAccess(bool),
+    RequestBodyLimit(u64),
+    ResponseBodyLimit(u64),
+    Mode(Mode),
+    /// These rules don't run any more.
+    Remove(Bits),
+    /// These rules don't look at this any more.
+    RemoveTarget(Bits, Variable, Pick),
+}
+
+/// What runs in a phase.
+#[derive(Debug, Default)]
+pub(crate) struct Phase {
+    pub(crate) rules: Range<usize>,
+    /// Rules that must always be asked, with the screen on.
+    pub(crate) always: Bits,
+    /// The same when nothing is settled beforehand.
+    pub(crate) always_unfolded: Bits,
+    /// All of its rules.
+    pub(crate) all: Bits,
+    /// All but those that are settled.
+    pub(crate) all_folded: Bits,
+    /// Which of the two screens.
+    pub(crate) screen: usize,
+    pub(crate) scans: Vec<LaneScan>,
+}
+
+/// What is scanned of a lane, and for whom.
+#[derive(Debug)]
+pub(crate) struct LaneScan {
+    pub(crate) reading: Reading,
+    pub(crate) pipes: Vec<PipeScan>,
+    /// The masks of all of these pipes together.
+    pub(crate) mask: u64,
+    /// The bits of all of these rules.
+    pub(crate) rules: Row,
+}
+
+/// The rules that read a lane through one pipe.
+#[derive(Debug)]
+pub(crate) struct PipeScan {
+    pub(crate) pipe: usize,
+    /// Their bits.
+    pub(crate) rules: Row,
+    /// The least length that one of them needs.
+    pub(crate) least: usize,
+}
+
+impl RuleSet {
+    /// How many rules there are, chains counted once.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// What the reader of the rules should know.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// What directives set.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many rules are never asked, because what they ask is settled by the rules before them.
+    pub fn settled(&self) -> usize {
+        self.folded.iter().count()
+    }
+
+    /// Of the rules that remain, how many the screen can rule out.
+    pub fn screened(&self) -> usize {
+        let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded.contains(*index));
+        rules.filter(|(_, rule)| rule.links.first().is_some_and(|link| link.bit.is_some())).count()
+    }
+
+    /// The transformation that every rule set has at the first place.
+    #[inline]
+    pub(crate) fn used_lowercase(&self) -> Transformation {
+        Transformation::Lowercase
+    }
+
+    /// Whether some rule reads this lane.
+    #[inline]
+    pub(crate) fn reads(&self, variable: Variable) -> bool {
+        self.lanes.contains(Lane::of(variable).index())
+    }
+}

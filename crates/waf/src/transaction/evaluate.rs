@@ -1,0 +1,316 @@
+//! Runs the rules of a phase in their order (ModSecurity v3, `RulesSet::evaluate` and `RuleWithOperator::evaluate`).
+
+use smallvec::SmallVec;
+
+use super::expand::{Candidate, Candidates, Seen};
+use super::state::{Matched, State};
+use crate::operator::Captures;
+use crate::ruleset::text::Text;
+use crate::ruleset::view::{Pick, Reading, Source, View};
+use crate::ruleset::{Bits, Link, Phase, PipeScan, RuleSet, Test};
+use crate::screen::Row;
+use crate::seclang::{Mode, Scope, Variable};
+use crate::values::ValueId;
+
+/// The id under which a request is refused that takes more work than the budget allows.
+pub const BUDGET_RULE: u64 = 199_000;
+
+/// A regular expression takes more time for a byte than a scan.
+const WEIGHT: u64 = 4;
+
+impl State {
+    /// Runs a phase, from 1.
+    pub(super) fn run(&mut self, set: &RuleSet, number: u8) {
+        let Some(phase) = set.phases.get(usize::from(number).wrapping_sub(1)) else { return };
+        if self.mode == Mode::Off {
+            return;
+        }
+        match self.allow {
+            Some(Scope::Transaction) if number != 5 => return,
+            Some(Scope::Request) if number <= 2 => return,
+            _ => self.allow = None,
+        }
+        self.unfolded |= number > 1 && !self.begun;
+        self.begun = true;
+        let mut active = self.active(set, phase);
+        let mut unfolded = self.unfolded;
+        let mut at = phase.rules.start;
+        while let Some(rule) = active.next(at) {
+            at = rule + 1;
+            if self.removed.contains(rule) {
+                continue;
+            }
+            self.rule = rule;
+            if let Some(next) = self.rule(set, rule) {
+                at = next;
+            }
+            if self.allow.is_some() || self.intervention.is_some() && number != 5 {
+                break;
+            }
+            if self.values.work > self.budget || self.values.full {
+                self.exhaust(number);
+                break;
+            }
+            if self.unfolded != unfolded {
+                unfolded = self.unfolded;
+                active = self.active(set, phase);
+            }
+        }
+    }
+
+    /// The rules that must be asked.
+    fn active(&mut self, set: &RuleSet, phase: &Phase) -> Bits {
+        let mut active = if self.unfolded { phase.always_unfolded.clone() } else { phase.always.clone() };
+        let Some(screen) = set.screens.get(phase.screen) else { return active };
+        let mut admitted = Row::default();
+        for scan in &phase.scans {
+            let mut base = Row::default();
+            let mut changing: SmallVec<[(ValueId, u64); 32]> = SmallVec::new();
+            for index in 0..self.lanes.get(scan.reading.lane).len() {
+                let Some(id) = self.item(scan.reading, index) else { continue };
+                let changes = self.values.changes(id, &set.used) & scan.mask;
+                if changes != 0 {
+                    changing.push((id, changes));
+                }
+                base.join(&screen.row(&mut self.values, id, &set.used));
+            }
+            if changing.is_empty() && !base.meets(&scan.rules) {
+                continue;
+            }
+            for PipeScan { pipe, rules, least } in &scan.pipes {
+                let Some(pipe) = set.pipes.get(*pipe) else { continue };
+                let mut row = base;
+                for (id, changes) in &changing {
+                    if changes & pipe.mask != 0 && pipe.most(self.values.len(*id)) >= *least {
+                        let changed = self.values.apply(*id, pipe, &set.used, set.unicode.as_ref());
+                        row.join(&screen.row(&mut self.values, changed, &set.used));
+                    }
+                }
+                row.meet(rules);
+                admitted.join(&row);
+            }
+        }
+        for bit in admitted.bits() {
+            if let Some(rule) = screen.rules.get(bit) {
+                active.insert(*rule);
+            }
+        }
+        active
+    }
+
+    #[inline]
+    fn item(&self, reading: Reading, index: usize) -> Option<ValueId> {
+        let item = self.lanes.get(reading.lane).get(index)?;
+        Some(if reading.names { item.name } else { item.value })
+    }
+
+    #[cold]
+    fn exhaust(&mut self, phase: u8) {
+        if !self.exhausted {
+            self.exhausted = true;
+            self.refuse_for_budget(phase);
+        }
+    }
+
+    /// Asks a rule with its chain; gives the rule at which to go on when that is not the next.
+    fn rule(&mut self, set: &RuleSet, number: usize) -> Option<usize> {
+        let rule = set.rules.get(number)?;
+        if rule.certain && !self.unfolded {
+            rule.links.iter().for_each(|link| self.assign_all(set, link));
+            return rule.skip_to.or((rule.skip > 0).then(|| number + 1 + rule.skip as usize));
+        }
+        self.before.clear();
+        for link in &rule.links {
+            let matched = self.link(set, number, link);
+            std::mem::swap(&mut self.before, &mut self.matched);
+            self.matched.clear();
+            if !matched {
+                self.before.clear();
+                return None;
+            }
+        }
+        self.complete(set, rule);
+        if let Some(next) = rule.skip_to {
+            return Some(next);
+        }
+        (rule.skip > 0).then(|| number + 1 + rule.skip as usize)
+    }
+
+    /// Asks one link.
+    fn link(&mut self, set: &RuleSet, rule: usize, link: &Link) -> bool {
+        let Some(test) = &link.test else {
+            self.assign_all(set, link);
+            return true;
+        };
+        let number = test.order.and_then(|_| self.number(&test.parameter));
+        let is_constant = matches!(test.parameter, Text::Constant(..));
+        let mut expanded: Option<Vec<u8>> = None;
+        let mut found = Candidates::new();
+        let mut any = false;
+        for view in &link.views {
+            found.clear();
+            self.candidates(set, rule, link, view, &mut found);
+            for candidate in &found {
+                if let (Seen::Number(value), Some(parameter), Some(order)) = (candidate.value, number, test.order)
+                    && link.stages.is_empty()
+                    && set.pipes.get(link.pipe).is_none_or(|pipe| pipe.mask == 0)
+                {
+                    if order.holds(value, parameter) != test.negated {
+                        any = true;
+                        self.matched.push(matched(view, candidate, candidate.value));
+                        self.assign_all(set, link);
+                    }
+                    continue;
+                }
+                let parameter = if is_constant {
+                    test.written.as_bytes()
+                } else {
+                    expanded.get_or_insert_with(|| {
+                        let mut out = Vec::new();
+                        self.expand(set, &test.parameter, &mut out);
+                        out
+                    })
+                };
+                any |= self.ask(set, link, test, parameter, view, candidate);
+            }
+        }
+        any
+    }
+
+    /// Asks about one value, in all stages of its transformations when the rule wants them.
+    fn ask(
+        &mut self,
+        set: &RuleSet,
+        link: &Link,
+        test: &Test,
+        parameter: &[u8],
+        view: &View,
+        candidate: &Candidate,
+    ) -> bool {
+        let value = self.text_of(candidate.value);
+        if link.stages.is_empty() {
+            let Some(pipe) = set.pipes.get(link.pipe) else { return false };
+            let seen = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
+            let matched = self.ask_value(set, link, test, parameter, view, candidate, seen);
+            if let (false, Some((screen, bit)), Some(pipe)) = (matched, link.bit, set.pipes.get(link.screen_pipe)) {
+                let screened = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
+                self.values.rule_out(screened, screen, bit);
+            }
+            return matched;
+        }
+        let mut any = false;
+        let mut last = None;
+        for stage in &link.stages {
+            let Some(pipe) = set.pipes.get(*stage) else { continue };
+            let value = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
+            if last != Some(value) {
+                last = Some(value);
+                any |= self.ask_value(set, link, test, parameter, view, candidate, value);
+            }
+        }
+        any
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one question")]
+    fn ask_value(
+        &mut self,
+        set: &RuleSet,
+        link: &Link,
+        test: &Test,
+        parameter: &[u8],
+        view: &View,
+        candidate: &Candidate,
+        value: ValueId,
+    ) -> bool {
+        let needs = test.operator.required_bytes();
+        if !needs.is_empty() {
+            let classes = self.values.classes(value, &set.used);
+            if !needs.iter().all(|set| set.intersects(&classes)) && !test.negated {
+                return false;
+            }
+        }
+        self.values.work += self.values.len(value) as u64 * WEIGHT + 16;
+        let bytes = self.values.get(value);
+        if test.operator.matches(parameter, bytes, None) == test.negated {
+            return false;
+        }
+        if link.capture && !test.negated {
+            let mut captures = Captures::new();
+            test.operator.matches(parameter, bytes, Some(&mut captures));
+            self.capture(&captures, value);
+        }
+        self.matched.push(matched(view, candidate, Seen::Text(value)));
+        self.assign_all(set, link);
+        true
+    }
+
+    /// The values of a view that remain when all exclusions are heeded and the screen is asked.
+    fn candidates(&mut self, set: &RuleSet, rule: usize, link: &Link, view: &View, found: &mut Candidates) {
+        let mut excluded: SmallVec<[Pick; 2]> = SmallVec::new();
+        for (rules, variable, pick) in &self.excluded {
+            if *variable == view.variable && rules.contains(rule) {
+                excluded.push(pick.clone());
+            }
+        }
+        if excluded.iter().any(|pick| matches!(pick, Pick::All)) {
+            return;
+        }
+        let Source::Lanes(readings) = &view.source else {
+            self.collect(set, view, found);
+            if view.count {
+                let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+                found.clear();
+                found.push(Candidate { value: Seen::Number(count), name: None });
+            } else if !(excluded.is_empty() && view.except.is_empty()) {
+                let values = &self.values;
+                let taken = |picks: &[Pick], name: Option<ValueId>| {
+                    name.is_some_and(|name| picks.iter().any(|pick| pick.takes_bytes(values.get(name))))
+                };
+                found.retain(|candidate| !taken(&excluded, candidate.name) && !taken(&view.except, candidate.name));
+            }
+            return;
+        };
+        let mut count = 0;
+        for reading in readings {
+            let named = !view.variable.is_text() && view.variable != Variable::Xml;
+            for index in 0..self.lanes.get(reading.lane).len() {
+                let Some(item) = self.lanes.get(reading.lane).get(index).copied() else { continue };
+                let takes =
+                    |pick: &Pick| pick.takes(item.lower, || self.values.get(item.name).to_vec());
+                if !takes(&view.pick) || view.except.iter().any(takes) || excluded.iter().any(takes) {
+                    continue;
+                }
+                count += 1;
+                let value = if reading.names { item.name } else { item.value };
+                if view.count || !self.admits(set, link, value) {
+                    continue;
+                }
+                found.push(Candidate { value: Seen::Text(value), name: named.then_some(item.name) });
+            }
+        }
+        if view.count {
+            found.push(Candidate { value: Seen::Number(count), name: None });
+        }
+    }
+
+    /// Whether the screen lets the value through to the operator.
+    #[inline]
+    fn admits(&mut self, set: &RuleSet, link: &Link, value: ValueId) -> bool {
+        let Some((screen, bit)) = link.bit else { return true };
+        let Some(screen) = set.screens.get(screen) else { return true };
+        if !link.stages.is_empty() {
+            return true;
+        }
+        let Some(pipe) = set.pipes.get(link.screen_pipe) else { return true };
+        let least = link.test.as_ref().map_or(0, |test| test.operator.min_len());
+        if pipe.most(self.values.len(value)) < least {
+            return false;
+        }
+        let value = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
+        screen.row(&mut self.values, value, &set.used).has(bit)
+    }
+}
+
+fn matched(view: &View, candidate: &Candidate, value: Seen) -> Matched {
+    Matched { variable: view.variable, name: candidate.name, count: view.count, value }
+}

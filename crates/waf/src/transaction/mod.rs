@@ -1,0 +1,344 @@
+//! A transaction: one request with its response, phase by phase.
+//!
+//! Its caller feeds what it learns, in order, and asks after each phase whether something must happen instead of going
+//! on. A transaction opens no file and no socket and reads no clock.
+
+mod act;
+mod body;
+mod evaluate;
+mod expand;
+mod json;
+pub(crate) mod lanes;
+mod record;
+mod request;
+pub(crate) mod state;
+mod time;
+mod xml;
+
+use std::sync::Arc;
+
+use testudo_core::Timestamp;
+
+pub use evaluate::BUDGET_RULE;
+pub use record::{Intervention, Match};
+pub use request::RequestLine;
+
+use self::body::{Body, Taken};
+use self::request::until;
+use self::state::State;
+use crate::ruleset::RuleSet;
+use crate::ruleset::view::Lane;
+use crate::seclang::{LimitAction, Mode, Variable};
+use crate::waf::Waf;
+
+/// The id under which a body is refused that is larger than its limit.
+pub const LIMIT_RULE: u64 = 199_001;
+
+/// Who talks to whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Connection<'a> {
+    /// The peer's address.
+    pub client: &'a str,
+    /// Its port.
+    pub client_port: u16,
+    /// Our address.
+    pub server: &'a str,
+    /// Our port.
+    pub server_port: u16,
+}
+
+/// The parts of a transaction that are used again.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    pub(crate) state: State,
+    request: Body,
+    response: Body,
+}
+
+impl Buffers {
+    pub(crate) fn new(set: &RuleSet) -> Buffers {
+        Buffers { state: State::new(set), request: Body::default(), response: Body::default() }
+    }
+}
+
+/// One request with its response.
+#[derive(Debug)]
+pub struct Transaction {
+    waf: Arc<Waf>,
+    set: Arc<RuleSet>,
+    /// Always there until it is dropped.
+    buffers: Option<Box<Buffers>>,
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(buffers) = self.buffers.take() {
+            self.waf.give_back(buffers);
+        }
+    }
+}
+
+impl Transaction {
+    pub(crate) fn begin(
+        waf: Arc<Waf>,
+        set: Arc<RuleSet>,
+        mut buffers: Box<Buffers>,
+        connection: &Connection<'_>,
+        id: &str,
+        now: Timestamp,
+    ) -> Transaction {
+        let state = &mut buffers.state;
+        state.begin(&set);
+        state.budget = waf.options().budget;
+        state.set(Variable::RemoteAddr, connection.client.as_bytes());
+        state.set(Variable::ServerAddr, connection.server.as_bytes());
+        for (variable, port) in
+            [(Variable::RemotePort, connection.client_port), (Variable::ServerPort, connection.server_port)]
+        {
+            if set.reads(variable) {
+                state.set_number(variable, usize::from(port));
+            }
+        }
+        state.set(Variable::UniqueId, id.as_bytes());
+        if set.reads(Variable::WebAppId) {
+            state.set(Variable::WebAppId, set.settings.web_app.as_bytes());
+        }
+        if set.reads(Variable::ModsecBuild) {
+            state.set(Variable::ModsecBuild, b"030000");
+        }
+        tell_time(state, &set, now);
+        buffers.request.clear();
+        buffers.response.clear();
+        Transaction { waf, set, buffers: Some(buffers) }
+    }
+
+    fn with<T>(&mut self, run: impl FnOnce(&mut Buffers, &RuleSet) -> T) -> Option<T> {
+        let set = Arc::clone(&self.set);
+        self.buffers.as_deref_mut().map(|buffers| run(buffers, &set))
+    }
+
+    fn phase(&mut self, number: u8) -> Option<&Intervention> {
+        self.with(|buffers, set| {
+            if buffers.state.intervention.is_none() {
+                buffers.state.run(set, number);
+            }
+        });
+        self.intervention()
+    }
+
+    /// Takes the first line of the request.
+    pub fn request_line(&mut self, line: &RequestLine<'_>) {
+        self.with(|buffers, set| buffers.state.request_line(set, line));
+    }
+
+    /// Takes a header of the request; what repeats is taken again.
+    pub fn request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.with(|buffers, set| buffers.state.request_header(set, name, value));
+    }
+
+    /// The head of the request is complete: phase 1.
+    pub fn request_head(&mut self) -> Option<&Intervention> {
+        self.phase(1)
+    }
+
+    /// Takes a chunk of the request's body.
+    pub fn request_body(&mut self, chunk: &[u8]) -> Option<&Intervention> {
+        self.with(|buffers, set| {
+            if buffers.state.intervention.is_none()
+                && buffers.request.request_chunk(&mut buffers.state, set, chunk) == Taken::TooLarge
+            {
+                refuse_for_size(&mut buffers.state, 2);
+            }
+        });
+        self.intervention()
+    }
+
+    /// The request's body is complete, or there is none: phase 2.
+    pub fn request_end(&mut self) -> Option<&Intervention> {
+        self.with(|buffers, set| {
+            if buffers.state.intervention.is_none() && buffers.state.mode != Mode::Off {
+                buffers.request.request_end(&mut buffers.state, set);
+            }
+        });
+        self.phase(2)
+    }
+
+    /// Takes status and protocol of the response.
+    pub fn response_line(&mut self, status: u16, protocol: &[u8]) {
+        self.with(|buffers, set| {
+            buffers.state.set_number(Variable::ResponseStatus, usize::from(status));
+            buffers.state.set(Variable::ResponseProtocol, protocol);
+            if set.reads(Variable::StatusLine) {
+                let line = [protocol, status.to_string().as_bytes()].join(&b' ');
+                buffers.state.set(Variable::StatusLine, &line);
+            }
+        });
+    }
+
+    /// Takes a header of the response.
+    pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.with(|buffers, set| {
+            buffers.state.add(set, Lane::of(Variable::ResponseHeaders), name, value);
+            if name.eq_ignore_ascii_case(b"content-type") {
+                let kind = until(value, b';').trim_ascii().to_ascii_lowercase();
+                buffers.state.set(Variable::ResponseContentType, &kind);
+            }
+        });
+    }
+
+    /// The head of the response is complete: phase 3.
+    pub fn response_head(&mut self) -> Option<&Intervention> {
+        self.phase(3)
+    }
+
+    /// Whether the response's body is looked at.
+    pub fn reads_response(&mut self) -> bool {
+        let reads = self.with(|buffers, set| {
+            let state = &buffers.state;
+            let kind = state.lanes.of(Variable::ResponseContentType).first().map(|item| state.values.get(item.value));
+            let kind = String::from_utf8_lossy(kind.unwrap_or_default());
+            let types = &set.settings.response_types;
+            state.response_body && state.mode != Mode::Off && (types.is_empty() || types.contains(&*kind))
+        });
+        reads.unwrap_or(false)
+    }
+
+    /// Takes a chunk of the response's body.
+    pub fn response_body(&mut self, chunk: &[u8]) -> Option<&Intervention> {
+        if self.reads_response() {
+            self.with(|buffers, set| {
+                let state = &mut buffers.state;
+                let body = &mut buffers.response;
+                let room = state.response_limit.saturating_sub(body.held.len() as u64);
+                let room = usize::try_from(room).unwrap_or(usize::MAX);
+                body.len = body.len.saturating_add(chunk.len() as u64);
+                let within = chunk.get(..room).unwrap_or(chunk);
+                if within.len() < chunk.len() {
+                    state.set(Variable::OutboundDataError, b"1");
+                    if set.settings.response_limit_action == LimitAction::Reject && state.intervention.is_none() {
+                        refuse_for_size(state, 4);
+                        return;
+                    }
+                }
+                body.held.extend_from_slice(within);
+            });
+        }
+        self.intervention()
+    }
+
+    /// The response's body is complete, or there is none: phase 4.
+    pub fn response_end(&mut self) -> Option<&Intervention> {
+        if !self.reads_response() {
+            return self.intervention();
+        }
+        self.with(|buffers, _| {
+            let (state, body) = (&mut buffers.state, &buffers.response);
+            state.set_default(Variable::OutboundDataError, b"0");
+            state.set(Variable::ResponseBody, &body.held);
+            state.set_number(Variable::ResponseContentLength, body.held.len());
+        });
+        self.phase(4)
+    }
+
+    /// The transaction ends: phase 5, which can intervene no more.
+    pub fn finish(&mut self) {
+        self.with(|buffers, set| buffers.state.run(set, 5));
+    }
+
+    /// What must happen instead of going on.
+    pub fn intervention(&self) -> Option<&Intervention> {
+        self.buffers.as_deref().and_then(|buffers| buffers.state.intervention.as_ref())
+    }
+
+    /// The rules that matched so far and are to be logged, in order.
+    pub fn matches(&self) -> &[Match] {
+        self.buffers.as_deref().map_or(&[], |buffers| &buffers.state.matches)
+    }
+
+    /// Bytes that were looked at so far, with a weight for how.
+    pub fn work(&self) -> u64 {
+        self.buffers.as_deref().map_or(0, |buffers| buffers.state.values.work)
+    }
+
+    /// A member of `TX`, such as `blocking_inbound_anomaly_score`.
+    pub fn tx(&mut self, name: &str) -> Option<Vec<u8>> {
+        let name = name.to_ascii_lowercase();
+        self.with(|buffers, set| {
+            let slot = set.slots.get(name.as_bytes())?;
+            let member = buffers.state.tx.get(*slot).copied()?;
+            let text = buffers.state.member_text(member)?;
+            Some(buffers.state.values.get(text).to_vec())
+        })
+        .flatten()
+    }
+
+    /// The lines that ModSecurity would log for the matches.
+    pub fn log_lines(&self) -> Vec<String> {
+        let Some(buffers) = self.buffers.as_deref() else { return Vec::new() };
+        let state = &buffers.state;
+        let text = |variable| {
+            let value = state.lanes.of(variable).first().map(|item| state.values.get(item.value));
+            String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+        };
+        let place = crate::audit::Place {
+            client: text(Variable::RemoteAddr),
+            server: text(Variable::ServerAddr),
+            host: text(Variable::ServerName),
+            uri: text(Variable::RequestFilename),
+            unique_id: text(Variable::UniqueId),
+        };
+        state.matches.iter().map(|found| crate::audit::line(found, &place)).collect()
+    }
+}
+
+fn refuse_for_size(state: &mut State, phase: u8) {
+    let refused = (state.mode == Mode::On).then_some(413);
+    state.matches.push(Match {
+        id: LIMIT_RULE,
+        phase,
+        file: "engine".into(),
+        line: 0,
+        variable: String::new(),
+        value: Vec::new(),
+        operator: String::new(),
+        msg: "The body is larger than its limit".to_owned(),
+        data: Vec::new(),
+        severity: Some(4),
+        tags: Vec::new(),
+        ver: Box::default(),
+        rev: Box::default(),
+        maturity: 0,
+        accuracy: 0,
+        audit: true,
+        refused,
+    });
+    if let Some(status) = refused {
+        state.intervention = Some(Intervention::Deny { rule: LIMIT_RULE, status });
+    }
+}
+
+fn tell_time(state: &mut State, set: &RuleSet, now: Timestamp) {
+    let variables = [
+        Variable::Time, Variable::TimeDay, Variable::TimeEpoch, Variable::TimeHour, Variable::TimeMin,
+        Variable::TimeMon, Variable::TimeSec, Variable::TimeWday, Variable::TimeYear, Variable::Duration,
+    ];
+    if !variables.into_iter().any(|variable| set.reads(variable)) {
+        return;
+    }
+    let parts = time::Parts::of(now.seconds());
+    for variable in variables {
+        let text = match variable {
+            Variable::Time => format!("{:02}:{:02}:{:02}", parts.hour, parts.minute, parts.second),
+            Variable::TimeDay => parts.day.to_string(),
+            Variable::TimeEpoch => now.seconds().to_string(),
+            Variable::TimeHour => parts.hour.to_string(),
+            Variable::TimeMin => parts.minute.to_string(),
+            Variable::TimeMon => (parts.month - 1).to_string(),
+            Variable::TimeSec => parts.second.to_string(),
+            Variable::TimeWday => parts.weekday.to_string(),
+            Variable::TimeYear => parts.year.to_string(),
+            _ => "0".to_owned(),
+        };
+        state.set(variable, text.as_bytes());
+    }
+}

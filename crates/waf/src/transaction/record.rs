@@ -1,0 +1,90 @@
+//! What came of a transaction: matches, and perhaps an intervention.
+
+use std::sync::Arc;
+
+/// A rule that matched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Match {
+    /// The rule's id.
+    pub id: u64,
+    /// The phase, from 1.
+    pub phase: u8,
+    /// The file of the rule.
+    pub file: Arc<str>,
+    /// Its line, from 1.
+    pub line: u32,
+    /// The variable that matched last, such as `ARGS:name`.
+    pub variable: String,
+    /// Its value as the operator saw it, of a bounded length.
+    pub value: Vec<u8>,
+    /// The operator, as written, with its parameter.
+    pub operator: String,
+    /// What the rule says.
+    pub msg: String,
+    /// The data that it shows.
+    pub data: Vec<u8>,
+    /// From 0, the gravest, to 7; nothing when none is given.
+    pub severity: Option<u8>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The version of its rule set.
+    pub ver: Box<str>,
+    /// Its revision.
+    pub rev: Box<str>,
+    /// From 0 to 9.
+    pub maturity: u8,
+    /// From 0 to 9.
+    pub accuracy: u8,
+    /// Whether it makes the transaction relevant for the audit log.
+    pub audit: bool,
+    /// The status with which it refused, when it did.
+    pub refused: Option<u16>,
+}
+
+/// What must happen instead of going on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Intervention {
+    /// The request is refused.
+    Deny {
+        /// The rule.
+        rule: u64,
+        /// The status.
+        status: u16,
+    },
+    /// The connection is closed.
+    Drop {
+        /// The rule.
+        rule: u64,
+        /// The status, where closing is not possible.
+        status: u16,
+    },
+    /// The caller is sent elsewhere.
+    Redirect {
+        /// The rule.
+        rule: u64,
+        /// The status.
+        status: u16,
+        /// Where.
+        location: String,
+    },
+}
+
+impl Intervention {
+    /// The rule that intervened.
+    pub fn rule(&self) -> u64 {
+        match self {
+            Intervention::Deny { rule, .. } | Intervention::Drop { rule, .. } | Intervention::Redirect { rule, .. } => {
+                *rule
+            }
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Intervention::Deny { status, .. }
+            | Intervention::Drop { status, .. }
+            | Intervention::Redirect { status, .. } => *status,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The firewall: a compiled rule set that opens transactions.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use testudo_core::Timestamp;
+
+use crate::ruleset::{Compiler, RuleSet};
+use crate::seclang::{Problem, Program};
+use crate::transaction::{Buffers, Connection, Transaction};
+
+/// How a rule set runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Whether values are scanned before rules are asked. Without, each rule is asked about each value; the answers are
+    /// the same.
+    pub prefilter: bool,
+    /// Whether rules are left out that the rules before them settle. The answers are the same.
+    pub fold: bool,
+    /// How much work a transaction may take, in bytes looked at.
+    pub budget: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { prefilter: true, fold: true, budget: 64 << 20 }
+    }
+}
+
+/// A compiled rule set that opens transactions.
+#[derive(Debug)]
+pub struct Waf {
+    set: Arc<RuleSet>,
+    options: Options,
+    /// Buffers that no transaction uses now.
+    spare: Mutex<Vec<Box<Buffers>>>,
+}
+
+/// How many buffers are kept.
+const MOST_SPARE: usize = 64;
+
+impl Waf {
+    /// Compiles a program.
+    pub fn new(program: Program, options: Options) -> Result<Arc<Waf>, Problem> {
+        let set = Arc::new(Compiler::compile(program, &options)?);
+        Ok(Arc::new(Waf { set, options, spare: Mutex::new(Vec::new()) }))
+    }
+
+    /// Its rule set.
+    pub fn rules(&self) -> &RuleSet {
+        &self.set
+    }
+
+    /// How it runs.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Opens a transaction; `id` names it in logs.
+    pub fn open(self: &Arc<Waf>, connection: &Connection<'_>, id: &str, now: Timestamp) -> Transaction {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let buffers = spare.unwrap_or_else(|| Box::new(Buffers::new(&self.set)));
+        Transaction::begin(Arc::clone(self), Arc::clone(&self.set), buffers, connection, id, now)
+    }
+
+    pub(crate) fn give_back(&self, buffers: Box<Buffers>) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST_SPARE {
+            spare.push(buffers);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Forms. What is checked stands in `crates/body/tests/replay/targets.rs`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../crates/body/tests/replay/targets.rs"]
+mod targets;
+
+fuzz_target!(|data: &[u8]| targets::form(data));
