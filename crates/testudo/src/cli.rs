@@ -71,6 +71,9 @@ pub enum Command {
     /// Detection: try Sigma rules on events.
     #[command(subcommand)]
     Detect(commands::detect::DetectCommand),
+    /// The firewall: check rules, and show what they say about a request.
+    #[command(subcommand)]
+    Waf(commands::waf::WafCommand),
     /// Incidents, and drills of them.
     #[command(subcommand)]
     Incident(commands::incident::IncidentCommand),

@@ -11,6 +11,7 @@ pub mod playbook;
 pub mod restore;
 pub mod session;
 pub mod user;
+pub mod waf;
 
 mod backup;
 mod check;
@@ -122,6 +123,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(done) => done,
             Err(replay) => block_on(over(&setting, async |client| detect::replay(&setting, client, replay).await)),
         },
+        Command::Waf(command) => waf::run(&setting, command),
         Command::Backup { folder, erased } => block_on(backup::run(&setting, folder.as_deref(), erased.as_deref())),
         Command::Restore(arguments) => block_on(restore::run(&setting, &arguments)),
         Command::Completions { shell } => {

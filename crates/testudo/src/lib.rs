@@ -13,6 +13,7 @@ mod console;
 mod data;
 mod drill;
 mod exports;
+mod firewall;
 mod inherited;
 mod journal;
 mod logging;

@@ -1,0 +1,266 @@
+//! `testudo waf`: what firewall rules say, without a server.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use testudo_core::{Clock as _, Timestamp};
+use testudo_waf::Match;
+
+use super::{Failure, Setting, output};
+use crate::clock::SystemClock;
+use crate::firewall::request::{Captured, Verdict};
+use crate::firewall::{self, Loaded, Selection};
+
+/// The longest request file: a head, and what of a body is looked at.
+const LONGEST: u64 = 16 * 1024 * 1024;
+/// How often further exclusions are looked for.
+const ROUNDS: usize = 6;
+/// Exclusions that are tried one by one.
+const MOST: usize = 24;
+/// Characters of a value that are shown.
+const SHOWN: usize = 160;
+
+/// What to do with firewall rules.
+#[derive(Debug, Subcommand)]
+pub enum WafCommand {
+    /// Read rules and tell what there is; what can't be understood is named with file, line and what to write instead.
+    Check(RulesArgs),
+    /// Show what rules say about a request, and the smallest exclusion that would let it pass. Exit code 1 when it is
+    /// refused.
+    Explain {
+        /// A file with the request as it travels: first line, headers, an empty line, body; `-` reads standard input.
+        request: PathBuf,
+        /// Which rules.
+        #[command(flatten)]
+        rules: RulesArgs,
+    },
+}
+
+/// Which rules.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// A file of SecLang rules, a folder of them, or the folder of a release of the OWASP Core Rule Set; several are read in
+    /// order. Without it, the rules of Debian's package `modsecurity-crs`.
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// The paranoia level of the Core Rule Set, instead of the one of its setup.
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=4))]
+    paranoia: Option<u8>,
+}
+
+impl RulesArgs {
+    fn selection(&self) -> Result<Selection, Failure> {
+        let mut paths = self.rules.clone();
+        if paths.is_empty() {
+            let installed = firewall::installed().ok_or_else(|| {
+                Failure::usage(
+                    "there are no rules: name a file or folder with `--rules`, or install Debian's package `modsecurity-crs`",
+                )
+            })?;
+            paths.push(installed);
+        }
+        Ok(Selection { paths, paranoia: self.paranoia.unwrap_or(0), last: Vec::new() })
+    }
+}
+
+/// Runs the command.
+pub fn run(setting: &Setting, command: WafCommand) -> Result<ExitCode, Failure> {
+    match command {
+        WafCommand::Check(rules) => check(setting, &rules.selection()?),
+        WafCommand::Explain { request, rules } => explain(setting, &request, &rules.selection()?),
+    }
+}
+
+fn load(selection: &Selection) -> Result<Loaded, Failure> {
+    firewall::load(selection).map_err(Failure::usage)
+}
+
+fn check(setting: &Setting, selection: &Selection) -> Result<ExitCode, Failure> {
+    let started = std::time::Instant::now();
+    let loaded = load(selection)?;
+    let rules = loaded.waf.rules();
+    let notes: Vec<Value> =
+        loaded.notes.iter().map(|note| json!({ "file": &*note.file, "line": note.line, "text": note.text })).collect();
+    let answer = json!({
+        "rules": rules.len(), "settled": rules.settled(), "screened": rules.screened(),
+        "milliseconds": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "notes": notes,
+    });
+    output::value(setting.format, &answer, |answer| {
+        for note in &loaded.notes {
+            output::line(format!("{}:{}: {}", note.file, note.line, note.text));
+        }
+        output::line(format!(
+            "{} rules, read and compiled in {} ms: {} can't match under these settings and are left out, {} are asked only \
+             about values that may match",
+            answer["rules"], answer["milliseconds"], answer["settled"], answer["screened"]
+        ));
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(setting: &Setting, file: &Path, selection: &Selection) -> Result<ExitCode, Failure> {
+    let captured = Captured::parse(&read(file)?)
+        .map_err(|error| Failure::usage(format!("`{}` holds no request: {error}", file.display())))?;
+    let now = SystemClock::default().now();
+    let verdict = captured.judge(&load(selection)?.waf, now);
+    let exclusions = if verdict.stopped.is_some() { exclusions(&captured, selection, &verdict, now)? } else { None };
+    let answer = json!({
+        "request": captured.name(),
+        "refused": verdict.stopped.as_ref().map(|stopped| json!({ "rule": stopped.rule(), "status": stopped.status() })),
+        "score": verdict.score, "threshold": verdict.threshold,
+        "matches": verdict.matches.iter().map(shown).collect::<Vec<_>>(),
+        "exclusions": exclusions,
+    });
+    output::value(setting.format, &answer, |_| human(&captured, &verdict, exclusions.as_deref()));
+    Ok(if verdict.stopped.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let unread = |error: std::io::Error| Failure::usage(format!("can't read `{}`: {error}", file.display()));
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
+    } else {
+        std::fs::File::open(file).map_err(unread)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
+    }
+    if bytes.len() as u64 > LONGEST {
+        return Err(Failure::usage(format!("`{}` is longer than 16 MiB", file.display())));
+    }
+    Ok(bytes)
+}
+
+fn shown(found: &Match) -> Value {
+    json!({
+        "id": found.id, "phase": found.phase, "message": found.msg, "severity": severity(found), "score": score(found),
+        "variable": found.variable, "value": text(&found.value), "operator": found.operator, "data": text(&found.data),
+        "file": &*found.file, "line": found.line, "tags": found.tags,
+    })
+}
+
+fn human(captured: &Captured, verdict: &Verdict, exclusions: Option<&[String]>) {
+    let score = match (verdict.score, verdict.threshold) {
+        (Some(score), Some(threshold)) => format!("; anomaly score {score}, refused from {threshold} on"),
+        _ => String::new(),
+    };
+    output::line(match &verdict.stopped {
+        None => format!("{}: passes{score}", captured.name()),
+        Some(stopped) => {
+            format!("{}: refused with {} by rule {}{score}", captured.name(), stopped.status(), stopped.rule())
+        }
+    });
+    for found in &verdict.matches {
+        output::line("");
+        let weight = score_of(found);
+        output::line(format!("  {}  {}{weight}", found.id, found.msg));
+        if !found.variable.is_empty() {
+            output::line(format!("          {} = {}", found.variable, text(&found.value)));
+        }
+        if !found.data.is_empty() {
+            output::line(format!("          {}", text(&found.data)));
+        }
+        output::line(format!("          {}   {}:{}", cut(&found.operator), found.file, found.line));
+    }
+    match exclusions {
+        None if verdict.stopped.is_some() => {
+            output::line("\nNo exclusion of single variables lets it pass; see the rule that refuses it.");
+        }
+        None => {}
+        Some(lines) => {
+            output::line("\nThe smallest exclusion that lets it pass:\n");
+            for line in lines {
+                output::line(format!("  {line}"));
+            }
+        }
+    }
+}
+
+fn score_of(found: &Match) -> String {
+    match (severity(found), score(found)) {
+        (Some(name), Some(score)) => format!("  ({name}, +{score})"),
+        (Some(name), None) => format!("  ({name})"),
+        _ => String::new(),
+    }
+}
+
+/// The name of a severity (RFC 5424, 6.2.1).
+fn severity(found: &Match) -> Option<&'static str> {
+    let names = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
+    names.get(usize::from(found.severity?)).copied()
+}
+
+/// What the Core Rule Set adds to its score by default for a rule of this severity.
+fn score(found: &Match) -> Option<u32> {
+    if !found.tags.iter().any(|tag| tag.starts_with("paranoia-level/")) {
+        return None;
+    }
+    match found.severity? {
+        0..=2 => Some(5),
+        3 => Some(4),
+        4 => Some(3),
+        5 => Some(2),
+        _ => None,
+    }
+}
+
+/// A value for eyes: without control characters, and not too long.
+fn text(bytes: &[u8]) -> String {
+    let visible = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+    cut(&String::from_utf8_lossy(bytes).chars().map(visible).collect::<String>())
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The fewest updates of rules under which the request passes, each tried: first one for each rule and variable that
+/// matched, until nothing matches anew, then without each that is not needed.
+fn exclusions(
+    captured: &Captured,
+    selection: &Selection,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Result<Option<Vec<String>>, Failure> {
+    let judge = |lines: &BTreeSet<String>| {
+        let last = lines.iter().cloned().collect();
+        Ok::<_, Failure>(captured.judge(&load(&Selection { last, ..selection.clone() })?.waf, now))
+    };
+    let (mut lines, mut current) = (BTreeSet::new(), verdict.clone());
+    for _ in 0..ROUNDS {
+        let before = lines.len();
+        lines.extend(current.matches.iter().filter_map(exclusion));
+        if lines.len() == before || lines.len() > MOST {
+            return Ok(None);
+        }
+        current = judge(&lines)?;
+        if current.stopped.is_none() {
+            break;
+        }
+    }
+    if current.stopped.is_some() {
+        return Ok(None);
+    }
+    for line in lines.clone() {
+        lines.remove(&line);
+        if judge(&lines)?.stopped.is_some() {
+            lines.insert(line);
+        }
+    }
+    Ok(Some(lines.into_iter().collect()))
+}
+
+/// The update that takes the variable of a match from its rule. None for rules that only sum up what others found.
+fn exclusion(found: &Match) -> Option<String> {
+    let (Some(0..=5), false) = (found.severity, found.variable.starts_with("TX:")) else { return None };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-[]/*@".contains(&byte);
+    if found.variable.is_empty() || !found.variable.bytes().all(plain) {
+        return Some(format!("SecRuleRemoveById {}", found.id));
+    }
+    Some(format!("SecRuleUpdateTargetById {} \"!{}\"", found.id, found.variable))
+}
