@@ -8,6 +8,7 @@
 mod detection;
 pub mod duration;
 mod export;
+mod firewall;
 mod load;
 mod masking;
 mod place;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use detection::DetectionSection;
 pub use export::{AcknowledgeKey, Beginning, ExportConfig, ExportKind, Include, NotifyConfig, NotifyKind};
+pub use firewall::{FirewallMode, FirewallSection};
 pub use load::{ConfigError, Overrides, distance, load};
 pub use masking::{MaskingConfig, PrivacyConfig, PurposeConfig, unknown_purpose};
 pub use place::pinpoint;
@@ -68,6 +70,8 @@ pub struct Config {
     /// How people are told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotifyConfig>,
+    /// Which requests look like attacks.
+    pub waf: FirewallSection,
     /// What is logged, and how.
     pub log: LogConfig,
 }

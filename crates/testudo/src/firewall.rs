@@ -72,7 +72,11 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
 
 /// Our settings, in the words of the Core Rule Set. They stand between its setup and its rules.
 fn settings(selection: &Selection) -> String {
-    let mut text = String::new();
+    // Methods are the contract's matter, which knows them for each route.
+    let mut text = String::from(
+        "SecAction \"id:199101,phase:1,pass,nolog,t:none,\
+         setvar:'tx.allowed_methods=GET HEAD POST OPTIONS PUT PATCH DELETE'\"\n",
+    );
     if selection.paranoia > 0 {
         let level = selection.paranoia;
         let _ = writeln!(

@@ -2,11 +2,12 @@
 //!
 //! Every control gives a [`Decision`]; they are joined with `and`, so their order saves work and never changes the
 //! verdict. The joined decision admits the request to the one function that forwards, which answers with something owed.
-//! What is not built yet (waf, device binding) has its place marked and is shown as off by `testudo check`.
+//! What is not built yet (device binding) has its place marked and is shown as off by `testudo check`.
 
 #![expect(clippy::too_many_arguments, reason = "the facts of a request, each of another kind")]
 
 mod facts;
+mod firewall;
 mod internal;
 mod ledger;
 mod mask;
@@ -89,7 +90,9 @@ impl Worker {
             .and(node.standing.check_peer(facts.address, facts.now));
         let mut rate = peer.rate;
 
-        // The waf's first phase has its place here.
+        // Does its head look like an attack?
+        let (mut inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
+        decision = decision.and(inspected);
 
         // What is asked for: the route and its parameters. A CORS preflight carries no token and ends here.
         let contract = &snapshot.contract;
@@ -176,9 +179,15 @@ impl Worker {
             decision = decision.and(owing.decide());
         }
         decision = decision.and(mask::consent(found, &consents));
-        let required = risk::required(&snapshot).union(mask::required(owing.as_ref(), found));
+        let required =
+            risk::required(&snapshot).union(mask::required(owing.as_ref(), found)).union(firewall::required(&snapshot));
 
-        // The contract's and the waf's body phases have their places here.
+        // Does its body look like an attack? It is read for nobody who is refused anyway. The contract's part of it has its
+        // place here.
+        if snapshot.waf.is_some() && proceed(&decision, &snapshot) {
+            let inspected = inspection.body(&snapshot, found, &inbound.parts.headers, &mut inbound.body);
+            decision = decision.and(Box::pin(inspected).await);
+        }
 
         // The journal must be able to take the event, or nothing is forwarded.
         let place = match node.journal.reserve(&self.node.store) {
@@ -199,6 +208,7 @@ impl Worker {
             .then(|| (Arc::clone(&route), inbound.parts.uri.path().into()));
         let mut ledger = Ledger::open(&self, &facts, &inbound, caller.as_deref(), &route, place);
         ledger.weighed(&weighed);
+        ledger.inspected(&inspection);
         let client = mask::Client::of(&inbound.parts);
         let (mut outbound, client_origin) = outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
         mask::ask(owing.as_ref(), &mut outbound);

@@ -15,8 +15,10 @@ use testudo_gateway::headers::SecurityHeaders;
 use testudo_gateway::{HealthCheck, UpstreamConfig, UpstreamGroup, UpstreamSettings};
 use testudo_limits::{Limiter, RouteClass};
 use testudo_privacy::MaskKeys;
+use testudo_waf::Waf;
 
 use crate::config::Config;
+use crate::firewall::{self, Selection};
 use crate::masks::Masks;
 use crate::pipeline::RESERVED;
 
@@ -33,6 +35,8 @@ pub struct Snapshot {
     pub contract: Contract,
     /// Cedar policies.
     pub policies: Policies,
+    /// The firewall's rules; none when it is off.
+    pub waf: Option<Arc<Waf>>,
     /// What is masked in answers.
     pub masks: Masks,
     /// The keys of hashes and tokens in their place.
@@ -118,6 +122,8 @@ pub struct Parts {
     pub contract: Contract,
     /// Cedar policies.
     pub policies: Policies,
+    /// The firewall's rules; none when it is off.
+    pub waf: Option<Arc<Waf>>,
     /// What is masked in answers.
     pub masks: Masks,
     /// The backend's servers.
@@ -129,7 +135,23 @@ pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>)
     let contract = contract(config, openapi)?;
     check_reserved(config, &contract)?;
     let masks = Masks::build(config, &contract)?;
-    Ok(Parts { policies: policies(config, &contract)?, upstreams: upstreams(config, servers)?, masks, contract })
+    let (policies, upstreams) = (policies(config, &contract)?, upstreams(config, servers)?);
+    Ok(Parts { policies, upstreams, waf: waf(config)?, masks, contract })
+}
+
+fn waf(config: &Config) -> Result<Option<Arc<Waf>>, SnapshotError> {
+    let section = &config.waf;
+    if section.is_off() {
+        return Ok(None);
+    }
+    let selection =
+        Selection { paths: section.rules.clone(), paranoia: section.paranoia, last: section.exclusions.clone() };
+    let loaded = firewall::load(&selection)
+        .map_err(|error| SnapshotError::Value { key: "waf.rules", message: error.to_string() })?;
+    for note in &loaded.notes {
+        tracing::info!(file = &*note.file, line = note.line, "{}", note.text);
+    }
+    Ok(Some(loaded.waf))
 }
 
 fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, SnapshotError> {

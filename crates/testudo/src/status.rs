@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testudo_core::Control;
 
-use crate::config::{Config, RiskAnswer};
+use crate::config::{Config, FirewallMode, RiskAnswer};
 use crate::masks::Masks;
 use crate::node::Node;
 use crate::snapshot::Snapshot;
@@ -35,7 +35,6 @@ pub fn controls(config: &Config, masks: Option<&Masks>) -> Vec<ControlStatus> {
         on(Control::Audit),
     ];
     for (control, why) in [
-        (Control::Waf, "the web application firewall is not built yet"),
         (Control::DeviceBinding, "tokens are not bound to device keys yet"),
         (Control::Attestation, "device attestation is not built yet"),
         (Control::BuildStanding, "the build registry is not built yet"),
@@ -45,6 +44,16 @@ pub fn controls(config: &Config, masks: Option<&Masks>) -> Vec<ControlStatus> {
     all.push(match masks.map_or(Some("the contract is not read yet"), Masks::off) {
         None => on(Control::Masking),
         Some(why) => off(Control::Masking, why),
+    });
+    all.push(match (config.waf.mode, config.waf.rules.is_empty()) {
+        (FirewallMode::Off, _) => off(Control::Waf, "`waf.mode` is \"off\""),
+        (_, true) => {
+            off(Control::Waf, "there are no rules; name the folder of the OWASP Core Rule Set with `waf.rules`")
+        }
+        (FirewallMode::Detect, false) => {
+            off(Control::Waf, "`waf.mode` is \"detect\": what it finds is written down and passes")
+        }
+        (FirewallMode::Block, false) => on(Control::Waf),
     });
     all.push(risk(config));
     all.push(if config.privacy.purposes.is_empty() {

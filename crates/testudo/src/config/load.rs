@@ -276,6 +276,7 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     super::masking::validate(&config.masking, &config.privacy)?;
     super::response::validate(&config.response)?;
     super::risk::validate(&config.risk)?;
+    super::firewall::validate(&config.waf)?;
     super::export::validate(&config.export, &config.notify)?;
     for (kind, text) in &config.retention.kinds {
         let key = format!("retention.kinds.\"{kind}\"");

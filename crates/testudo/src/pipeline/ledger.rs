@@ -17,6 +17,7 @@ use testudo_store::{CommitError, Tx};
 
 use super::Worker;
 use super::facts::Facts;
+use super::firewall::Inspection;
 use super::mask;
 use super::risk::Risk;
 use crate::journal::Reserved;
@@ -81,6 +82,14 @@ impl Ledger {
         {
             event.details.insert(Cow::Borrowed("risk"), assessment.score.to_string());
             event.details.insert(Cow::Borrowed("risk-reasons"), assessment.codes());
+        }
+    }
+
+    /// What the firewall found: its rules in plain, what they matched among what is personal.
+    pub fn inspected(&mut self, inspection: &Inspection) {
+        if let (Some(event), Some(findings)) = (&mut self.event, inspection.found()) {
+            event.details.insert(Cow::Borrowed("waf-rules"), findings.rules);
+            event.personal.insert(Cow::Borrowed("waf-matches"), findings.values);
         }
     }
 

@@ -1,0 +1,185 @@
+//! The firewall in a request's trip: what rules refuse, what is written down about it, and what commands tell.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+
+mod support;
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use support::Server;
+use support::command::{code, errors, parsed};
+use support::http::Reply;
+use support::upstream::{Upstream, saw};
+
+const RULES: &str = r#"
+SecRule ARGS "@rx (?i)union\s+select" "id:1001,phase:2,deny,status:403,t:none,t:urlDecodeUni,severity:CRITICAL,\
+    msg:'SQL injection',logdata:'%{MATCHED_VAR_NAME}'"
+SecRule REQUEST_HEADERS:User-Agent "@pm sqlmap nikto" "id:1002,phase:1,deny,status:403,severity:CRITICAL,msg:'A scanner'"
+"#;
+
+fn config(upstream: &Upstream, more: &str) -> String {
+    format!(
+        "[upstream]\nservers = [\"{}\"]\n[contract]\npublic = [\"/app/*\"]\n[waf]\nrules = [\"rules.conf\"]\n{more}\n",
+        upstream.url()
+    )
+}
+
+fn start(upstream: &Upstream, more: &str) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.conf"), RULES).unwrap();
+    std::fs::write(folder.path().join("testudo.toml"), config(upstream, more)).unwrap();
+    Server::start_in(folder, &[])
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn refused(reply: &Reply) -> (u16, String) {
+    reply.refusal()
+}
+
+#[test]
+fn what_looks_like_an_attack_never_reaches_the_backend_and_leaves_its_evidence() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let status = server.json(&["check"]);
+    assert!(!status["off"].to_string().contains("waf"), "{status}");
+    let before = upstream.requests();
+    let attack = "1'+UNION%20SELECT+name";
+    let suspected = (403, "attack-suspected".to_owned());
+    let reply = server.send("GET", &format!("/app/search?q={attack}"), &[], b"");
+    assert_eq!(refused(&reply), suspected);
+    assert!(reply.text().contains("rule 1001"), "{}", reply.text());
+    assert!(!reply.text().contains("SELECT"), "what it matched is nobody's business: {}", reply.text());
+    let body = json!({ "order": { "note": "x UNION select y" } }).to_string();
+    assert_eq!(refused(&server.send("POST", "/app/orders", &[JSON], body.as_bytes())), suspected);
+    let form = format!("note={attack}");
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(refused(&server.send("POST", "/app/orders", &[kind], form.as_bytes())), suspected);
+    assert_eq!(refused(&server.send("GET", "/app/home", &[("User-Agent", "sqlmap/1.7")], b"")), suspected);
+    let broken = server.send("POST", "/app/orders", &[JSON], b"{\"a\":");
+    assert_eq!(refused(&broken), (400, "attack-suspected".to_owned()));
+    assert_eq!(upstream.requests(), before, "nothing of that reached the backend");
+
+    // What is none passes, byte by byte.
+    let harmless = json!({ "note": "we select a union representative" }).to_string();
+    let reply = server.send("POST", "/app/orders", &[JSON], harmless.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(saw(&reply.json(), "content-length"), [harmless.len().to_string()]);
+
+    let events = support::attack::wait("the events", || {
+        let events = server.events("request.decided");
+        let found: Vec<Value> = events.into_iter().filter(|event| event["control"] == "waf").collect();
+        (found.iter().map(|event| event["count"].as_u64().unwrap_or(1)).sum::<u64>() >= 5).then_some(found)
+    });
+    let rules = |event: &Value| event["details"]["waf-rules"].as_str().unwrap_or_default().to_owned();
+    assert!(events.iter().any(|event| rules(event).contains("1001")), "{events:?}");
+    assert!(!json!(events).to_string().to_lowercase().contains("union"), "values are sealed: {events:?}");
+}
+
+#[test]
+fn a_body_that_is_longer_than_the_firewall_reads_is_refused() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let long = format!("{{\"a\":\"{}\"}}", "b".repeat(300 * 1024));
+    let reply = server.send("POST", "/app/orders", &[JSON], long.as_bytes());
+    assert_eq!(refused(&reply), (413, "body-too-large-to-inspect".to_owned()));
+    let within = format!("{{\"a\":\"{}\"}}", "b".repeat(100 * 1024));
+    assert_eq!(server.send("POST", "/app/orders", &[JSON], within.as_bytes()).status, 200);
+}
+
+#[test]
+fn detection_only_lets_pass_and_writes_down() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "mode = \"detect\"");
+    let status = server.json(&["check"]);
+    assert!(status.to_string().contains("what it finds is written down and passes"), "{status}");
+    assert_eq!(server.send("GET", "/app/home?q=union%20select", &[], b"").status, 200);
+    support::attack::wait("the event", || {
+        let events = server.events("request.decided");
+        events.iter().any(|event| event["details"]["waf-rules"] == "1001").then_some(())
+    });
+}
+
+#[test]
+fn a_reload_swaps_rules_and_keeps_the_old_ones_when_the_new_are_wrong() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let status = |server: &Server| server.send("GET", "/app/home?q=union%20select", &[], b"").status;
+    assert_eq!(status(&server), 403);
+    std::fs::write(server.folder().join("rules.conf"), "SecRule ARGS \"@rxx a\" \"id:1,phase:2,deny\"\n").unwrap();
+    let output = server.command(&["reload"]);
+    assert_ne!(code(&output), 0);
+    assert_eq!(status(&server), 403, "the old rules stay");
+    let said = errors(&server.command(&["check"]));
+    assert!(said.contains("rules.conf:1") && said.contains("did you mean `@rx`"), "{said}");
+    std::fs::write(server.folder().join("rules.conf"), RULES).unwrap();
+    let excluded = config(&upstream, "exclusions = ['SecRuleUpdateTargetById 1001 \"!ARGS:q\"']");
+    std::fs::write(server.folder().join("testudo.toml"), excluded).unwrap();
+    server.run(&["reload"]);
+    assert_eq!(status(&server), 200);
+    assert_eq!(server.send("GET", "/app/home?other=union%20select", &[], b"").status, 403);
+}
+
+#[test]
+fn explain_tells_what_matched_and_the_smallest_exclusion() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let request = "POST /app/orders?q=union%20select&safe=1 HTTP/1.1\nHost: a.example\nContent-Type: application/json\n\n\
+                   {\"note\":\"union  select\"}";
+    std::fs::write(server.folder().join("request.txt"), request).unwrap();
+    let arguments = ["--format", "json", "waf", "explain", "request.txt", "--rules", "rules.conf"];
+    let output = server.command(&arguments);
+    assert_eq!(code(&output), 1, "{}", errors(&output));
+    let answer = parsed(&output);
+    assert_eq!(answer["refused"], json!({ "rule": 1001, "status": 403 }));
+    assert_eq!(answer["matches"][0]["message"], "SQL injection");
+    let lines: Vec<&str> = answer["exclusions"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    // What is proposed is enough, and each line of it is needed.
+    let judge = |lines: &[&str]| {
+        std::fs::write(server.folder().join("own.conf"), format!("{RULES}\n{}\n", lines.join("\n"))).unwrap();
+        code(&server.command(&["waf", "explain", "request.txt", "--rules", "own.conf"]))
+    };
+    assert_eq!((judge(&lines), judge(&lines[..1]), judge(&lines[1..])), (0, 1, 1));
+    let human = server.command(&["waf", "explain", "request.txt", "--rules", "rules.conf"]);
+    let text = String::from_utf8_lossy(&human.stdout).into_owned();
+    assert!(text.contains("refused with 403 by rule 1001") && text.contains(lines[0]), "{text}");
+    for wrong in [&["waf", "check", "--rules", "nowhere"][..], &["waf", "explain", "rules.conf", "--rules", "rules.conf"]] {
+        assert_eq!(code(&server.command(wrong)), 2, "{wrong:?}");
+    }
+}
+
+/// The rule set itself, through real sockets.
+#[test]
+fn the_core_rule_set_refuses_attacks_and_lets_an_app_work() {
+    let Some(folder) = std::env::var_os("TESTUDO_CRS").map(PathBuf::from).filter(|folder| folder.is_dir()) else {
+        eprintln!("SKIPPED: the OWASP Core Rule Set is not there; set TESTUDO_CRS to the folder of a release");
+        return;
+    };
+    let upstream = Upstream::start();
+    let folder = folder.canonicalize().unwrap();
+    let server = start(&upstream, "");
+    let text = config(&upstream, "paranoia = 1").replace("\"rules.conf\"", &json!(folder).to_string());
+    std::fs::write(server.folder().join("testudo.toml"), text).unwrap();
+    server.run(&["reload"]);
+    let app = [("User-Agent", "ShopApp/4.2.1 (iPhone; iOS 18.1)"), ("Accept", "application/json"), JSON];
+    for (method, path, body) in [
+        ("GET", "/app/accounts?page=2&sort=price", ""),
+        ("POST", "/app/orders", r#"{"sku":"SKU-1","qty":2,"note":"Please ring twice, it's the 2nd door"}"#),
+        ("PUT", "/app/profile", r#"{"name":"Ann O'Neill","city":"Utrecht"}"#),
+        ("DELETE", "/app/cards/7", ""),
+    ] {
+        let reply = server.send(method, path, &app, body.as_bytes());
+        assert_eq!(reply.status, 200, "{method} {path}: {}", reply.text());
+    }
+    for (method, path, body) in [
+        ("GET", "/app/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--", ""),
+        ("GET", "/app/files?name=../../../../etc/passwd", ""),
+        ("POST", "/app/comments", r#"{"text":"<script>alert(document.cookie)</script>"}"#),
+        ("POST", "/app/ping", r#"{"host":"127.0.0.1; cat /etc/passwd"}"#),
+    ] {
+        let reply = server.send(method, path, &app, body.as_bytes());
+        assert_eq!(refused(&reply), (403, "attack-suspected".to_owned()), "{method} {path}");
+    }
+}
