@@ -159,7 +159,7 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
                 rest = after;
             }
             (Some((wanted, after)), Some((byte, more))) if *wanted == b'?' || wanted == byte => {
-                (rest, left) = (after, more)
+                (rest, left) = (after, more);
             }
             (None, None) => return true,
             _ => {

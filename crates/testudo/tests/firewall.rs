@@ -145,7 +145,9 @@ fn explain_tells_what_matched_and_the_smallest_exclusion() {
     let human = server.command(&["waf", "explain", "request.txt", "--rules", "rules.conf"]);
     let text = String::from_utf8_lossy(&human.stdout).into_owned();
     assert!(text.contains("refused with 403 by rule 1001") && text.contains(lines[0]), "{text}");
-    for wrong in [&["waf", "check", "--rules", "nowhere"][..], &["waf", "explain", "rules.conf", "--rules", "rules.conf"]] {
+    for wrong in
+        [&["waf", "check", "--rules", "nowhere"][..], &["waf", "explain", "rules.conf", "--rules", "rules.conf"]]
+    {
         assert_eq!(code(&server.command(wrong)), 2, "{wrong:?}");
     }
 }

@@ -41,12 +41,19 @@ struct Workload {
 
 fn workloads() -> Vec<Workload> {
     let query = "page=2&size=20&sort=price&order=asc&category=shoes&color=dark%20blue&brand=Acme&min=10&max=250&q=running+shoes";
-    let workload = |name, method, target: &str, body, blocked| Workload { name, method, target: target.to_owned(), body, blocked };
+    let workload =
+        |name, method, target: &str, body, blocked| Workload { name, method, target: target.to_owned(), body, blocked };
     vec![
         workload("get", "GET", "/", Vec::new(), false),
         workload("args", "GET", &format!("/products?{query}"), Vec::new(), false),
         workload("post", "POST", "/orders", order(), false),
-        workload("attack", "GET", "/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--", Vec::new(), true),
+        workload(
+            "attack",
+            "GET",
+            "/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--",
+            Vec::new(),
+            true,
+        ),
     ]
 }
 
@@ -68,7 +75,8 @@ fn order() -> Vec<u8> {
     let body = format!("{head}{}],\"note\":\"", items.join(","));
     let end = "\"}}";
     let room = 2048usize.saturating_sub(body.len() + end.len());
-    let note: String = "Please leave the parcel with the neighbours at number 14. ".chars().cycle().take(room).collect();
+    let note: String =
+        "Please leave the parcel with the neighbours at number 14. ".chars().cycle().take(room).collect();
     format!("{body}{note}{end}").into_bytes()
 }
 
@@ -126,6 +134,7 @@ fn main() {
         waf.rules().settled(),
         waf.rules().screened()
     );
+    println!("screens (literals, bytes): {:?}", waf.rules().screens());
     let response = vec![b'a'; 1021];
     let only = std::env::args().nth(2);
     for workload in workloads().into_iter().filter(|workload| only.as_ref().is_none_or(|only| only == workload.name)) {
@@ -136,12 +145,15 @@ fn main() {
         assert_eq!(stopped, workload.blocked, "{}", workload.name);
         let mut times = Vec::new();
         for _ in 0..rounds {
-            let count = 500;
-            let start = spent();
-            for _ in 0..count {
-                std::hint::black_box(run(&waf, &workload, &response));
+            // The system counts in steps of some milliseconds.
+            let (start, mut count) = (spent(), 0.0);
+            while spent() - start < 0.2 {
+                for _ in 0..100 {
+                    std::hint::black_box(run(&waf, &workload, &response));
+                }
+                count += 100.0;
             }
-            times.push((spent() - start) / f64::from(count) * 1e6);
+            times.push((spent() - start) / count * 1e6);
         }
         times.sort_by(f64::total_cmp);
         println!("{:7} {:8.1} us (best {:.1}), work {work}", workload.name, times[times.len() / 2], times[0]);

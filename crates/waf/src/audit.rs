@@ -1,4 +1,6 @@
-//! Matches as ModSecurity writes them to the error log, with `[id "942100"]` and the rest.
+//! Matches as `ModSecurity` writes them to the error log, with `[id "942100"]` and the rest.
+
+use std::fmt::Write;
 
 use crate::transaction::Match;
 
@@ -22,10 +24,15 @@ pub(crate) fn line(found: &Match, place: &Place) -> String {
         None => "Warning.".to_owned(),
     };
     let value = shown(&found.value);
-    let mut line = format!(
-        "[client {}] ModSecurity: {outcome} Matched \"Operator `{}' against variable `{}' (Value: `{value}' )",
-        place.client, found.operator, found.variable
-    );
+    let mut line = format!("[client {}] ModSecurity: {outcome} ", place.client);
+    if !found.operator.is_empty() {
+        let (operator, parameter) = (capital(found.operator), shown(found.parameter.as_bytes()));
+        let _ = write!(
+            line,
+            "Matched \"Operator `{operator}' with parameter `{parameter}' against variable `{}' (Value: `{value}' )",
+            found.variable
+        );
+    }
     let severity = found.severity.unwrap_or(0);
     let mut field = |name: &str, value: &str| {
         line.push_str(" [");
@@ -51,6 +58,18 @@ pub(crate) fn line(found: &Match, place: &Place) -> String {
     field("uri", &shown(place.uri.as_bytes()));
     field("unique_id", &place.unique_id);
     plain(&line)
+}
+
+/// Operators as `ModSecurity` writes them here.
+fn capital(name: &str) -> String {
+    match name {
+        "streq" => "StrEq".to_owned(),
+        "strmatch" => "StrMatch".to_owned(),
+        _ => {
+            let (first, rest) = name.split_at_checked(1).unwrap_or((name, ""));
+            first.to_ascii_uppercase() + rest
+        }
+    }
 }
 
 /// The head of a value.

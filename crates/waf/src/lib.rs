@@ -1,4 +1,4 @@
-//! The web application firewall: a SecLang engine that runs the OWASP Core Rule Set.
+//! The web application firewall: a `SecLang` engine that runs the OWASP Core Rule Set.
 //!
 //! Rules are read by a [`seclang::Loader`] into a [`seclang::Program`]; [`Waf::new`] compiles it, and [`Waf::open`]
 //! gives a [`Transaction`] for each request, which is fed bytes and asked after each phase. The engine opens no file and

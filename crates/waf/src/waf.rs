@@ -16,13 +16,15 @@ pub struct Options {
     pub prefilter: bool,
     /// Whether rules are left out that the rules before them settle. The answers are the same.
     pub fold: bool,
-    /// How much work a transaction may take, in bytes looked at.
+    /// Whether arguments and cookies that hold JSON are read as well: `{"a":1}` in `filter` is `filter.a`.
+    pub json_in_arguments: bool,
+    /// How much work a transaction may take, in bytes looked at, with weights. See `examples/worst.rs`.
     pub budget: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { prefilter: true, fold: true, budget: 64 << 20 }
+        Options { prefilter: true, fold: true, json_in_arguments: false, budget: 24 << 20 }
     }
 }
 
@@ -32,6 +34,7 @@ pub struct Waf {
     set: Arc<RuleSet>,
     options: Options,
     /// Buffers that no transaction uses now.
+    #[expect(clippy::vec_box, reason = "they are moved in and out, and they are large")]
     spare: Mutex<Vec<Box<Buffers>>>,
 }
 

@@ -162,7 +162,7 @@ fn human(captured: &Captured, verdict: &Verdict, exclusions: Option<&[String]>) 
         if !found.data.is_empty() {
             output::line(format!("          {}", text(&found.data)));
         }
-        output::line(format!("          {}   {}:{}", cut(&found.operator), found.file, found.line));
+        output::line(format!("          {}   {}:{}", found.operator, found.file, found.line));
     }
     match exclusions {
         None if verdict.stopped.is_some() => {

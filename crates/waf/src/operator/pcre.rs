@@ -79,6 +79,11 @@ impl<'p> Translator<'p> {
                 b'*' | b'+' | b'?' => self.quantifier(1)?,
                 b'{' => match counted(self.rest()) {
                     Some(length) => self.quantifier(length)?,
+                    None if is_open_below(self.rest()) => {
+                        return Err(
+                            self.syntax("`{,n}` differs between versions of PCRE: write `{0,n}`, or escape it,")
+                        );
+                    }
                     None => self.literal(byte, 1),
                 },
                 b'$' if !self.flags.multi_line => self.put(LAST_LINE_END, 1),
@@ -231,6 +236,13 @@ fn counted(rest: &[u8]) -> Option<usize> {
     let least = bounds.next().filter(|bound| !bound.is_empty() && is_number(bound));
     let most = bounds.next().is_none_or(is_number);
     (least.is_some() && most).then_some(inside.len() + 2)
+}
+
+/// Whether braces hold only an upper bound.
+fn is_open_below(rest: &[u8]) -> bool {
+    let digits = rest.strip_prefix(b"{,").unwrap_or_default();
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    count > 0 && digits.get(count) == Some(&b'}')
 }
 
 fn push_hex(text: &mut String, byte: u8) {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+use proptest::prelude::*;
+
 use super::*;
 
 struct Lists;
@@ -66,6 +68,22 @@ fn needs_are_met(operator: &Operator, value: &[u8]) -> bool {
     value.len() >= operator.min_len()
         && operator.literals().is_none_or(|literals| literals.occurs_in(value))
         && operator.required_bytes().iter().all(|set| set.intersects(&occurring))
+}
+
+proptest! {
+    #[test]
+    fn what_matches_has_what_it_needs(parameter in "[abAB%é ]{1,5}", value in "[abAB%é01 ]{0,10}") {
+        let texts = ["beginsWith", "contains", "containsWord", "endsWith", "streq", "strmatch", "within"];
+        let others = ["eq", "ge", "pm", "validateUrlEncoding", "validateUtf8Encoding", "unconditionalMatch", "noMatch"];
+        for name in texts.into_iter().chain(others) {
+            let Ok(operator) = Operator::compile(name, parameter.as_bytes(), &Lists) else { continue };
+            let met = needs_are_met(&operator, value.as_bytes());
+            prop_assert!(met || !operator.matches(b"", value.as_bytes(), None), "{} {} {}", name, parameter, value);
+        }
+        let operator = compile("validateByteRange", "32-64,97");
+        let met = needs_are_met(&operator, value.as_bytes());
+        prop_assert!(met || !operator.matches(b"", value.as_bytes(), None), "{}", value);
+    }
 }
 
 #[test]

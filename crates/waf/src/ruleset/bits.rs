@@ -39,10 +39,6 @@ impl Bits {
         Some(index * 64 + word.trailing_zeros() as usize)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words.iter().all(|word| *word == 0)
-    }
-
     /// Adds the numbers of the other set.
     pub(crate) fn join(&mut self, other: &Bits) {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
@@ -50,16 +46,6 @@ impl Bits {
 
     pub(crate) fn intersects(&self, other: &Bits) -> bool {
         self.words.iter().zip(&other.words).any(|(word, other)| word & other != 0)
-    }
-
-    #[inline]
-    pub(crate) fn words(&self) -> &[u64] {
-        &self.words
-    }
-
-    #[inline]
-    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
-        &mut self.words
     }
 
     /// Its numbers in order.

@@ -49,14 +49,14 @@ impl Compiler {
 
     fn all(mut self, program: Program, options: &Options) -> Result<RuleSet, Problem> {
         let unicode = match (&program.settings.unicode_map, &program.unicode_map) {
-            (Some((path, page)), Some(bytes)) => Some(UnicodeMap::parse(bytes, *page).map_err(|error| {
-                Problem::Value { what: "Unicode map", value: format!("{path}: {error}") }
-            })?),
+            (Some((path, page)), Some(bytes)) => Some(
+                UnicodeMap::parse(bytes, *page)
+                    .map_err(|error| Problem::Value { what: "Unicode map", value: format!("{path}: {error}") })?,
+            ),
             _ => None,
         };
         let order = Sequence::of(&program);
-        let sources: Vec<&seclang::Rule> =
-            order.rules.iter().filter_map(|index| program.rules.get(*index)).collect();
+        let sources: Vec<&seclang::Rule> = order.rules.iter().filter_map(|index| program.rules.get(*index)).collect();
         let mut rules = Vec::with_capacity(sources.len());
         for (number, source) in sources.iter().enumerate() {
             let skip_to = source.skip_after.as_deref().map(|marker| order.behind(number, marker));
@@ -84,7 +84,11 @@ impl Compiler {
             used: Used::new(self.used),
             slots: self.slots,
             slot_names: self.slot_names,
-            texts: Variable::ALL.iter().copied().filter(|text| text.is_text() && lanes.contains(Lane::of(*text).index())).collect(),
+            texts: Variable::ALL
+                .iter()
+                .copied()
+                .filter(|text| text.is_text() && lanes.contains(Lane::of(*text).index()))
+                .collect(),
             lanes,
             unicode,
             screens: [Screen::default(), Screen::default()],
@@ -97,7 +101,6 @@ impl Compiler {
                 rule.certain = settled.relied.contains(number) && rule.only_assigns();
             }
             set.relied = settled.relied;
-            set.relied.join(&settled.rules);
             set.folded = settled.rules;
         }
         screen::build(&mut set, options)?;
@@ -133,17 +136,15 @@ impl Compiler {
         if let Some(number) = self.pipe_numbers.get(transformations) {
             return *number;
         }
-        let mut pipe = Pipe::default();
+        let mut steps = Vec::new();
         for transformation in transformations {
             let number = self.used.iter().position(|known| known == transformation).unwrap_or_else(|| {
                 self.used.push(*transformation);
                 self.used.len() - 1
             });
-            let Ok(number) = u8::try_from(number) else { continue };
-            pipe.steps.push((*transformation, number));
-            pipe.mask |= 1u64.checked_shl(u32::from(number)).unwrap_or(0);
+            steps.extend(u8::try_from(number).map(|number| (*transformation, number)));
         }
-        self.pipes.push(pipe);
+        self.pipes.push(Pipe::new(steps));
         self.pipe_numbers.insert(transformations.to_vec(), self.pipes.len() - 1);
         self.pipes.len() - 1
     }

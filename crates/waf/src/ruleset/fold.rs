@@ -16,7 +16,7 @@ use crate::transaction::state::Member;
 pub(super) struct Settled {
     /// Rules that need not be asked.
     pub(super) rules: Bits,
-    /// Rules whose assignments it relies on.
+    /// Rules on whose match it relies.
     pub(super) relied: Bits,
 }
 
@@ -72,6 +72,7 @@ impl Analysis<'_> {
                 Some(true) if !crosses => {
                     if is_silent(rule) {
                         self.found.rules.insert(number);
+                        self.found.relied.insert(number);
                     } else {
                         self.run(number, rule);
                     }
@@ -246,11 +247,10 @@ impl Rule {
         };
         let named = |assign: &Assign| matches!(assign.name, Name::Slot(_));
         let quiet = |link: &Link| {
-            link.effects.is_empty() && !link.capture && link.assignments.iter().all(|assign| plain(assign) && named(assign))
+            link.effects.is_empty()
+                && !link.capture
+                && link.assignments.iter().all(|assign| plain(assign) && named(assign))
         };
-        !self.log
-            && self.severity.is_none()
-            && self.disruption == Disruption::Pass
-            && self.links.iter().all(quiet)
+        !self.log && self.severity.is_none() && self.disruption == Disruption::Pass && self.links.iter().all(quiet)
     }
 }

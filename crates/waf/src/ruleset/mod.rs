@@ -22,7 +22,7 @@ use self::view::{Lane, Pick, Reading, View};
 use crate::operator::Operator;
 use crate::screen::{Row, Screen};
 use crate::seclang::{Audit, Disruption, Mode, Note, Processor, Settings, Store, Variable};
-use crate::transform::{Transformation, UnicodeMap};
+use crate::transform::UnicodeMap;
 use crate::values::{Pipe, Used, Values};
 
 /// A compiled rule set.
@@ -51,7 +51,7 @@ pub struct RuleSet {
     pub(crate) notes: Vec<Note>,
     /// Rules that were left out because what they ask is settled beforehand.
     pub(crate) folded: Bits,
-    /// These, and the rules that they rely on.
+    /// Rules on whose match this relies.
     pub(crate) relied: Bits,
 }
 
@@ -259,16 +259,15 @@ impl RuleSet {
         self.folded.iter().count()
     }
 
+    /// How many literals the two screens look for, and the bytes that they take.
+    pub fn screens(&self) -> [(usize, usize); 2] {
+        self.screens.each_ref().map(Screen::size)
+    }
+
     /// Of the rules that remain, how many the screen can rule out.
     pub fn screened(&self) -> usize {
         let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded.contains(*index));
         rules.filter(|(_, rule)| rule.links.first().is_some_and(|link| link.bit.is_some())).count()
-    }
-
-    /// The transformation that every rule set has at the first place.
-    #[inline]
-    pub(crate) fn used_lowercase(&self) -> Transformation {
-        Transformation::Lowercase
     }
 
     /// Whether some rule reads this lane.

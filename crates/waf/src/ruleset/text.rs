@@ -45,14 +45,14 @@ fn part(piece: &Piece, compiler: &mut Compiler) -> Part {
         Piece::Text(text) => return Part::Plain(text.as_bytes().into()),
         Piece::Macro(variable, member) => (*variable, member.as_deref()),
     };
-    if variable == Variable::Tx
-        && let Some(name) = member
-    {
+    // The template was checked when it was read.
+    let selector = member.and_then(|member| Selector::parse(member).ok()).unwrap_or(Selector::All);
+    if let (Variable::Tx, Selector::Name(name)) = (variable, &selector) {
         return Part::Tx(compiler.slot(name));
     }
-    let selector = member.map_or(Selector::All, |name| Selector::Name(name.into()));
     let target = Target { variable, selector, count: false, exclude: false };
-    let view = View::of(&target, &mut |name| compiler.constant(name));
+    let mut view = View::of(&target, &mut |name| compiler.constant(name));
+    view.open = variable == Variable::Tx;
     compiler.uses(&view);
     Part::First(Box::new(view))
 }

@@ -80,10 +80,12 @@ impl Source {
             Variable::MatchedVarsNames => return Source::MatchedVarsNames,
             Variable::Rule => return Source::Rule,
             Variable::HighestSeverity => return Source::HighestSeverity,
-            _ => match Store::of(variable) {
-                Some(store) => return Source::Store(store),
-                None => smallvec![values(variable)],
-            },
+            _ => {
+                if let Some(store) = Store::of(variable) {
+                    return Source::Store(store);
+                }
+                smallvec![values(variable)]
+            }
         })
     }
 }
@@ -137,6 +139,8 @@ pub(crate) struct View {
     pub(crate) slot: Option<usize>,
     /// The slots of all members of `TX` that a pattern selects.
     pub(crate) slots: Vec<usize>,
+    /// Whether it asks all slots, for it was compiled before they were known.
+    pub(crate) open: bool,
     pub(crate) count: bool,
     pub(crate) except: Vec<Pick>,
 }
@@ -154,6 +158,7 @@ impl View {
             pick: Pick::of(&target.selector, intern),
             slot: None,
             slots: Vec::new(),
+            open: false,
             count: target.count,
             except: Vec::new(),
         }

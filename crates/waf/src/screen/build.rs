@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::dfa::DFA;
-use aho_corasick::{MatchKind, StartKind};
+use aho_corasick::MatchKind;
+use aho_corasick::nfa::contiguous::NFA;
 
 use super::{MOST_RULES, Plane, Row, Screen};
 use crate::ruleset::text::Text;
@@ -13,8 +13,10 @@ use crate::seclang::Problem;
 use crate::transform::ByteClasses;
 use crate::waf::Options;
 
-/// How many sets of bytes are asked of a rule.
-const PLANES: usize = 4;
+/// So deep, states of the automaton are tables, which are quick; deeper, they are lists, which are small.
+const DENSE: usize = 3;
+/// A set with more bytes than this is of no use in the plane, for most values have one of them.
+const MOST_BYTES: usize = 24;
 /// Beyond this length, a rule's least length is not asked.
 const LENGTHS: usize = 16;
 
@@ -46,7 +48,8 @@ pub(crate) fn build(set: &mut RuleSet, options: &Options) -> Result<(), Problem>
         }
         for rule in phase.rules.clone() {
             let folded = set.folded.contains(rule);
-            let screened = set.rules.get(rule).and_then(|rule| rule.links.first()).is_some_and(|link| link.bit.is_some());
+            let screened =
+                set.rules.get(rule).and_then(|rule| rule.links.first()).is_some_and(|link| link.bit.is_some());
             phase.all.insert(rule);
             if !folded {
                 phase.all_folded.insert(rule);
@@ -68,9 +71,8 @@ pub(crate) fn build(set: &mut RuleSet, options: &Options) -> Result<(), Problem>
 fn is_screened(link: &Link) -> bool {
     let Some(test) = &link.test else { return false };
     let known = matches!(test.parameter, Text::Constant(..));
-    let needs = test.operator.literals().is_some()
-        || !test.operator.required_bytes().is_empty()
-        || test.operator.min_len() > 0;
+    let needs =
+        test.operator.literals().is_some() || !test.operator.required_bytes().is_empty() || test.operator.min_len() > 0;
     let fixed = |link: &Link| link.views.iter().all(|view| !view.count && view.readings().is_some());
     known && !test.negated && needs && fixed(link)
 }
@@ -125,10 +127,13 @@ impl Screen {
             // The value is looked at before its case changes.
             let folds = link.pipe != link.screen_pipe;
             let wanted = test.operator.required_bytes().iter();
-            sets.push(wanted.map(|set| if folds { set.folded() } else { *set }).take(PLANES).collect());
+            sets.push(wanted.map(|set| if folds { set.folded() } else { *set }).collect());
             lengths.push(test.operator.min_len());
         }
-        screen.planes = (0..PLANES).filter_map(|plane| Plane::of(plane, &sets)).collect();
+        screen.plane = Plane::of(&sets);
+        let with_sets = sets.iter().enumerate().filter(|(_, sets)| !sets.is_empty());
+        with_sets.for_each(|(bit, _)| screen.checked.set(bit));
+        screen.sets = sets;
         for length in 0..LENGTHS {
             let mut row = Row::default();
             let enough = lengths.iter().enumerate().filter(|(_, least)| **least <= length);
@@ -146,18 +151,16 @@ impl Screen {
 }
 
 impl Plane {
-    /// The sets of this number, when some rule has one.
-    fn of(number: usize, sets: &[Vec<ByteClasses>]) -> Option<Plane> {
-        let mut plane =
-            Plane { free: Row::default(), needed: Row::default(), bytes: ByteClasses::EMPTY, rows: vec![Row::default(); 256] };
-        let mut needed = false;
+    /// The smallest set of each rule, where that is small.
+    fn of(sets: &[Vec<ByteClasses>]) -> Plane {
+        let mut plane = Plane { rows: vec![Row::default(); 256], ..Plane::default() };
         for (bit, sets) in sets.iter().enumerate() {
-            let Some(set) = sets.get(number) else {
+            let letters = ByteClasses::range(b'a', b'z').union(ByteClasses::range(b'0', b'9'));
+            let useful = |set: &&ByteClasses| set.len() <= MOST_BYTES && !set.intersects(&letters);
+            let Some(set) = sets.iter().filter(useful).min_by_key(|set| set.len()) else {
                 plane.free.set(bit);
                 continue;
             };
-            needed = true;
-            plane.needed.set(bit);
             plane.bytes = plane.bytes.union(*set);
             for byte in set.iter() {
                 if let Some(row) = plane.rows.get_mut(usize::from(byte)) {
@@ -165,20 +168,20 @@ impl Plane {
                 }
             }
         }
-        needed.then_some(plane)
+        plane
     }
 }
 
-fn automaton<'a>(literals: impl Iterator<Item = &'a Vec<u8>>) -> Result<Option<DFA>, Problem> {
+fn automaton<'a>(literals: impl Iterator<Item = &'a Vec<u8>>) -> Result<Option<NFA>, Problem> {
     let literals: Vec<&Vec<u8>> = literals.collect();
     if literals.is_empty() {
         return Ok(None);
     }
-    let built = DFA::builder()
+    let built = NFA::builder()
         .match_kind(MatchKind::Standard)
-        .start_kind(StartKind::Unanchored)
         .ascii_case_insensitive(true)
         .prefilter(false)
+        .dense_depth(DENSE)
         .build(&literals);
     built.map(Some).map_err(|_| Problem::TooMuch { what: "literals", most: literals.len() })
 }

@@ -7,9 +7,9 @@
 
 mod build;
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::dfa::DFA;
 use aho_corasick::Anchored;
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
 pub(crate) use build::build;
 
 use crate::transform::ByteClasses;
@@ -22,7 +22,7 @@ pub(crate) struct Screen {
     number: usize,
     /// The rule of each bit.
     pub(crate) rules: Vec<usize>,
-    automaton: Option<DFA>,
+    automaton: Option<NFA>,
     /// For each literal, where its bits begin in `bits`; one more at the end.
     starts: Vec<u32>,
     bits: Vec<u16>,
@@ -30,11 +30,15 @@ pub(crate) struct Screen {
     free: Row,
     /// By length, rules that take a value as short as that.
     short: Vec<Row>,
-    planes: Vec<Plane>,
+    plane: Plane,
+    /// For each rule, the sets of bytes of which one must occur.
+    sets: Vec<Vec<ByteClasses>>,
+    /// Rules that have such sets.
+    checked: Row,
 }
 
 /// Words of a row.
-const WORDS: usize = 8;
+const WORDS: usize = 6;
 
 /// How many rules a screen can have; others are always asked.
 pub(crate) const MOST_RULES: usize = WORDS * 64;
@@ -103,13 +107,11 @@ impl Row {
     }
 }
 
-/// One set of bytes for each rule, of which one must occur.
-#[derive(Debug)]
+/// One small set of bytes for each rule, of which one must occur: most values have none of them.
+#[derive(Debug, Default)]
 struct Plane {
     /// Rules that need no byte of this plane.
     free: Row,
-    /// The others.
-    needed: Row,
     /// The bytes that some rule needs.
     bytes: ByteClasses,
     /// For each byte, the rules that it satisfies.
@@ -117,6 +119,13 @@ struct Plane {
 }
 
 impl Screen {
+    /// How many literals it looks for, and about how many bytes it takes.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let automaton = self.automaton.as_ref().map_or(0, Automaton::memory_usage);
+        let rows = (self.plane.rows.len() + self.short.len()) * size_of::<Row>();
+        (self.starts.len().saturating_sub(1), automaton + rows + self.starts.len() * 4 + self.bits.len() * 2)
+    }
+
     /// The value's row, worked out when it is not known yet.
     #[inline]
     pub(crate) fn row(&self, values: &mut Values, id: ValueId, used: &Used) -> Row {
@@ -134,9 +143,13 @@ impl Screen {
         if let Some(short) = self.short.get(bytes.len()) {
             row.meet(short);
         }
-        for plane in &self.planes {
-            if row.meets(&plane.needed) {
-                plane.apply(&classes, &mut row);
+        self.plane.apply(&classes, &mut row);
+        let mut checked = row;
+        checked.meet(&self.checked);
+        for bit in checked.bits() {
+            let sets = self.sets.get(bit).map_or(&[] as &[ByteClasses], Vec::as_slice);
+            if !sets.iter().all(|set| set.intersects(&classes)) {
+                row.clear(bit);
             }
         }
         values.work += values.len(id) as u64 + 16;

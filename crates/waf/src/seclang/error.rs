@@ -18,7 +18,7 @@ pub struct LoadError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// A name that SecLang does not have.
+    /// A name that `SecLang` does not have.
     #[error("unknown {what} `{name}`{}", did_you_mean(.nearest.as_deref()))]
     Unknown {
         /// What it would name.
@@ -69,6 +69,9 @@ pub enum Problem {
     /// An action that only the first rule of a chain may have.
     #[error("`{0}` belongs to the first rule of the chain")]
     InChain(String),
+    /// The default actions of a phase are said once.
+    #[error("the default actions of phase {0} were already given: join the two directives")]
+    DefaultsTwice(u8),
     /// A chain without its next rule.
     #[error("the rule ends with `chain`, but no rule follows")]
     OpenChain,

@@ -1,4 +1,4 @@
-//! Loads rule files with their includes into one program (ModSecurity reference, "Configuration Directives").
+//! Loads rule files with their includes into one program (`ModSecurity` reference, "Configuration Directives").
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -59,9 +59,19 @@ pub struct Program {
 
 /// Directives that make or change rules, for suggestions.
 const DIRECTIVES: [&str; 13] = [
-    "SecRule", "SecAction", "SecMarker", "SecDefaultAction", "Include", "IncludeOptional", "SecRuleRemoveById",
-    "SecRuleRemoveByTag", "SecRuleRemoveByMsg", "SecRuleUpdateTargetById", "SecRuleUpdateTargetByTag",
-    "SecRuleUpdateTargetByMsg", "SecRuleUpdateActionById",
+    "SecRule",
+    "SecAction",
+    "SecMarker",
+    "SecDefaultAction",
+    "Include",
+    "IncludeOptional",
+    "SecRuleRemoveById",
+    "SecRuleRemoveByTag",
+    "SecRuleRemoveByMsg",
+    "SecRuleUpdateTargetById",
+    "SecRuleUpdateTargetByTag",
+    "SecRuleUpdateTargetByMsg",
+    "SecRuleUpdateActionById",
 ];
 
 const DEEPEST: usize = 16;
@@ -174,9 +184,8 @@ impl<'a> Loader<'a> {
             words.push(found);
             rest = after;
         }
-        let get = |index: usize, what: &'static str| {
-            words.get(index).map(String::as_str).ok_or(Problem::Missing { what })
-        };
+        let get =
+            |index: usize, what: &'static str| words.get(index).map(String::as_str).ok_or(Problem::Missing { what });
         let at_most = |most: usize| words.get(most).map_or(Ok(()), |word| Err(Problem::Trailing(word.clone())));
         match name.to_ascii_lowercase().as_str() {
             "secrule" => {
@@ -197,10 +206,14 @@ impl<'a> Loader<'a> {
             "secdefaultaction" => {
                 at_most(1)?;
                 let (phase, defaults) = Defaults::parse(actions(get(0, "the actions")?)?)?;
-                if let Some(slot) = self.defaults.get_mut(usize::from(phase) - 1) {
-                    *slot = defaults;
+                match self.defaults.get_mut(usize::from(phase) - 1) {
+                    Some(slot) if slot.said => Err(Problem::DefaultsTwice(phase)),
+                    Some(slot) => {
+                        *slot = defaults;
+                        Ok(())
+                    }
+                    None => Ok(()),
                 }
-                Ok(())
             }
             "include" | "includeoptional" => {
                 at_most(1)?;
@@ -251,7 +264,7 @@ impl<'a> Loader<'a> {
             parts.link.targets = targets(variables)?;
             parts.link.condition = Some(self.condition(file, operator)?);
         }
-        if chained { self.extend(parts) } else { self.begin(file, line, parts) }
+        if chained { self.extend(file, line, parts) } else { self.begin(file, line, parts) }
     }
 
     fn begin(&mut self, file: &Arc<str>, line: u32, mut parts: Parts) -> Result<(), Problem> {
@@ -271,15 +284,22 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    fn extend(&mut self, mut parts: Parts) -> Result<(), Problem> {
+    fn extend(&mut self, file: &Arc<str>, line: u32, mut parts: Parts) -> Result<(), Problem> {
         if let Some(name) = parts.only_first() {
             return Err(Problem::InChain(name.to_owned()));
         }
+        if parts.id.is_some() {
+            self.note(file, line, "`id` has no effect behind `chain`: the first rule names them all".to_owned());
+        }
         let Some(rule) = self.program.rules.last_mut() else { return Ok(()) };
+        if parts.phase.is_some_and(|phase| phase != rule.phase) {
+            return Err(Problem::InChain("another phase".to_owned()));
+        }
         let defaults = self.defaults.get(usize::from(rule.phase) - 1).cloned().unwrap_or_default();
         inherit(&mut parts, &defaults);
         rule.tags.extend(parts.tags);
         rule.severity = rule.severity.or(parts.severity);
+        rule.status = parts.status.or(rule.status);
         rule.links.push(parts.link);
         Ok(())
     }
@@ -297,14 +317,13 @@ impl<'a> Loader<'a> {
         };
         let parameter = parameter.trim_start();
         let key = (name.to_ascii_lowercase(), parameter.to_owned(), folder(file).to_owned());
-        let operator = match self.operators.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                let files = Beside { sources: self.sources, file };
-                let operator = Arc::new(Operator::compile(name, parameter.as_bytes(), &files)?);
-                self.operators.insert(key, operator.clone());
-                operator
-            }
+        let operator = if let Some(known) = self.operators.get(&key) {
+            known.clone()
+        } else {
+            let files = Beside { sources: self.sources, file };
+            let operator = Arc::new(Operator::compile(name, parameter.as_bytes(), &files)?);
+            self.operators.insert(key, operator.clone());
+            operator
         };
         let parameter = if operator.takes_macro() {
             Template::parse(parameter)?

@@ -108,6 +108,8 @@ impl Rule {
 /// What `SecDefaultAction` says for a phase.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Defaults {
+    /// Whether a directive has said them.
+    pub(super) said: bool,
     pub(super) transformations: Vec<Transformation>,
     pub(super) log: Option<bool>,
     pub(super) audit_log: Option<bool>,
@@ -120,26 +122,29 @@ impl Defaults {
     /// The phase and what is said for it.
     pub(super) fn parse(actions: Vec<Action>) -> Result<(u8, Defaults), Problem> {
         let mut phase = 2;
-        let mut defaults = Defaults::default();
+        let mut defaults = Defaults { said: true, ..Defaults::default() };
         for action in actions {
             match action {
                 Action::Phase(number) => phase = number,
-                Action::Transform(None) => defaults.transformations.clear(),
+                Action::Transform(None) => {
+                    return Err(Problem::Value { what: "default transformation", value: "none".to_owned() });
+                }
                 Action::Transform(Some(transformation)) => defaults.transformations.push(transformation),
                 Action::Log(log) => defaults.log = Some(log),
                 Action::AuditLog(log) => defaults.audit_log = Some(log),
-                Action::Disrupt(Disruption::Block) => {
-                    return Err(Problem::Value { what: "default for `block`", value: "block".to_owned() });
-                }
+                // `block` means what the defaults say, and here they are.
+                Action::Disrupt(Disruption::Block) | Action::Nothing => {}
                 Action::Disrupt(disruption) => defaults.disruption = Some(disruption),
                 Action::Status(status) => defaults.status = Some(status),
                 Action::Tag(tag) => defaults.tags.push(tag),
-                Action::Nothing => {}
                 _ => {
                     let value = "an action of a single rule".to_owned();
                     return Err(Problem::Value { what: "default action", value });
                 }
             }
+        }
+        if defaults.disruption.is_none() {
+            return Err(Problem::Missing { what: "a disruptive action, such as `pass`," });
         }
         Ok((phase, defaults))
     }
@@ -214,12 +219,9 @@ impl Parts {
     /// The name of an action that only the first rule of a chain may have, if there is one.
     pub(super) fn only_first(&self) -> Option<&'static str> {
         let names = [
-            (self.id.is_some(), "id"),
-            (self.phase.is_some(), "phase"),
             (self.disruption.is_some(), "a disruptive action"),
             (self.skip.is_some(), "skip"),
             (self.skip_after.is_some(), "skipAfter"),
-            (self.status.is_some(), "status"),
         ];
         names.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
     }

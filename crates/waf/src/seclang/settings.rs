@@ -1,4 +1,4 @@
-//! Directives that set rather than rule (ModSecurity reference, "Configuration Directives").
+//! Directives that set rather than rule (`ModSecurity` reference, "Configuration Directives").
 
 use std::collections::BTreeSet;
 
@@ -62,7 +62,8 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             mode: Mode::Off,
-            request_body: false,
+            // As in ModSecurity 3, bodies of requests are read unless a directive says otherwise.
+            request_body: true,
             request_limit: 134_217_728,
             request_no_files_limit: 1_048_576,
             request_limit_action: LimitAction::Reject,
@@ -97,12 +98,29 @@ pub(super) enum Outcome {
 
 /// The names of directives in this file, for suggestions.
 pub(super) const NAMES: [&str; 23] = [
-    "SecRuleEngine", "SecRequestBodyAccess", "SecRequestBodyLimit", "SecRequestBodyNoFilesLimit",
-    "SecRequestBodyLimitAction", "SecRequestBodyJsonDepthLimit", "SecArgumentsLimit", "SecResponseBodyAccess",
-    "SecResponseBodyLimit", "SecResponseBodyLimitAction", "SecResponseBodyMimeType", "SecResponseBodyMimeTypesClear",
-    "SecUploadFileLimit", "SecArgumentSeparator", "SecCookieFormat", "SecAuditEngine", "SecAuditLogParts",
-    "SecAuditLogRelevantStatus", "SecUnicodeMapFile", "SecWebAppId", "SecComponentSignature",
-    "SecXmlExternalEntity", "SecRequestBodyInMemoryLimit",
+    "SecRuleEngine",
+    "SecRequestBodyAccess",
+    "SecRequestBodyLimit",
+    "SecRequestBodyNoFilesLimit",
+    "SecRequestBodyLimitAction",
+    "SecRequestBodyJsonDepthLimit",
+    "SecArgumentsLimit",
+    "SecResponseBodyAccess",
+    "SecResponseBodyLimit",
+    "SecResponseBodyLimitAction",
+    "SecResponseBodyMimeType",
+    "SecResponseBodyMimeTypesClear",
+    "SecUploadFileLimit",
+    "SecArgumentSeparator",
+    "SecCookieFormat",
+    "SecAuditEngine",
+    "SecAuditLogParts",
+    "SecAuditLogRelevantStatus",
+    "SecUnicodeMapFile",
+    "SecWebAppId",
+    "SecComponentSignature",
+    "SecXmlExternalEntity",
+    "SecRequestBodyInMemoryLimit",
 ];
 
 const LOG: &str = "where logs go is set in the gateway's configuration";
@@ -207,7 +225,6 @@ impl Settings {
                 let instead = "cookies of version 1 are obsolete (RFC 6265)";
                 return Err(Problem::Unsupported { name: format!("{name} {}", first()?), instead });
             }
-            "seccookieformat" => {}
             "secauditengine" => self.audit = audit(first()?)?,
             "secauditlogparts" => self.audit_parts = first()?.into(),
             "secauditlogrelevantstatus" => self.audit_status = Some(first()?.into()),
@@ -221,7 +238,7 @@ impl Settings {
                 let instead = "external entities are an attack on the reader itself";
                 return Err(Problem::Unsupported { name: name.to_owned(), instead });
             }
-            "secxmlexternalentity" => {}
+            "seccookieformat" | "secxmlexternalentity" => {}
             _ => return Ok(Outcome::Other),
         }
         Ok(Outcome::Set)

@@ -1,4 +1,4 @@
-//! Text with macros: `%{TX.score}`, `%{MATCHED_VAR}` (ModSecurity reference, "Macro Expansion").
+//! Text with macros: `%{TX.score}`, `%{MATCHED_VAR}` (`ModSecurity` reference, "Macro Expansion").
 
 use super::{Problem, Variable};
 
@@ -7,7 +7,7 @@ use super::{Problem, Variable};
 pub enum Piece {
     /// As it stands.
     Text(Box<str>),
-    /// The first value of a variable, with the member's name in lower case when one is named.
+    /// The first value of a variable, with the member's name in lower case, or the expression that selects it.
     Macro(Variable, Option<Box<str>>),
 }
 
@@ -34,11 +34,17 @@ impl Template {
             if !plain.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut plain).into()));
             }
-            let (variable, member) = match name.split_once(['.', ':']) {
+            let (variable, member): (&str, Option<Box<str>>) = match name.split_once(['.', ':']) {
+                Some((variable, member)) if member.starts_with('/') => (variable, Some(member.into())),
                 Some((variable, member)) => (variable, Some(member.to_ascii_lowercase().into())),
                 None => (name, None),
             };
-            pieces.push(Piece::Macro(Variable::parse(variable)?, member));
+            let variable = Variable::parse(variable)?;
+            // What selects members must be right, or it would select none.
+            if let Some(member) = &member {
+                super::Selector::parse(member)?;
+            }
+            pieces.push(Piece::Macro(variable, member));
             rest = behind;
         }
         plain.push_str(rest);
@@ -86,7 +92,7 @@ fn is_macro(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "test code")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! Directives that remove or change rules, wherever in the files they stand (ModSecurity reference, `SecRuleRemoveById`
+//! Directives that remove or change rules, wherever in the files they stand (`ModSecurity` reference, `SecRuleRemoveById`
 //! and its kin).
 
 use regex_automata::meta::Regex;
@@ -67,9 +67,8 @@ impl Which {
 impl Update {
     /// Reads one of these directives; nothing stands for every other.
     pub(super) fn parse(name: &str, words: &[String]) -> Result<Option<Update>, Problem> {
-        let get = |index: usize, what: &'static str| {
-            words.get(index).map(String::as_str).ok_or(Problem::Missing { what })
-        };
+        let get =
+            |index: usize, what: &'static str| words.get(index).map(String::as_str).ok_or(Problem::Missing { what });
         let first = || get(0, "what names the rules");
         let text = || Text::parse(first()?);
         let (which, change) = match name.to_ascii_lowercase().as_str() {

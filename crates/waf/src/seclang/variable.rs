@@ -1,4 +1,4 @@
-//! The variables of SecLang, and how a rule selects among them (ModSecurity reference, "Variables").
+//! The variables of `SecLang`, and how a rule selects among them (`ModSecurity` reference, "Variables").
 
 use regex_automata::meta::Regex;
 
@@ -56,7 +56,7 @@ variables! {
     MatchedVarName "MATCHED_VAR_NAME" "Its name.",
     MatchedVars "MATCHED_VARS" "The values that the last rule matched.",
     MatchedVarsNames "MATCHED_VARS_NAMES" "Their names.",
-    ModsecBuild "MODSEC_BUILD" "A number that stands for the version of ModSecurity that this engine follows.",
+    ModsecBuild "MODSEC_BUILD" "A number that stands for the version of `ModSecurity` that this engine follows.",
     MscPcreError "MSC_PCRE_ERROR" "Always empty: regular expressions can't fail here.",
     MscPcreLimitsExceeded "MSC_PCRE_LIMITS_EXCEEDED" "Always empty, for the same reason.",
     MultipartBoundaryQuoted "MULTIPART_BOUNDARY_QUOTED" "1 when the boundary is quoted.",
@@ -132,7 +132,7 @@ variables! {
     User "USER" "The collection of a user.",
     UserId "USERID" "What `setuid` set.",
     WebAppId "WEBAPPID" "What `SecWebAppId` set.",
-    Xml "XML" "What an XPath expression selects; `/*` and `//@*` are known.",
+    Xml "XML" "What an `XPath` expression selects; `/*` and `//@*` are known.",
 }
 
 /// Names that rules in the field use besides the first.
@@ -216,8 +216,9 @@ impl PartialEq for Selector {
     fn eq(&self, other: &Selector) -> bool {
         match (self, other) {
             (Selector::All, Selector::All) => true,
-            (Selector::Name(one), Selector::Name(other)) => one == other,
-            (Selector::Pattern(one, _), Selector::Pattern(other, _)) => one == other,
+            (Selector::Name(one), Selector::Name(other)) | (Selector::Pattern(one, _), Selector::Pattern(other, _)) => {
+                one == other
+            }
             _ => false,
         }
     }
@@ -225,7 +226,7 @@ impl PartialEq for Selector {
 
 impl Selector {
     /// A selector as written behind the colon: a name, or `/expression/`.
-    pub(super) fn parse(text: &str) -> Result<Selector, Problem> {
+    pub(crate) fn parse(text: &str) -> Result<Selector, Problem> {
         let text = match text.strip_prefix('\'') {
             Some(rest) => quoted(rest, '\'')?.0,
             None => text.to_owned(),
@@ -355,7 +356,7 @@ fn closes(text: &str, closing: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "test code")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
     use super::*;
 

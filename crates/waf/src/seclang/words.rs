@@ -1,4 +1,4 @@
-//! The lexical layer of SecLang: logical lines, words and quotes (ModSecurity reference, "Configuration Directives").
+//! The lexical layer of `SecLang`: logical lines, words and quotes (`ModSecurity` reference, "Configuration Directives").
 
 use super::Problem;
 

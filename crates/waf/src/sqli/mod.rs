@@ -3,7 +3,7 @@
 //! A value is read as SQL in up to five ways: as it stands, as what follows an open quote of either kind, and each with
 //! the comments of standard SQL or of `MySQL`. Each reading is cut into [tokens](Token), neighbours are [folded](fold)
 //! into what they amount to, and the kinds of the first five that remain are the [`Fingerprint`]. One that is on the
-//! list of known injections, and that no [exception](verdict) takes back, is a finding.
+//! list of known injections, and that no exception takes back, is a finding.
 //!
 //! The method, the word list and the fingerprints are libinjection's (Nick Galbreath, Black Hat
 //! USA 2012; version 85e252a), and so are the answers.

@@ -1,11 +1,11 @@
 //! What rules do when they match: `setvar`, `ctl` and the rest, messages, interventions.
 
-use super::record::{Intervention, Match};
 use super::evaluate::BUDGET_RULE;
+use super::record::{Intervention, Match};
 use super::state::{Matched, Member, State};
 use crate::operator::Captures;
-use crate::ruleset::{Assign, Change, Effect, Link, Name, Rule, RuleSet};
 use crate::ruleset::text::Text;
+use crate::ruleset::{Assign, Change, Effect, Link, Name, Rule, RuleSet};
 use crate::seclang::{Disruption, Mode, Store, Variable};
 use crate::values::ValueId;
 
@@ -89,14 +89,12 @@ impl State {
     }
 
     fn operand(&mut self, set: &RuleSet, text: &Text) -> i64 {
-        match self.number(text) {
-            Some(number) => number,
-            None => {
-                let mut out = Vec::new();
-                self.expand(set, text, &mut out);
-                leading_number(&out)
-            }
+        if let Some(number) = self.number(text) {
+            return number;
         }
+        let mut out = Vec::new();
+        self.expand(set, text, &mut out);
+        leading_number(&out)
     }
 
     fn as_number(&self, member: Member) -> i64 {
@@ -130,19 +128,22 @@ impl State {
         let last = self.before.last().copied();
         let variable = last.map_or(ValueId::EMPTY, |matched: Matched| self.name_of(matched));
         let value = last.map_or(ValueId::EMPTY, |matched| self.text_of(matched.value));
-        let text = |state: &mut State, text: Option<&Text>| {
+        let expanded = |state: &mut State, text: Option<&Text>| {
             let mut out = Vec::new();
             if let Some(text) = text {
                 state.expand(set, text, &mut out);
             }
             out
         };
-        let msg = text(self, rule.links.iter().find_map(|link| link.msg.as_ref()));
-        let data = text(self, rule.links.iter().find_map(|link| link.logdata.as_ref()));
+        let msg = expanded(self, rule.links.iter().find_map(|link| link.msg.as_ref()));
+        let data = expanded(self, rule.links.iter().find_map(|link| link.logdata.as_ref()));
         let tags = rule.tags.iter().map(|tag| self.expand_string(set, tag)).collect();
         let value = self.values.get(value);
-        let operator = rule.links.last().and_then(|link| link.test.as_ref()).map_or(String::new(), |test| {
-            format!("{}@{} {}", if test.negated { "!" } else { "" }, test.operator.name(), test.written)
+        let value = value.get(..MOST_VALUE).unwrap_or(value).to_vec();
+        let test = rule.links.last().and_then(|link| link.test.as_ref());
+        let parameter = test.map(|test| match &test.parameter {
+            Text::Constant(..) => test.written.chars().take(MOST_VALUE).collect(),
+            template => self.expand_string(set, template).chars().take(MOST_VALUE).collect(),
         });
         self.matches.push(Match {
             id: rule.id,
@@ -150,8 +151,9 @@ impl State {
             file: rule.file.clone(),
             line: rule.line,
             variable: String::from_utf8_lossy(self.values.get(variable)).into_owned(),
-            value: value.get(..MOST_VALUE).unwrap_or(value).to_vec(),
-            operator,
+            value,
+            operator: test.map_or("", |test| test.operator.name()),
+            parameter: parameter.unwrap_or_default(),
             msg: String::from_utf8_lossy(&msg).into_owned(),
             data,
             severity: rule.severity,
@@ -204,7 +206,8 @@ impl State {
                 self.unfolded |= rules.intersects(&set.relied);
             }
             Effect::RemoveTarget(rules, variable, pick) => {
-                self.unfolded |= rules.intersects(&set.relied);
+                // Settled rules look at nothing but `TX`.
+                self.unfolded |= *variable == Variable::Tx && rules.intersects(&set.relied);
                 self.excluded.push((rules.clone(), *variable, pick.clone()));
             }
         }
@@ -251,7 +254,8 @@ impl State {
             line: 0,
             variable: String::new(),
             value: Vec::new(),
-            operator: String::new(),
+            operator: "",
+            parameter: String::new(),
             msg: "The request takes more work than the budget allows".to_owned(),
             data: self.values.work.to_string().into_bytes(),
             severity: Some(2),

@@ -1,4 +1,4 @@
-//! Reads the body of a request into arguments, files and errors (ModSecurity v3, `Transaction::processRequestBody`).
+//! Reads the body of a request into arguments, files and errors (`ModSecurity` v3, `Transaction::processRequestBody`).
 
 use testudo_body::multipart;
 
@@ -29,7 +29,7 @@ struct Parts {
     filename: Option<Vec<u8>>,
     value: Vec<u8>,
     files_size: u64,
-    /// Bytes of parts that are no files.
+    /// Bytes of headers, and of parts that are no files.
     fields_size: u64,
 }
 
@@ -76,6 +76,8 @@ impl Body {
         }
         match &mut self.multipart {
             Some(parts) => parts.push(state, set, chunk),
+            // What is larger is an error, and not read.
+            None if state.processor.is_some() && self.held.len() as u64 > set.settings.request_no_files_limit => {}
             None => self.held.extend_from_slice(chunk),
         }
         Taken::Read
@@ -278,6 +280,7 @@ impl Given<'_> {
             state.add(self.set, Lane::of(variable), self.name, value);
         };
         for header in &part.headers {
+            *self.fields_size += header.line.len() as u64 + 2;
             add(self.state, Variable::MultipartPartHeaders, &header.line);
         }
         add(self.state, Variable::MultipartName, self.name);

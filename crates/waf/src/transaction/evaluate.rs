@@ -1,4 +1,4 @@
-//! Runs the rules of a phase in their order (ModSecurity v3, `RulesSet::evaluate` and `RuleWithOperator::evaluate`).
+//! Runs the rules of a phase in their order (`ModSecurity` v3, `RulesSet::evaluate` and `RuleWithOperator::evaluate`).
 
 use smallvec::SmallVec;
 
@@ -17,6 +17,8 @@ pub const BUDGET_RULE: u64 = 199_000;
 
 /// A regular expression takes more time for a byte than a scan.
 const WEIGHT: u64 = 4;
+/// What follows a match takes as much as so many bytes.
+const MATCH: u64 = 1000;
 
 impl State {
     /// Runs a phase, from 1.
@@ -188,25 +190,23 @@ impl State {
         candidate: &Candidate,
     ) -> bool {
         let value = self.text_of(candidate.value);
-        if link.stages.is_empty() {
-            let Some(pipe) = set.pipes.get(link.pipe) else { return false };
-            let seen = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
-            let matched = self.ask_value(set, link, test, parameter, view, candidate, seen);
-            if let (false, Some((screen, bit)), Some(pipe)) = (matched, link.bit, set.pipes.get(link.screen_pipe)) {
-                let screened = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
-                self.values.rule_out(screened, screen, bit);
-            }
-            return matched;
+        // It may have been ruled out since, as an equal value.
+        if !self.admits(set, link, value) {
+            return false;
         }
+        let own = [link.pipe];
+        let stages = if link.stages.is_empty() { own.as_slice() } else { &link.stages };
         let mut any = false;
         let mut last = None;
-        for stage in &link.stages {
-            let Some(pipe) = set.pipes.get(*stage) else { continue };
-            let value = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
-            if last != Some(value) {
-                last = Some(value);
-                any |= self.ask_value(set, link, test, parameter, view, candidate, value);
+        for pipe in stages.iter().filter_map(|stage| set.pipes.get(*stage)) {
+            let seen = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
+            if last != Some(seen) {
+                last = Some(seen);
+                any |= self.ask_value(set, link, test, parameter, view, candidate, seen);
             }
+        }
+        if !any {
+            self.rule_out(set, link, value);
         }
         any
     }
@@ -239,6 +239,7 @@ impl State {
             test.operator.matches(parameter, bytes, Some(&mut captures));
             self.capture(&captures, value);
         }
+        self.values.work += MATCH;
         self.matched.push(matched(view, candidate, Seen::Text(value)));
         self.assign_all(set, link);
         true
@@ -275,8 +276,7 @@ impl State {
             let named = !view.variable.is_text() && view.variable != Variable::Xml;
             for index in 0..self.lanes.get(reading.lane).len() {
                 let Some(item) = self.lanes.get(reading.lane).get(index).copied() else { continue };
-                let takes =
-                    |pick: &Pick| pick.takes(item.lower, || self.values.get(item.name).to_vec());
+                let takes = |pick: &Pick| pick.takes(item.lower, || self.values.get(item.name).to_vec());
                 if !takes(&view.pick) || view.except.iter().any(takes) || excluded.iter().any(takes) {
                     continue;
                 }
@@ -296,18 +296,32 @@ impl State {
     /// Whether the screen lets the value through to the operator.
     #[inline]
     fn admits(&mut self, set: &RuleSet, link: &Link, value: ValueId) -> bool {
-        let Some((screen, bit)) = link.bit else { return true };
-        let Some(screen) = set.screens.get(screen) else { return true };
-        if !link.stages.is_empty() {
-            return true;
+        let Some((number, bit)) = link.bit else { return true };
+        let Some(value) = self.screened(set, link, value) else { return true };
+        if let Some(known) = self.values.row_has(value, number, bit) {
+            return known;
         }
-        let Some(pipe) = set.pipes.get(link.screen_pipe) else { return true };
+        let Some(screen) = set.screens.get(number) else { return true };
         let least = link.test.as_ref().map_or(0, |test| test.operator.min_len());
-        if pipe.most(self.values.len(value)) < least {
-            return false;
+        self.values.len(value) >= least && screen.row(&mut self.values, value, &set.used).has(bit)
+    }
+
+    /// The value that the screen is asked about; nothing when it would have to be asked about several.
+    #[inline]
+    fn screened(&mut self, set: &RuleSet, link: &Link, value: ValueId) -> Option<ValueId> {
+        if !link.stages.is_empty() {
+            let pipe = set.pipes.get(link.pipe)?;
+            return (self.values.changes(value, &set.used) & pipe.mask == 0).then_some(value);
         }
-        let value = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
-        screen.row(&mut self.values, value, &set.used).has(bit)
+        let pipe = set.pipes.get(link.screen_pipe)?;
+        Some(self.values.apply(value, pipe, &set.used, set.unicode.as_ref()))
+    }
+
+    /// The value did not match, and it will not when it comes again.
+    fn rule_out(&mut self, set: &RuleSet, link: &Link, value: ValueId) {
+        if let (Some((screen, bit)), Some(value)) = (link.bit, self.screened(set, link, value)) {
+            self.values.rule_out(value, screen, bit);
+        }
     }
 }
 

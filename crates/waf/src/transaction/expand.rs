@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::lanes::Item;
 use super::state::{Matched, Member, State};
 use crate::ruleset::RuleSet;
 use crate::ruleset::text::{Part, Text};
@@ -86,12 +87,14 @@ impl State {
     fn first(&mut self, set: &RuleSet, view: &View) -> Option<ValueId> {
         match &view.source {
             Source::Lanes(readings) => {
-                let items = readings.iter().find_map(|reading| {
+                for reading in readings {
                     let mut items = self.lanes.get(reading.lane).iter();
-                    let item = items.find(|item| view.pick.takes(item.lower, || self.values.get(item.name).to_vec()))?;
-                    Some(if reading.names { item.name } else { item.value })
-                });
-                items
+                    let takes = |item: &&Item| view.pick.takes(item.lower, || self.values.get(item.name).to_vec());
+                    if let Some(item) = items.find(takes) {
+                        return Some(if reading.names { item.name } else { item.value });
+                    }
+                }
+                None
             }
             Source::MatchedVar => {
                 let value = self.matched.last().or(self.before.last())?.value;
@@ -186,13 +189,15 @@ impl State {
             found.push(Candidate { value, name: Some(*name) });
             return;
         }
-        for slot in &view.slots {
-            let value = match self.tx.get(*slot) {
+        let all = 0..if view.open { set.slot_names.len() } else { 0 };
+        let all = all.filter(|slot| set.slot_names.get(*slot).is_some_and(|name| view.pick.takes_bytes(name)));
+        for slot in view.slots.iter().copied().chain(all) {
+            let value = match self.tx.get(slot) {
                 None | Some(Member::Absent) => continue,
                 Some(Member::Number(number)) => Seen::Number(*number),
                 Some(Member::Text(id)) => Seen::Text(*id),
             };
-            let Some(name) = set.slot_names.get(*slot) else { continue };
+            let Some(name) = set.slot_names.get(slot) else { continue };
             let name = self.values.intern(name);
             found.push(Candidate { value, name: Some(name) });
         }

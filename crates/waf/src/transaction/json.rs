@@ -1,4 +1,4 @@
-//! Reads JSON into arguments: each scalar under the path that ModSecurity gives it, such as `json.items.array_0.name`.
+//! Reads JSON into arguments: each scalar under the path that `ModSecurity` gives it, such as `json.items.array_0.name`.
 
 use testudo_body::json::{Halt, Limits, Path, Reader, Token};
 
@@ -9,6 +9,30 @@ use crate::seclang::Variable;
 
 /// Reads a whole body.
 pub(super) fn read(state: &mut State, set: &RuleSet, body: &[u8]) {
+    match flatten(state, set, Variable::ArgsPost, b"json", body) {
+        Ok(()) => {}
+        Err(Halt::Json(error)) => fail(state, &format!("JSON parsing error: {error}")),
+        Err(Halt::Visitor(TooMany)) => fail(state, "JSON parsing error: too many arguments"),
+    }
+}
+
+/// Reads an argument or a cookie that holds JSON. One that does not is no error, and what it says is looked at anyway.
+pub(super) fn read_within(state: &mut State, set: &RuleSet, variable: Variable, name: &[u8], value: &[u8]) {
+    if value.starts_with(b"{") || value.starts_with(b"[") {
+        // What stands within what is read here is not read again.
+        state.json_in_arguments = false;
+        let _ = flatten(state, set, variable, name, value);
+        state.json_in_arguments = true;
+    }
+}
+
+fn flatten(
+    state: &mut State,
+    set: &RuleSet,
+    variable: Variable,
+    name: &[u8],
+    text: &[u8],
+) -> Result<(), Halt<TooMany>> {
     let limits = Limits {
         total: u64::MAX,
         depth: set.settings.json_depth,
@@ -19,15 +43,11 @@ pub(super) fn read(state: &mut State, set: &RuleSet, body: &[u8]) {
         values: usize::MAX,
         hold: usize::MAX,
     };
-    let mut flat = Flat { state: &mut *state, set, name: b"json".to_vec(), open: Vec::new() };
+    let mut flat = Flat { state, set, variable, name: name.to_vec(), open: Vec::new() };
     let mut reader = Reader::new(limits).without_repeats();
     let mut visit = |token: &Token<'_>, _: &Path| flat.token(token);
-    let read = reader.push(body, &mut visit).and_then(|()| reader.finish(&mut visit));
-    match read {
-        Ok(()) => {}
-        Err(Halt::Json(error)) => fail(state, &format!("JSON parsing error: {error}")),
-        Err(Halt::Visitor(TooMany)) => fail(state, "JSON parsing error: too many arguments"),
-    }
+    reader.push(text, &mut visit)?;
+    reader.finish(&mut visit)
 }
 
 /// There are more arguments than may be.
@@ -45,6 +65,7 @@ struct Open {
 struct Flat<'a> {
     state: &'a mut State,
     set: &'a RuleSet,
+    variable: Variable,
     /// The name of the value that comes next.
     name: Vec<u8>,
     open: Vec<Open>,
@@ -56,7 +77,7 @@ impl Flat<'_> {
             Token::BeginObject(_) => self.begin(None),
             Token::BeginArray(_) => {
                 // The name of a list says as much as that of a value, and its elements have longer ones.
-                if !self.open.is_empty() && !self.state.argument(self.set, Variable::ArgsPost, &self.name, b"") {
+                if !self.open.is_empty() && !self.state.argument(self.set, self.variable, &self.name, b"") {
                     return Err(TooMany);
                 }
                 self.begin(Some(0));
@@ -94,7 +115,7 @@ impl Flat<'_> {
     }
 
     fn value(&mut self, value: &[u8]) -> Result<(), TooMany> {
-        if !self.state.argument(self.set, Variable::ArgsPost, &self.name, value) {
+        if !self.state.argument(self.set, self.variable, &self.name, value) {
             return Err(TooMany);
         }
         self.next();

@@ -90,6 +90,7 @@ impl Transaction {
         let state = &mut buffers.state;
         state.begin(&set);
         state.budget = waf.options().budget;
+        state.json_in_arguments = waf.options().json_in_arguments;
         state.set(Variable::RemoteAddr, connection.client.as_bytes());
         state.set(Variable::ServerAddr, connection.server.as_bytes());
         for (variable, port) in
@@ -272,7 +273,7 @@ impl Transaction {
         .flatten()
     }
 
-    /// The lines that ModSecurity would log for the matches.
+    /// The lines that `ModSecurity` would log for the matches.
     pub fn log_lines(&self) -> Vec<String> {
         let Some(buffers) = self.buffers.as_deref() else { return Vec::new() };
         let state = &buffers.state;
@@ -300,7 +301,8 @@ fn refuse_for_size(state: &mut State, phase: u8) {
         line: 0,
         variable: String::new(),
         value: Vec::new(),
-        operator: String::new(),
+        operator: "",
+        parameter: String::new(),
         msg: "The body is larger than its limit".to_owned(),
         data: Vec::new(),
         severity: Some(4),
@@ -319,8 +321,16 @@ fn refuse_for_size(state: &mut State, phase: u8) {
 
 fn tell_time(state: &mut State, set: &RuleSet, now: Timestamp) {
     let variables = [
-        Variable::Time, Variable::TimeDay, Variable::TimeEpoch, Variable::TimeHour, Variable::TimeMin,
-        Variable::TimeMon, Variable::TimeSec, Variable::TimeWday, Variable::TimeYear, Variable::Duration,
+        Variable::Time,
+        Variable::TimeDay,
+        Variable::TimeEpoch,
+        Variable::TimeHour,
+        Variable::TimeMin,
+        Variable::TimeMon,
+        Variable::TimeSec,
+        Variable::TimeWday,
+        Variable::TimeYear,
+        Variable::Duration,
     ];
     if !variables.into_iter().any(|variable| set.reads(variable)) {
         return;

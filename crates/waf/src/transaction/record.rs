@@ -17,8 +17,10 @@ pub struct Match {
     pub variable: String,
     /// Its value as the operator saw it, of a bounded length.
     pub value: Vec<u8>,
-    /// The operator, as written, with its parameter.
-    pub operator: String,
+    /// The operator's name; nothing for an action without one.
+    pub operator: &'static str,
+    /// Its parameter with macros expanded, of a bounded length.
+    pub parameter: String,
     /// What the rule says.
     pub msg: String,
     /// The data that it shows.

@@ -1,7 +1,8 @@
-//! What the head of a request says (ModSecurity v3, `Transaction::processURI` and `addRequestHeader`).
+//! What the head of a request says (`ModSecurity` v3, `Transaction::processURI` and `addRequestHeader`).
 
 use testudo_body::form;
 
+use super::json;
 use super::state::State;
 use crate::ruleset::RuleSet;
 use crate::ruleset::view::Lane;
@@ -75,6 +76,9 @@ impl State {
         self.arguments += 1;
         self.arguments_size += name.len() + value.len();
         self.add(set, Lane::of(variable), name, value);
+        if self.json_in_arguments {
+            json::read_within(self, set, variable, name, value);
+        }
         true
     }
 
@@ -104,15 +108,18 @@ impl State {
             };
             if !name.is_empty() {
                 self.add(set, Lane::of(Variable::RequestCookies), name, value);
+                if self.json_in_arguments {
+                    let text = unescape(value);
+                    json::read_within(self, set, Variable::RequestCookies, name, &text);
+                }
             }
         }
     }
 
     /// Chooses the reader of the body.
     fn content_type(&mut self, value: &[u8]) {
-        let begins = |known: &str| {
-            value.get(..known.len()).is_some_and(|head| head.eq_ignore_ascii_case(known.as_bytes()))
-        };
+        let begins =
+            |known: &str| value.get(..known.len()).is_some_and(|head| head.eq_ignore_ascii_case(known.as_bytes()));
         let processor = if begins("multipart/form-data") {
             Processor::Multipart
         } else if begins("application/x-www-form-urlencoded") {

@@ -8,6 +8,7 @@ use super::record::{Intervention, Match};
 use crate::ruleset::view::{Lane, Pick};
 use crate::ruleset::{Bits, RuleSet};
 use crate::seclang::{Audit, Mode, Processor, Scope, Store, Variable};
+use crate::transform::Transformation;
 use crate::values::{ValueId, Values};
 
 /// A member of a collection that rules write to.
@@ -35,6 +36,7 @@ pub(crate) struct Matched {
 
 /// The state.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that rules turn one by one")]
 pub(crate) struct State {
     pub(crate) values: Values,
     pub(crate) lanes: Lanes,
@@ -71,6 +73,7 @@ pub(crate) struct State {
     pub(crate) arguments: usize,
     pub(crate) arguments_size: usize,
     pub(crate) budget: u64,
+    pub(crate) json_in_arguments: bool,
     pub(crate) exhausted: bool,
 }
 
@@ -104,6 +107,7 @@ impl State {
             arguments: 0,
             arguments_size: 0,
             budget: 0,
+            json_in_arguments: false,
             exhausted: false,
         };
         state.begin(set);
@@ -161,7 +165,8 @@ impl State {
     /// Adds an item with a name.
     pub(crate) fn add(&mut self, set: &RuleSet, lane: Lane, name: &[u8], value: &[u8]) -> Item {
         let name = self.values.intern(name);
-        let lower = self.values.step(name, set.used_lowercase(), 0, &set.used, None);
+        // Every rule set has this transformation at the first place.
+        let lower = self.values.step(name, Transformation::Lowercase, 0, &set.used, None);
         let value = self.values.intern(value);
         let item = Item { name, lower, value };
         self.lanes.push(lane, item);

@@ -102,7 +102,8 @@ impl Request {
     /// Whether a strict parser refuses it (RFC 9112, RFC 3986), once the engine has seen it.
     pub fn is_refused(&self) -> bool {
         let token = |text: &[u8]| {
-            !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+            !text.is_empty()
+                && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
         };
         let target = match self.target.first() {
             Some(b'/') => self.target.iter().all(|byte| byte.is_ascii_graphic() && !b"#\\".contains(byte)),
@@ -111,11 +112,17 @@ impl Request {
             _ => self.target.starts_with(b"http://") || self.target.starts_with(b"https://"),
         };
         let protocol = self.protocol == b"HTTP/1.1" || self.protocol == b"HTTP/1.0";
-        let hosts: Vec<&Vec<u8>> =
-            self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"host")).map(|(_, value)| value).collect();
+        let hosts: Vec<&Vec<u8>> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"host"))
+            .map(|(_, value)| value)
+            .collect();
         let host = match hosts.as_slice() {
             [] => self.protocol == b"HTTP/1.0",
-            [host] => !host.is_empty() && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte)),
+            [host] => {
+                !host.is_empty() && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte))
+            }
             _ => false,
         };
         let clean = |value: &[u8]| !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));

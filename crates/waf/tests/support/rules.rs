@@ -32,20 +32,22 @@ impl Sources for Disk {
 /// A folder of the corpora, if it is there.
 pub fn corpus(name: &str) -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
-    found(std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from).join(name), "TESTUDO_CORPORA")
+    let folder = std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from).join(name);
+    found(folder, "TESTUDO_CORPORA", "TESTUDO_REQUIRE_CORPORA")
 }
 
 /// The folder of the rule set, if it is there.
 pub fn crs() -> Option<PathBuf> {
-    found(std::env::var_os("TESTUDO_CRS").map_or_else(|| PathBuf::from("crs"), PathBuf::from), "TESTUDO_CRS")
+    let folder = std::env::var_os("TESTUDO_CRS").map_or_else(|| PathBuf::from("crs"), PathBuf::from);
+    found(folder, "TESTUDO_CRS", "TESTUDO_REQUIRE_CRS")
 }
 
-fn found(folder: PathBuf, variable: &str) -> Option<PathBuf> {
+fn found(folder: PathBuf, variable: &str, required: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
     eprintln!("SKIPPED: nothing at {}; set {variable}", folder.display());
-    assert!(std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(), "corpora are required");
+    assert!(std::env::var_os(required).is_none(), "{} is required", folder.display());
     None
 }
 

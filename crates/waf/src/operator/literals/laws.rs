@@ -115,7 +115,7 @@ fn make(hir: &Hir, random: &mut TestRng, output: &mut Vec<u8>) {
 /// Every distinct pattern of the rule set.
 fn rule_set_patterns() -> Option<Vec<Vec<u8>>> {
     let Some(folder) = std::env::var_os("TESTUDO_CRS").map(PathBuf::from) else {
-        assert!(std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(), "TESTUDO_CRS names no checkout of the rule set");
+        assert!(std::env::var_os("TESTUDO_REQUIRE_CRS").is_none(), "TESTUDO_CRS names no checkout of the rule set");
         eprintln!("SKIPPED: no rule set; set TESTUDO_CRS to a checkout of the Core Rule Set");
         return None;
     };

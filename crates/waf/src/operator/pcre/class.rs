@@ -5,13 +5,19 @@
 use super::{PatternError, Translator, push_hex};
 use crate::transform::ByteClasses;
 
-impl Translator<'_> {
+impl<'p> Translator<'p> {
     /// Translates the class that begins here.
     pub(super) fn class(&mut self) -> Result<(), PatternError> {
         let start = self.at;
         self.at += 1;
         let negated = self.rest().first() == Some(&b'^');
         self.at += usize::from(negated);
+        if self.rest().first() == Some(&b':') && self.posix_name().is_some() {
+            return Err(PatternError::Syntax {
+                reason: "a POSIX class stands outside of brackets".to_owned(),
+                offset: start,
+            });
+        }
         let mut set = ByteClasses::EMPTY;
         let mut first = true;
         loop {
@@ -58,20 +64,12 @@ impl Translator<'_> {
 
     fn item(&mut self) -> Result<Item, PatternError> {
         match *self.rest() {
-            [b'[', b':', ref name @ ..] => {
-                if let Some(length) = memchr::memmem::find(name, b":]")
-                    && let Some(set) = name.get(..length).and_then(posix)
-                {
-                    self.at += length + 4;
-                    return Ok(Item::Set(set));
-                }
-                if name.iter().take_while(|byte| byte.is_ascii_lowercase()).count() > 0
-                    && name.iter().find(|byte| !byte.is_ascii_lowercase()) == Some(&b':')
-                {
-                    return Err(self.syntax("a POSIX class that does not exist"));
-                }
+            [b'[', b':', ..] => {
                 self.at += 1;
-                Ok(Item::Byte(b'['))
+                let Some(name) = self.posix_name() else { return Ok(Item::Byte(b'[')) };
+                let set = posix(name).ok_or_else(|| self.syntax("a POSIX class that does not exist"))?;
+                self.at += name.len() + 3;
+                Ok(Item::Set(set))
             }
             [b'[', b'.' | b'=', ..] => Err(self.unsupported("a POSIX collating element")),
             [b'\\', ref after @ ..] => self.escaped_item(after),
@@ -81,6 +79,15 @@ impl Translator<'_> {
             }
             [] => Err(self.syntax("a class is not closed")),
         }
+    }
+
+    /// The name between colons, when a bracket closes behind them.
+    fn posix_name(&self) -> Option<&'p [u8]> {
+        let inside = self.rest().get(1..)?;
+        let sign = usize::from(inside.first() == Some(&b'^'));
+        let letters = inside.iter().skip(sign).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (name, after) = inside.split_at_checked(sign + letters)?;
+        after.starts_with(b":]").then_some(name)
     }
 
     fn escaped_item(&mut self, after: &[u8]) -> Result<Item, PatternError> {

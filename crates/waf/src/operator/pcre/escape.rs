@@ -76,6 +76,9 @@ impl Translator<'_> {
             [b'o', b'{', ref digits @ ..] => self.braced(digits, 8),
             [b'x', ref digits @ ..] => {
                 let (length, value) = number(digits, 16, 2);
+                if length == 0 {
+                    return Err(self.syntax("digits are missing"));
+                }
                 Ok((value.to_le_bytes()[0], length + 2))
             }
             [b'0'..=b'7', ..] => {

@@ -3,6 +3,10 @@
 //! Values are spans of one buffer. Equal values are one entry, so that a transformation or a scan that was done for one
 //! of them is done for all.
 
+mod pipe;
+
+use self::pipe::BASE64;
+pub(crate) use self::pipe::{Pipe, Used};
 use crate::screen::Row;
 use crate::transform::{ByteClasses, Transformation, UnicodeMap};
 
@@ -13,63 +17,6 @@ pub(crate) struct ValueId(u32);
 impl ValueId {
     /// The empty value, which every table has.
     pub(crate) const EMPTY: ValueId = ValueId(0);
-}
-
-/// Transformations in order, as one of the rule set's.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Pipe {
-    /// Each with its number in the rule set.
-    pub(crate) steps: Vec<(Transformation, u8)>,
-    /// The bits of their numbers.
-    pub(crate) mask: u64,
-}
-
-/// The transformations that a rule set uses, by number.
-#[derive(Clone, Debug)]
-pub(crate) struct Used {
-    list: Vec<Transformation>,
-    /// The numbers of those that may change a value without any byte.
-    empty: u64,
-    /// For each byte, the numbers of those that may change a value with it.
-    bytes: Box<[u64; 256]>,
-}
-
-impl Used {
-    /// At most 64 of them.
-    pub(crate) fn new(list: Vec<Transformation>) -> Used {
-        let of = |classes: &ByteClasses| {
-            let acting = list.iter().enumerate().filter(|(_, transformation)| transformation.may_change_for(classes));
-            acting.fold(0, |mask, (number, _)| mask | 1 << (number % 64))
-        };
-        let mut bytes = Box::new([0; 256]);
-        for (mask, byte) in bytes.iter_mut().zip(0..=u8::MAX) {
-            *mask = of(&ByteClasses::EMPTY.with(byte));
-        }
-        Used { empty: of(&ByteClasses::EMPTY), bytes, list }
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Which bytes occur in a value, and the numbers of the transformations that may change it.
-    #[inline]
-    fn learn(&self, value: &[u8]) -> (ByteClasses, u64) {
-        let classes = ByteClasses::of(value);
-        let mut maybe = value.iter().fold(self.empty, |mask, byte| {
-            mask | self.bytes.get(usize::from(*byte)).copied().unwrap_or(u64::MAX)
-        });
-        let mut changes = 0;
-        while maybe != 0 {
-            let number = maybe.trailing_zeros();
-            maybe &= maybe - 1;
-            if self.list.get(number as usize).is_some_and(|transformation| may_change(*transformation, value)) {
-                changes |= 1 << number;
-            }
-        }
-        (classes, changes)
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,49 +33,6 @@ struct Entry {
     results: u32,
     /// The places of its rows of the two screens, plus one.
     rows: [u32; 2],
-}
-
-/// A little sharper than the transformation's own question.
-fn may_change(transformation: Transformation, value: &[u8]) -> bool {
-    match transformation {
-        // Without backslashes, paths of Windows are paths.
-        Transformation::NormalizePathWin if memchr::memchr(b'\\', value).is_none() => {
-            Transformation::NormalizePath.may_change(value)
-        }
-        other => other.may_change(value),
-    }
-}
-
-impl Pipe {
-    /// The most bytes that can come of a value of this length, if that is known.
-    pub(crate) fn most(&self, len: usize) -> usize {
-        use Transformation as T;
-        self.steps.iter().fold(len, |len, (transformation, _)| match transformation {
-            T::Base64Decode | T::Base64DecodeExt => len / 4 * 3 + 3,
-            T::CmdLine
-            | T::CompressWhitespace
-            | T::CssDecode
-            | T::EscapeSeqDecode
-            | T::HexDecode
-            | T::JsDecode
-            | T::Lowercase
-            | T::NormalizePath
-            | T::NormalizePathWin
-            | T::RemoveComments
-            | T::RemoveCommentsChar
-            | T::RemoveNulls
-            | T::RemoveWhitespace
-            | T::ReplaceComments
-            | T::ReplaceNulls
-            | T::Trim
-            | T::TrimLeft
-            | T::TrimRight
-            | T::Uppercase
-            | T::UrlDecode
-            | T::UrlDecodeUni => len,
-            _ => usize::MAX / 8,
-        })
-    }
 }
 
 /// The table.
@@ -157,7 +61,7 @@ pub(crate) struct Values {
 /// Bytes of values that are kept from one transaction to the next; other parts are kept in proportion.
 const MOST_KEPT: usize = 256 << 10;
 /// What a table may hold; what exceeds it is refused, not cut.
-const MOST_BYTES: usize = 256 << 20;
+const MOST_BYTES: usize = 128 << 20;
 /// So far an equal value is sought; then the value gets an entry of its own, which costs time but changes nothing.
 const MOST_PROBES: usize = 12;
 
@@ -282,7 +186,7 @@ impl Values {
                             && entry.len as usize == bytes.len()
                             && self.bytes.get(entry.range()).is_some_and(|known| known == bytes)
                     };
-                    if entry.filter(same).is_some() {
+                    if entry.as_ref().is_some_and(same) {
                         return Ok(ValueId(number - 1));
                     }
                 }
@@ -366,12 +270,19 @@ impl Values {
     /// What becomes of a value in a pipe.
     #[inline]
     pub(crate) fn apply(&mut self, id: ValueId, pipe: &Pipe, used: &Used, map: Option<&UnicodeMap>) -> ValueId {
-        if pipe.mask == 0 || self.changes(id, used) & pipe.mask == 0 {
+        let mut changes = self.changes(id, used) & pipe.mask;
+        if changes == 0 {
             return id;
         }
         let mut current = id;
         for (transformation, number) in &pipe.steps {
-            current = self.step(current, *transformation, *number, used, map);
+            if changes >> number & 1 == 1 {
+                let next = self.step(current, *transformation, *number, used, map);
+                if next != current {
+                    current = next;
+                    changes = self.changes(current, used) & pipe.mask;
+                }
+            }
         }
         current
     }
@@ -389,6 +300,22 @@ impl Values {
             return id;
         }
         let Some(entry) = self.entries.get(id.0 as usize).copied() else { return id };
+        // Most values are no base64, and become empty; a NUL ends the text that counts.
+        let is_base64 = entry.classes.contains(0) || entry.len >= 4 && entry.classes.is_subset(&BASE64);
+        if transformation == Transformation::Base64Decode && !is_base64 {
+            return ValueId::EMPTY;
+        }
+        self.step_known(id, entry, transformation, number, map)
+    }
+
+    fn step_known(
+        &mut self,
+        id: ValueId,
+        entry: Entry,
+        transformation: Transformation,
+        number: u8,
+        map: Option<&UnicodeMap>,
+    ) -> ValueId {
         let row = match entry.results {
             0 => self.new_results(id),
             row => row as usize - 1,
@@ -445,6 +372,14 @@ impl Values {
         let entry = self.entries.get(id.0 as usize)?;
         let place = (*entry.rows.get(screen)? as usize).checked_sub(1)?;
         self.rows.get(screen)?.get(place).copied()
+    }
+
+    /// Whether the row of a screen has this bit, if it was worked out.
+    #[inline]
+    pub(crate) fn row_has(&self, id: ValueId, screen: usize, bit: usize) -> Option<bool> {
+        let entry = self.entries.get(id.0 as usize)?;
+        let place = (*entry.rows.get(screen)? as usize).checked_sub(1)?;
+        self.rows.get(screen)?.get(place).map(|row| row.has(bit))
     }
 
     /// The value does not match the rule of this bit, so that it need not be asked again.
@@ -505,37 +440,4 @@ fn hash(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_values_are_one() {
-        let mut values = Values::new(0);
-        let first = values.intern(b"abc");
-        let many: Vec<ValueId> = (0..5000).map(|number| values.intern(format!("v{number}").as_bytes())).collect();
-        assert_eq!(values.intern(b"abc"), first);
-        for (number, id) in many.iter().enumerate() {
-            assert_eq!(values.get(*id), format!("v{number}").as_bytes());
-        }
-        assert_eq!(values.intern(b""), ValueId::EMPTY);
-        let part = values.part(first, 1, 2);
-        assert_eq!(values.get(part), b"bc");
-    }
-
-    #[test]
-    fn transformations_are_done_once() {
-        let list = vec![Transformation::Lowercase, Transformation::RemoveNulls];
-        let steps = list.iter().copied().zip(0..).collect();
-        let used = Used::new(list);
-        let pipe = Pipe { steps, mask: 3 };
-        let mut values = Values::new(used.len());
-        let id = values.intern(b"AB\0c");
-        let small = values.apply(id, &pipe, &used, None);
-        assert_eq!(values.get(small), b"abc");
-        let work = values.work;
-        assert_eq!(values.apply(id, &pipe, &used, None), small);
-        assert_eq!(values.work, work);
-        let same = values.intern(b"abc");
-        assert_eq!(values.apply(same, &pipe, &used, None), same);
-    }
-}
+mod tests;

@@ -1,0 +1,57 @@
+//! Tests of the table.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn equal_values_are_one() {
+    let mut values = Values::new(0);
+    let first = values.intern(b"abc");
+    let many: Vec<ValueId> = (0..5000).map(|number| values.intern(format!("v{number}").as_bytes())).collect();
+    assert_eq!(values.intern(b"abc"), first);
+    for (number, id) in many.iter().enumerate() {
+        assert_eq!(values.get(*id), format!("v{number}").as_bytes());
+    }
+    assert_eq!(values.intern(b""), ValueId::EMPTY);
+    let part = values.part(first, 1, 2);
+    assert_eq!(values.get(part), b"bc");
+}
+
+proptest! {
+    #[test]
+    fn shortcuts_say_what_the_transformations_do(
+        pieces in proptest::collection::vec("[a-zA-Z0-9+/=]{1,8}|[ \\t\\r\\n\\x00]|%[0-9a-f]{2}|%u00[0-9a-f]{2}|\\\\u00[0-9a-f]{2}|&[a-z]{2};|/\\.\\./|/\\*|\\*/|--|[\"'\\\\,;^]|é|json\\.a_b", 0..8),
+        chain in proptest::collection::vec(any::<proptest::sample::Index>(), 1..4),
+    ) {
+        let all: Vec<Transformation> =
+            Transformation::NAMES.iter().filter_map(|name| Transformation::from_name(name.as_bytes())).collect();
+        let list: Vec<Transformation> = chain.iter().map(|index| *index.get(&all)).collect();
+        let sample = pieces.concat().into_bytes();
+        let used = Used::new(list.clone());
+        let pipe = Pipe::new(list.iter().copied().zip(0..).collect());
+        let mut values = Values::new(list.len());
+        let id = values.intern(&sample);
+        let result = values.apply(id, &pipe, &used, None);
+        let expected = list.iter().fold(sample.clone(), |value, step| step.apply(&value).into_owned());
+        prop_assert_eq!(values.get(result), expected.as_slice(), "{:?} of {:?}", list, sample);
+        prop_assert!(values.len(result) <= pipe.most(sample.len()), "{:?} of {:?}", list, sample);
+    }
+}
+
+#[test]
+fn transformations_are_done_once() {
+    let list = vec![Transformation::Lowercase, Transformation::RemoveNulls];
+    let steps = list.iter().copied().zip(0..).collect();
+    let used = Used::new(list);
+    let pipe = Pipe::new(steps);
+    let mut values = Values::new(used.len());
+    let id = values.intern(b"AB\0c");
+    let small = values.apply(id, &pipe, &used, None);
+    assert_eq!(values.get(small), b"abc");
+    let work = values.work;
+    assert_eq!(values.apply(id, &pipe, &used, None), small);
+    assert_eq!(values.work, work);
+    let same = values.intern(b"abc");
+    assert_eq!(values.apply(same, &pipe, &used, None), same);
+}

@@ -1,0 +1,226 @@
+//! What rules do, in small: chains, skips, exclusions, captures, settings of a transaction, refusals.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+
+mod support;
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use support::drive::CONNECTION;
+use support::rules::Disk;
+use testudo_core::Timestamp;
+use testudo_waf::seclang::{LoadError, Loader};
+use testudo_waf::{BUDGET_RULE, Intervention, LIMIT_RULE, Options, RequestLine, Transaction, Waf};
+
+fn load(rules: &str, options: Options) -> Result<Arc<Waf>, Vec<LoadError>> {
+    let disk = Disk;
+    let mut loader = Loader::new(&disk);
+    loader.text("test.conf", rules);
+    Ok(Waf::new(loader.finish()?, options).unwrap())
+}
+
+fn ask(rules: &str, target: &str, body: &[u8]) -> Transaction {
+    let rules = format!("SecRuleEngine On\n{rules}");
+    let mut answers = Vec::new();
+    for options in [Options::default(), Options { prefilter: false, fold: false, ..Options::default() }] {
+        let waf = load(&rules, options).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(1_772_407_800));
+        transaction.request_line(&RequestLine {
+            method: b"POST",
+            target: target.as_bytes(),
+            protocol: b"HTTP/1.1",
+            raw: None,
+        });
+        transaction.request_header(b"Host", b"a.example");
+        transaction.request_header(b"Cookie", b"a=1; b=2");
+        transaction.request_header(b"Content-Type", b"application/x-www-form-urlencoded");
+        transaction.request_head();
+        transaction.request_body(body);
+        transaction.request_end();
+        transaction.finish();
+        answers.push(transaction);
+    }
+    assert_eq!(answers[0].matches(), answers[1].matches(), "shortcuts change nothing");
+    answers.swap_remove(0)
+}
+
+fn ids(transaction: &Transaction) -> Vec<u64> {
+    transaction.matches().iter().map(|found| found.id).collect()
+}
+
+#[test]
+fn chains_match_as_a_whole_and_capture() {
+    let rules = r#"
+SecRule ARGS:a "@rx ^(\w+)-(\d+)$" "id:1,phase:2,deny,status:418,capture,chain,msg:'%{TX.1} and %{tx.2}',setvar:tx.seen=+1"
+SecRule TX:2 "@ge 10" "setvar:tx.done=1"
+"#;
+    let mut passed = ask(rules, "/?a=x-9", b"");
+    assert!(passed.matches().is_empty());
+    assert_eq!(passed.tx("seen").unwrap(), b"1", "the first rule has run");
+    assert_eq!(passed.tx("done"), None);
+    let refused = ask(rules, "/?a=x-10", b"");
+    assert_eq!(refused.intervention(), Some(&Intervention::Deny { rule: 1, status: 418 }));
+    assert_eq!(refused.matches()[0].msg, "x and 10");
+    assert!(refused.log_lines()[0].contains("[id \"1\"]"), "{:?}", refused.log_lines());
+}
+
+#[test]
+fn skips_leave_rules_out() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2"
+SecRule TX:level "@lt 3" "id:2,phase:1,pass,nolog,skipAfter:END"
+SecRule ARGS "@rx ." "id:3,phase:1,pass,log"
+SecMarker END
+SecRule ARGS "@rx ." "id:4,phase:1,pass,log,skip:1"
+SecRule ARGS "@rx ." "id:5,phase:1,pass,log"
+SecRule ARGS "@rx ." "id:6,phase:1,pass,log"
+"#;
+    assert_eq!(ids(&ask(rules, "/?a=1", b"")), [4, 6]);
+}
+
+#[test]
+fn a_gate_that_is_removed_opens() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=1"
+SecRule ARGS:open "@streq 1" "id:2,phase:1,pass,nolog,ctl:ruleRemoveById=3"
+SecRule TX:level "@lt 2" "id:3,phase:1,pass,nolog,skipAfter:END"
+SecRule ARGS "@rx ." "id:4,phase:1,pass,log"
+SecMarker END
+"#;
+    assert_eq!(ids(&ask(rules, "/?open=0", b"")), [0u64; 0]);
+    assert_eq!(ids(&ask(rules, "/?open=1", b"")), [4]);
+}
+
+#[test]
+fn exclusions_name_what_is_left_out() {
+    let rules = r#"
+SecRule ARGS:skip "@streq 1" "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=2;ARGS:b"
+SecRule ARGS|!ARGS:a|REQUEST_COOKIES|!REQUEST_COOKIES:/^a/ "@rx attack|2" "id:2,phase:2,pass,log"
+SecRuleUpdateTargetById 2 "!ARGS:c"
+"#;
+    let variable =
+        |target: &str| ask(rules, target, b"").matches().iter().map(|found| found.variable.clone()).collect::<Vec<_>>();
+    assert_eq!(variable("/?a=attack&c=attack"), ["REQUEST_COOKIES:b"]);
+    assert_eq!(variable("/?b=attack")[0], "REQUEST_COOKIES:b");
+    let scored = |target: &str| {
+        let rules = format!("{rules}\nSecRule ARGS|!ARGS:a \"@rx attack\" \"id:3,phase:2,pass,log,tag:x\"");
+        ids(&ask(&rules, target, b""))
+    };
+    assert_eq!(scored("/?b=attack&skip=1"), [2, 3]);
+}
+
+#[test]
+fn counts_and_sums() {
+    let rules = r#"
+SecRule &ARGS "@eq 3" "id:1,phase:2,pass,log"
+SecRule ARGS "@rx ^x" "id:2,phase:2,pass,log,setvar:tx.score=+5,setvar:tx.last=%{MATCHED_VAR_NAME}"
+SecRule TX:score "@ge 10" "id:3,phase:2,pass,log"
+SecRule TX:/^sc/ "!@eq 10" "id:4,phase:2,pass,log"
+"#;
+    let mut found = ask(rules, "/?a=x1&b=y", b"c=x2");
+    assert_eq!(ids(&found), [1, 2, 3]);
+    assert_eq!(found.tx("last").unwrap(), b"ARGS:c");
+}
+
+#[test]
+fn allow_ends_what_it_says() {
+    let rules = r#"
+SecRule ARGS:a "@streq phase" "id:1,phase:1,allow:phase,log"
+SecRule ARGS:a "@streq all" "id:2,phase:1,allow,log"
+SecRule ARGS "@rx ." "id:3,phase:1,pass,log"
+SecRule ARGS "@rx ." "id:4,phase:2,pass,log"
+SecAction "id:5,phase:5,pass,log"
+"#;
+    assert_eq!(ids(&ask(rules, "/?a=phase", b"")), [1, 4, 5]);
+    assert_eq!(ids(&ask(rules, "/?a=all", b"")), [2, 5]);
+}
+
+#[test]
+fn multi_match_asks_about_each_step() {
+    let rules = r#"SecRule ARGS "@rx ^%41$" "id:1,phase:2,pass,log,t:urlDecode,t:lowercase,multiMatch""#;
+    assert_eq!(ids(&ask(rules, "/?a=%2541", b"")), [1]);
+    let rules = r#"SecRule ARGS "@rx ^%41$" "id:1,phase:2,pass,log,t:urlDecode,t:lowercase""#;
+    assert_eq!(ids(&ask(rules, "/?a=%2541", b"")), [0u64; 0]);
+}
+
+#[test]
+fn json_within_arguments_is_read_when_asked() {
+    let rules =
+        "SecRuleEngine On\nSecRule ARGS:filter.name|REQUEST_COOKIES:c.array_0 \"@streq x\" \"id:1,phase:1,pass,log\"";
+    for (json_in_arguments, count) in [(false, 0), (true, 1)] {
+        let waf = load(rules, Options { json_in_arguments, ..Options::default() }).unwrap();
+        for (target, cookie) in [("/?filter={%22name%22:%22x%22}", "d=1"), ("/", "c=[%22x%22]")] {
+            let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(0));
+            transaction.request_line(&RequestLine {
+                method: b"GET",
+                target: target.as_bytes(),
+                protocol: b"HTTP/1.1",
+                raw: None,
+            });
+            transaction.request_header(b"Cookie", cookie.as_bytes());
+            transaction.request_head();
+            assert_eq!(transaction.matches().len(), count, "{target}");
+        }
+    }
+}
+
+#[test]
+fn limits_refuse() {
+    let large = ask("SecRequestBodyLimit 10", "/", b"a=0123456789");
+    assert_eq!(large.intervention().map(Intervention::rule), Some(LIMIT_RULE));
+    let options = Options { budget: 10_000, ..Options::default() };
+    let rules =
+        "SecRuleEngine On\nSecRule ARGS \"@rx a.*b\" \"id:1,phase:2,pass,log\"\nSecAction \"id:2,phase:2,pass\"";
+    let waf = load(rules, options).unwrap();
+    let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(0));
+    transaction.request_header(b"Content-Type", b"application/x-www-form-urlencoded");
+    transaction.request_head();
+    transaction.request_body(format!("a={}", "ab".repeat(20_000)).as_bytes());
+    assert_eq!(transaction.request_end().map(Intervention::rule), Some(BUDGET_RULE));
+}
+
+#[test]
+fn errors_name_place_and_nearest_name() {
+    let wrong = |rules: &str| load(rules, Options::default()).unwrap_err()[0].to_string();
+    assert_eq!(
+        wrong("\nSecRul ARGS \"@rx a\" \"id:1\""),
+        "test.conf:2: unknown directive `SecRul`: did you mean `SecRule`?"
+    );
+    assert_eq!(wrong("SecRule ARGS \"@rx a\" \"id:1,skipAfter:END\""), "test.conf:1: no `SecMarker END` follows");
+    assert_eq!(wrong("SecRule ARGS a \"phase:1\""), "test.conf:1: the id of the rule is missing");
+    let twice = "SecAction \"id:7\"\nSecAction \"id:7\"";
+    assert_eq!(wrong(twice), "test.conf:2: the id 7 is already that of the rule at test.conf:1");
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_loader(text in "(SecRule|SecAction|SecMarker|ARGS|[ \"'|,:!&/%{}@\\\\\n#]|rx|id:1|chain|t:none|setvar:tx.a=\\+1|[a-z]|é){0,40}") {
+        let _ = load(&text, Options::default());
+    }
+
+    #[test]
+    fn no_request_breaks_the_engine(head in proptest::collection::vec(any::<u8>(), 0..60), body in proptest::collection::vec(any::<u8>(), 0..200), kind in 0usize..4) {
+        let rules = "SecRuleEngine On\n\
+            SecRule REQUEST_HEADERS:Content-Type \"@contains json\" \"id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON\"\n\
+            SecRule REQUEST_HEADERS:Content-Type \"@contains xml\" \"id:2,phase:1,pass,nolog,ctl:requestBodyProcessor=XML\"\n\
+            SecRule ARGS|ARGS_NAMES|XML:/*|XML://@*|REQUEST_BODY|FILES|REQUEST_URI|REQUEST_COOKIES \"@rx (?i)a(.)\" \
+                \"id:3,phase:2,pass,log,capture,t:urlDecodeUni,t:htmlEntityDecode,t:jsDecode,t:lowercase,msg:'%{TX.1} %{MATCHED_VAR}'\"\n\
+            SecRule ARGS \"@detectSQLi\" \"id:4,phase:2,pass,log,capture\"";
+        let kinds = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json", "text/xml"];
+        let waf = load(rules, Options::default()).unwrap();
+        let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(0));
+        transaction.request_line(&RequestLine { method: b"POST", target: &head, protocol: b"HTTP/1.1", raw: None });
+        transaction.request_header(b"Content-Type", kinds[kind].as_bytes());
+        transaction.request_header(b"Cookie", &head);
+        transaction.request_head();
+        let (one, other) = body.split_at(body.len() / 2);
+        transaction.request_body(one);
+        transaction.request_body(other);
+        transaction.request_end();
+        transaction.finish();
+        for line in transaction.log_lines() {
+            prop_assert!(!line.contains('\n'));
+        }
+    }
+}
