@@ -1,3 +1,5 @@
+//! Tests of the reader of forms: tables, limits, and that every way to cut an input gives the same tokens.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use proptest::prelude::*;

@@ -121,6 +121,4 @@ fn reduce(literals: &mut Vec<Vec<u8>>) {
 }
 
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
 mod tests;

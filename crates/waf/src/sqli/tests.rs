@@ -1,3 +1,5 @@
+//! Tests of the detector of SQL injection.
+
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use super::*;

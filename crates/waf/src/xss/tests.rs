@@ -1,3 +1,5 @@
+//! Tests of the detector of XSS.
+
 use super::*;
 
 #[test]

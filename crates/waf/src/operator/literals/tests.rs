@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+mod laws;
+
 use super::super::rx::Regex;
 use super::*;
 

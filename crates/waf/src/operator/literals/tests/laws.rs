@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use regex_syntax::hir::{Class, HirKind, Look};
 
-use super::super::rx::{Regex, parse};
-use super::*;
+use crate::operator::literals::*;
+use crate::operator::rx::{Regex, parse};
 
 fn holds(needs: &Needs, value: &[u8]) -> Result<(), String> {
     if value.len() < needs.length {
@@ -156,7 +156,7 @@ fn the_rule_set_is_never_filtered_out() {
     let mut random = TestRng::from_seed(RngAlgorithm::XorShift, &[3; 16]);
     let [mut tried, mut matched, mut with_literals, mut with_bytes, mut unmatched] = [0usize; 5];
     for pattern in &patterns {
-        if super::super::has_macro(pattern) {
+        if crate::operator::has_macro(pattern) {
             continue;
         }
         let text = pattern.escape_ascii();
