@@ -30,6 +30,8 @@ pub struct Selection {
     pub paths: Vec<PathBuf>,
     /// The paranoia level of the Core Rule Set, from 1 to 4; 0 leaves it as its setup says.
     pub paranoia: u8,
+    /// Whether rules only report.
+    pub detect: bool,
     /// Lines that stand after all rules.
     pub last: Vec<String>,
 }
@@ -62,6 +64,9 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
         add(&mut loader, path, &settings)?;
     }
     loader.text("exclusions.conf", &selection.last.join("\n"));
+    if selection.detect {
+        loader.text("mode.conf", "SecRuleEngine DetectionOnly");
+    }
     let program = loader
         .finish()
         .map_err(|errors| FirewallError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;

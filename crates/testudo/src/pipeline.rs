@@ -182,6 +182,11 @@ impl Worker {
         let required =
             risk::required(&snapshot).union(mask::required(owing.as_ref(), found)).union(firewall::required(&snapshot));
 
+        // A body that announced no length is held to the same limit while it flows.
+        if !snapshot.config.server.observe {
+            inbound.body.limit(snapshot.max_body(found));
+        }
+
         // Does its body look like an attack? It is read for nobody who is refused anyway. The contract's part of it has its
         // place here.
         if snapshot.waf.is_some() && proceed(&decision, &snapshot) {
@@ -198,10 +203,6 @@ impl Worker {
             None => None,
         };
 
-        // A body that announced no length is held to the same limit while it flows.
-        if !snapshot.config.server.observe {
-            inbound.body.limit(snapshot.max_body(found));
-        }
         let route = found.map_or_else(|| "-".into(), |found| Arc::clone(&found.route.template));
         let websocket = found.is_some_and(|found| found.route.rules.websocket || contract.is_open());
         let writes = (websocket && inbound.parts.headers.contains_key(http::header::UPGRADE))

@@ -17,7 +17,7 @@ use testudo_limits::{Limiter, RouteClass};
 use testudo_privacy::MaskKeys;
 use testudo_waf::Waf;
 
-use crate::config::Config;
+use crate::config::{Config, FirewallMode};
 use crate::firewall::{self, Selection};
 use crate::masks::Masks;
 use crate::pipeline::RESERVED;
@@ -144,8 +144,12 @@ fn waf(config: &Config) -> Result<Option<Arc<Waf>>, SnapshotError> {
     if section.is_off() {
         return Ok(None);
     }
-    let selection =
-        Selection { paths: section.rules.clone(), paranoia: section.paranoia, last: section.exclusions.clone() };
+    let selection = Selection {
+        paths: section.rules.clone(),
+        paranoia: section.paranoia,
+        detect: section.mode == FirewallMode::Detect,
+        last: section.exclusions.clone(),
+    };
     let loaded = firewall::load(&selection)
         .map_err(|error| SnapshotError::Value { key: "waf.rules", message: error.to_string() })?;
     for note in &loaded.notes {

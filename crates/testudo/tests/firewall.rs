@@ -84,6 +84,9 @@ fn a_body_that_is_longer_than_the_firewall_reads_is_refused() {
     let long = format!("{{\"a\":\"{}\"}}", "b".repeat(300 * 1024));
     let reply = server.send("POST", "/app/orders", &[JSON], long.as_bytes());
     assert_eq!(refused(&reply), (413, "body-too-large-to-inspect".to_owned()));
+    // Nobody passes by what they say of their body.
+    let grpc = [("Content-Type", "application/grpc"), ("TE", "trailers")];
+    assert_eq!(refused(&server.send("POST", "/app/orders", &grpc, long.as_bytes())).1, "body-too-large-to-inspect");
     let within = format!("{{\"a\":\"{}\"}}", "b".repeat(100 * 1024));
     assert_eq!(server.send("POST", "/app/orders", &[JSON], within.as_bytes()).status, 200);
 }
@@ -95,6 +98,8 @@ fn detection_only_lets_pass_and_writes_down() {
     let status = server.json(&["check"]);
     assert!(status.to_string().contains("what it finds is written down and passes"), "{status}");
     assert_eq!(server.send("GET", "/app/home?q=union%20select", &[], b"").status, 200);
+    let long = format!("{{\"a\":\"{}\"}}", "b".repeat(300 * 1024));
+    assert_eq!(server.send("POST", "/app/orders", &[JSON], long.as_bytes()).status, 200, "detection refuses nothing");
     support::attack::wait("the event", || {
         let events = server.events("request.decided");
         events.iter().any(|event| event["details"]["waf-rules"] == "1001").then_some(())
@@ -150,6 +155,37 @@ fn explain_tells_what_matched_and_the_smallest_exclusion() {
     {
         assert_eq!(code(&server.command(wrong)), 2, "{wrong:?}");
     }
+}
+
+#[test]
+fn what_others_refuse_is_refused_as_before() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.conf"), RULES).unwrap();
+    std::fs::write(folder.path().join("api.yaml"), support::shop::API).unwrap();
+    let text = config(&upstream, "").replace("public = [\"/app/*\"]", "openapi = \"api.yaml\"");
+    std::fs::write(folder.path().join("testudo.toml"), text).unwrap();
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(refused(&server.send("GET", "/orders", &[], b"")), (401, "token-missing".to_owned()));
+    assert_eq!(refused(&server.send("GET", "/nowhere", &[], b"")).0, 404);
+    server.create_person("ada@example.org", support::shop::PASSWORD);
+    let redirect = "http://127.0.0.1/callback";
+    server.run(&["client", "create", "app", "--redirect", redirect, "--first-party", "--scope", "orders:read"]);
+    let mut ada = support::http::Person::new("ada@example.org", support::shop::PASSWORD);
+    let bearer = server.tokens(&mut ada, "app", "openid orders:read").bearer();
+    let chunked = |length: usize| {
+        let body = format!("{length:x}\r\n{}\r\n0\r\n\r\n", "n".repeat(length));
+        let headers =
+            [("Authorization", bearer.as_str()), ("Transfer-Encoding", "chunked"), ("Content-Type", "text/plain")];
+        let mut stream = support::http::Http::new(&server.ca()).open(server.gateway);
+        let head: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("POST /notes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n{body}");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        support::http::read_reply(&mut stream)
+    };
+    assert_eq!(chunked(1_000).status, 200);
+    // A body that announces no length is held to the limit of its route, also when the firewall reads it first.
+    assert_eq!(refused(&chunked(2_000)), (413, "body-too-large".to_owned()));
 }
 
 /// The rule set itself, through real sockets.

@@ -63,7 +63,7 @@ impl RulesArgs {
             })?;
             paths.push(installed);
         }
-        Ok(Selection { paths, paranoia: self.paranoia.unwrap_or(0), last: Vec::new() })
+        Ok(Selection { paths, paranoia: self.paranoia.unwrap_or(0), ..Selection::default() })
     }
 }
 

@@ -14,8 +14,8 @@ use super::facts::Facts;
 use crate::config::FirewallMode;
 use crate::snapshot::Snapshot;
 
-/// The most bytes of a body that are held. A longer one passes only on a route whose own `max-body` allows it, and is then
-/// not looked at.
+/// The most bytes of a body that are held. A longer one, and that of a gRPC call, passes unread only on a route whose own
+/// `max-body` allows more, and in detection.
 const HELD: usize = 256 * 1024;
 /// Matches that an event names.
 const MOST: usize = 32;
@@ -54,7 +54,7 @@ impl Inspection {
             transaction.request_header(b"host", host.as_bytes());
         }
         let decision = match transaction.request_head() {
-            Some(intervention) => judged(snapshot, intervention),
+            Some(intervention) => judged(intervention),
             None => Decision::default(),
         };
         (Inspection(Some(transaction)), decision)
@@ -72,9 +72,12 @@ impl Inspection {
         if transaction.intervention().is_some() {
             return Decision::allow(Control::Waf);
         }
+        // What the route allows may pass unread; callers can't choose that by what they say of their body.
+        let unread = snapshot.config.waf.mode == FirewallMode::Detect
+            || found.and_then(|found| found.route.rules.max_body).is_some_and(|most| most > HELD as u64);
         let longer = body.declared().is_some_and(|declared| declared > HELD as u64);
         let read = match () {
-            () if is_stream(headers) => Ok(Collected::Whole(Bytes::new())),
+            () if unread && is_stream(headers) => Ok(Collected::Whole(Bytes::new())),
             () if longer => Ok(Collected::TooLarge(Bytes::new())),
             () => body.read_up_to(HELD).await,
         };
@@ -87,14 +90,14 @@ impl Inspection {
             }
             Ok(Collected::TooLarge(bytes)) => {
                 put_back(body, bytes);
-                if found.and_then(|found| found.route.rules.max_body).is_none_or(|most| most <= HELD as u64) {
+                if !unread {
                     return too_large();
                 }
             }
             Err(error) => return broken(&error),
         }
         match transaction.request_end() {
-            Some(intervention) => judged(snapshot, intervention),
+            Some(intervention) => judged(intervention),
             None => Decision::allow(Control::Waf),
         }
     }
@@ -127,7 +130,7 @@ pub fn required(snapshot: &Snapshot) -> ControlSet {
     if snapshot.waf.is_some() { ControlSet::of(&[Control::Waf]) } else { ControlSet::EMPTY }
 }
 
-/// Messages of gRPC may wait for answers to those before, so none is held back.
+/// Messages of gRPC may wait for answers to those before, so none can be held back.
 fn is_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
@@ -140,10 +143,7 @@ fn put_back(body: &mut InboundBody, bytes: Bytes) {
     }
 }
 
-fn judged(snapshot: &Snapshot, intervention: &Intervention) -> Decision {
-    if snapshot.config.waf.mode == FirewallMode::Detect {
-        return Decision::allow(Control::Waf);
-    }
+fn judged(intervention: &Intervention) -> Decision {
     let denial = match intervention.status() {
         400 => Denial::Malformed,
         413 => Denial::TooLarge,
@@ -166,11 +166,10 @@ fn too_large() -> Decision {
 }
 
 fn broken(error: &BodyError) -> Decision {
-    let denial = if matches!(error, BodyError::TooLarge) { Denial::TooLarge } else { Denial::Malformed };
-    Decision::deny(
-        Control::Waf,
-        denial,
-        "body-incomplete",
-        "the request body was cut off, came too slowly or is too large",
-    )
+    if matches!(error, BodyError::TooLarge) {
+        let text = "the request body is larger than this route takes";
+        return Decision::deny(Control::Contract, Denial::TooLarge, "body-too-large", text);
+    }
+    let text = "the request body was cut off or came too slowly";
+    Decision::deny(Control::Waf, Denial::Malformed, "body-incomplete", text)
 }

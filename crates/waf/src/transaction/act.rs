@@ -247,26 +247,9 @@ impl State {
     pub(super) fn refuse_for_budget(&mut self, phase: u8) {
         let status = 403;
         self.unfolded = true;
-        self.matches.push(Match {
-            id: BUDGET_RULE,
-            phase,
-            file: "engine".into(),
-            line: 0,
-            variable: String::new(),
-            value: Vec::new(),
-            operator: "",
-            parameter: String::new(),
-            msg: "The request takes more work than the budget allows".to_owned(),
-            data: self.values.work.to_string().into_bytes(),
-            severity: Some(2),
-            tags: Vec::new(),
-            ver: Box::default(),
-            rev: Box::default(),
-            maturity: 0,
-            accuracy: 0,
-            audit: true,
-            refused: (self.mode == Mode::On).then_some(status),
-        });
+        let (work, refused) = (self.values.work.to_string(), (self.mode == Mode::On).then_some(status));
+        let msg = "The request takes more work than the budget allows";
+        self.matches.push(Match::of_engine(BUDGET_RULE, phase, msg, work.into_bytes(), 2, refused));
         if self.mode == Mode::On && self.intervention.is_none() {
             self.intervention = Some(Intervention::Deny { rule: BUDGET_RULE, status });
         }

@@ -294,26 +294,8 @@ impl Transaction {
 
 fn refuse_for_size(state: &mut State, phase: u8) {
     let refused = (state.mode == Mode::On).then_some(413);
-    state.matches.push(Match {
-        id: LIMIT_RULE,
-        phase,
-        file: "engine".into(),
-        line: 0,
-        variable: String::new(),
-        value: Vec::new(),
-        operator: "",
-        parameter: String::new(),
-        msg: "The body is larger than its limit".to_owned(),
-        data: Vec::new(),
-        severity: Some(4),
-        tags: Vec::new(),
-        ver: Box::default(),
-        rev: Box::default(),
-        maturity: 0,
-        accuracy: 0,
-        audit: true,
-        refused,
-    });
+    let msg = "The body is larger than its limit";
+    state.matches.push(Match::of_engine(LIMIT_RULE, phase, msg, Vec::new(), 4, refused));
     if let Some(status) = refused {
         state.intervention = Some(Intervention::Deny { rule: LIMIT_RULE, status });
     }

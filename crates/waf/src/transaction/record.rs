@@ -43,6 +43,32 @@ pub struct Match {
     pub refused: Option<u16>,
 }
 
+impl Match {
+    /// A match of the engine itself, which no rule file asks for.
+    pub(crate) fn of_engine(id: u64, phase: u8, msg: &str, data: Vec<u8>, severity: u8, refused: Option<u16>) -> Match {
+        Match {
+            id,
+            phase,
+            file: "engine".into(),
+            line: 0,
+            variable: String::new(),
+            value: Vec::new(),
+            operator: "",
+            parameter: String::new(),
+            msg: msg.to_owned(),
+            data,
+            severity: Some(severity),
+            tags: Vec::new(),
+            ver: Box::default(),
+            rev: Box::default(),
+            maturity: 0,
+            accuracy: 0,
+            audit: true,
+            refused,
+        }
+    }
+}
+
 /// What must happen instead of going on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Intervention {
