@@ -175,11 +175,11 @@ fn what_others_refuse_is_refused_as_before() {
     let bearer = server.tokens(&mut ada, "app", "openid orders:read").bearer();
     let chunked = |length: usize| {
         let body = format!("{length:x}\r\n{}\r\n0\r\n\r\n", "n".repeat(length));
-        let headers =
-            [("Authorization", bearer.as_str()), ("Transfer-Encoding", "chunked"), ("Content-Type", "text/plain")];
         let mut stream = support::http::Http::new(&server.ca()).open(server.gateway);
-        let head: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("POST /notes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n{body}");
+        let request = format!(
+            "POST /notes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {bearer}\r\n\
+             Transfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n{body}"
+        );
         std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
         support::http::read_reply(&mut stream)
     };
