@@ -10,6 +10,7 @@
 //! - A shortcut: it must give the same answers as [`Options`] without it, and `tests/crs.rs` proves that.
 
 mod audit;
+pub mod builtin;
 pub mod operator;
 mod ruleset;
 mod screen;
