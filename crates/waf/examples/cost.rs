@@ -1,20 +1,22 @@
 //! What a transaction costs: CPU microseconds for four workloads, with all five phases and a response of 1 KiB.
 //!
-//! `TESTUDO_CRS=<rule set> cost [rounds [workload]]` loads the rule set at paranoia level 1 in blocking mode. The time is that of
-//! this thread on its core, so that others on the machine don't count; the median of the rounds is printed, with the
-//! time of loading and the memory that it took.
+//! `TESTUDO_CRS=<rule set> cost [rounds [workload]]` loads the rule set at paranoia level 1 in blocking mode; with
+//! `TESTUDO_WAF_BUILT_IN` set, the built-in rules. The time is that of this thread on its core, so that others on the
+//! machine don't count; the median of the rounds is printed, with the time of loading and the memory that it took.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use support::rules::{BASE, crs, program, waf};
+use support::rules::{BASE, Disk, crs, program, waf};
 use testudo_core::Timestamp;
-use testudo_waf::{Connection, Options, RequestLine, Waf};
+use testudo_waf::seclang::{Loader, Program};
+use testudo_waf::{Connection, Options, RequestLine, Waf, builtin};
 
 /// Seconds that this thread had on a core, where the system says it.
 fn spent() -> f64 {
@@ -115,9 +117,19 @@ fn run(waf: &Arc<Waf>, workload: &Workload, response: &[u8]) -> (bool, u64) {
     (stopped, transaction.work())
 }
 
+/// The built-in rules.
+fn own(settings: &str) -> Program {
+    let mut loader = Loader::new(&Disk);
+    loader.text("base.conf", BASE);
+    loader.text("settings.conf", settings);
+    builtin::load(&mut loader);
+    loader.finish().unwrap()
+}
+
 fn main() {
     let rounds: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(15);
-    let Some(crs) = crs() else { return };
+    let built_in = std::env::var_os("TESTUDO_WAF_BUILT_IN").is_some();
+    let Some(crs) = (if built_in { Some(PathBuf::new()) } else { crs() }) else { return };
     let before = (spent(), resident());
     let settings = std::env::var("TESTUDO_WAF_SETTINGS").unwrap_or_default();
     let options = Options {
@@ -125,7 +137,8 @@ fn main() {
         fold: std::env::var_os("TESTUDO_WAF_PLAIN").is_none(),
         ..Options::default()
     };
-    let waf = waf(program(&crs, BASE, &settings), options);
+    let program = if built_in { own(&settings) } else { program(&crs, BASE, &settings) };
+    let waf = waf(program, options);
     println!(
         "load {:.0} ms, {:.1} MiB; {} rules, {} settled, {} screened",
         (spent() - before.0) * 1e3,
