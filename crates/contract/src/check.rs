@@ -13,6 +13,7 @@ use crate::Contract;
 use crate::route::{Location, Parameter, Route, Style};
 use crate::router::{Found, RouteMatch};
 use crate::schema::{JsonType, Schema, SchemaNode};
+use crate::validate::{is_date, is_date_time, is_uuid};
 
 /// The longest query in bytes.
 const MAX_QUERY: usize = 16 << 10;
@@ -267,57 +268,9 @@ fn number(text: &str, fractions: bool) -> Option<Value> {
 fn fits_format(format: &str, text: &str) -> bool {
     let bytes = text.as_bytes();
     match format {
-        "uuid" => {
-            bytes.len() == 36
-                && bytes.iter().enumerate().all(|(at, byte)| {
-                    if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
-                })
-        }
+        "uuid" => is_uuid(bytes),
         "date" => is_date(bytes),
         "date-time" => is_date_time(bytes),
         _ => true,
     }
-}
-
-/// `2026-02-28`, a day that exists (RFC 3339 `full-date`).
-fn is_date(bytes: &[u8]) -> bool {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = bytes else { return false };
-    let Some(year) = digits(&[*y1, *y2, *y3, *y4]) else { return false };
-    let (Some(month), Some(day)) = (digits(&[*m1, *m2]), digits(&[*d1, *d2])) else { return false };
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let days = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return false,
-    };
-    (1..=days).contains(&day)
-}
-
-/// `2026-02-28T23:59:60.5+01:00` (RFC 3339 `date-time`).
-fn is_date_time(bytes: &[u8]) -> bool {
-    let Some((date, rest)) = bytes.split_at_checked(10) else { return false };
-    let [b'T' | b't', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = rest else { return false };
-    let clock = |hour: &[u8; 2], minute: &[u8; 2]| {
-        digits(hour).is_some_and(|hour| hour < 24) && digits(minute).is_some_and(|minute| minute < 60)
-    };
-    let time = clock(&[*h1, *h2], &[*m1, *m2]) && digits(&[*s1, *s2]).is_some_and(|second| second <= 60);
-    let zone = match rest {
-        [b'.', first, tail @ ..] if first.is_ascii_digit() => {
-            let fraction = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            tail.get(fraction..).unwrap_or_default()
-        }
-        rest => rest,
-    };
-    let zoned = match zone {
-        [b'Z' | b'z'] => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] => clock(&[*h1, *h2], &[*m1, *m2]),
-        _ => false,
-    };
-    is_date(date) && time && zoned
-}
-
-fn digits(text: &[u8]) -> Option<u32> {
-    text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
 }

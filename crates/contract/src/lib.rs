@@ -2,11 +2,12 @@
 //! bodies and classes of personal data.
 //!
 //! [`Contract::from_openapi`] reads a file and reports all that is wrong with it; [`Contract::open`] stands in when
-//! there is none. [`Contract::route`] finds the route of a request, and [`Contract::check_head`] says what the contract
-//! has against it.
+//! there is none. [`Contract::route`] finds the route of a request. [`Contract::check_head`] says what the contract
+//! has against its head, [`Contract::inspect_parameters`] and [`Contract::check_body`] what it has against all of it, and
+//! which values a strict type proves harmless.
 //!
-//! To learn another keyword of OpenAPI: name it in `openapi/keys.rs`, keep it in `route.rs` or `schema.rs`, and read it
-//! in the file of its construct under `openapi/`. To read another kind of contract, build the same routes and schemas.
+//! To learn another keyword of OpenAPI: name it in `openapi/keys.rs`, keep it in `route.rs` or `schema.rs`, read it in
+//! the file of its construct under `openapi/`, and check it under `validate/`. To read another kind of contract, build the same routes and schemas.
 
 mod check;
 mod document;
@@ -18,7 +19,9 @@ mod route;
 mod router;
 mod schema;
 mod template;
+mod sniff;
 
+mod validate;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -30,12 +33,15 @@ pub use check::{Head, decide_route};
 pub use error::{ContractErrors, Position, Problem};
 pub use path::{MAX_PATH, PathError};
 pub use pattern::{PathPattern, PatternError};
-pub use route::{Body, Location, Parameter, Response, Route, RouteId, Rules, ScopeSet, Security, Style};
+pub use route::{Body, Encoding, Location, Parameter, Response, Route, RouteId, Rules, ScopeSet, Security, Style};
 pub use router::{Found, Params, RouteMatch};
 pub use schema::{Bound, DataClass, JsonType, NamedSchema, Schema, SchemaId, SchemaNode, Sizes, TypeSet};
 
+pub use sniff::{Content, disagreement};
+pub use validate::{Checked, MAX_VIOLATIONS, Options, ProvenHead, Unknown, Violation};
 use crate::router::{Clash, Router};
 
+use crate::validate::Program;
 /// An app's API.
 #[derive(Debug, Serialize)]
 pub struct Contract {
@@ -48,6 +54,9 @@ pub struct Contract {
     #[serde(skip)]
     open: bool,
 }
+    /// The schemas in the form that requests are checked against.
+    #[serde(skip)]
+    program: Program,
 
 impl Contract {
     /// Reads an OpenAPI 3.0.x or 3.1.x file, YAML or JSON, of at most 8 MiB. `name` is used in errors.
@@ -60,6 +69,7 @@ impl Contract {
             router: Router::new(),
             open: false,
         };
+            program: Program::default(),
         let classes = data_closure(&contract.schemas);
         let mut problems = Vec::new();
         let mut leaves = std::collections::HashMap::new();
@@ -81,13 +91,23 @@ impl Contract {
             contract.router.route(leaf, route.method.as_ref(), route.id);
             contract.routes.push(Arc::new(route));
         }
-        if problems.is_empty() { Ok(contract) } else { Err(ContractErrors::new(name, problems)) }
+        if !problems.is_empty() {
+            return Err(ContractErrors::new(name, problems));
+        }
+        contract.program = validate::compile(&contract.schemas, &contract.routes);
+        Ok(contract)
     }
 
     /// Stands in when there is no file: every path is a route for every method and needs a token, except those named.
     pub fn open(public: &[PathPattern]) -> Contract {
-        let mut contract =
-            Contract { routes: Vec::new(), schemas: Vec::new(), notes: Vec::new(), router: Router::new(), open: true };
+        let mut contract = Contract {
+            routes: Vec::new(),
+            schemas: Vec::new(),
+            notes: Vec::new(),
+            router: Router::new(),
+            open: true,
+            program: Program::default(),
+        };
         contract.add_open("/*".into(), &[], true, Security::token());
         for pattern in public {
             contract.add_open(pattern.written(), pattern.segments(), pattern.is_below(), Security::Public);
@@ -129,6 +149,10 @@ impl Contract {
     }
 
     /// Whether this stands in for a missing file.
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
     pub fn is_open(&self) -> bool {
         self.open
     }

@@ -214,6 +214,23 @@ pub struct Body {
 }
 
 /// A response.
+    /// By media type, how fields of forms are written.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub encodings: IndexMap<Arc<str>, IndexMap<Arc<str>, Encoding>>,
+}
+
+/// How a field of a form is written (OpenAPI 3.1 section 4.8.15).
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Encoding {
+    /// The media types or ranges that a part may have, in lower case; empty where nothing is said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content_types: Vec<Arc<str>>,
+    /// Whether the items of a list stand one by one, and not in one value with commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explode: Option<bool>,
+}
+
+/// A response.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Response {
     /// What it may be, by media type or range in lower case.

@@ -265,9 +265,21 @@ pub struct Schema {
     /// Subschemas of keywords that hold a map: `patternProperties`, `dependentSchemas`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub named: BTreeMap<&'static str, IndexMap<Arc<str>, SchemaNode>>,
+    /// How many items must fit `contains`; at least one where nothing is said.
+    #[serde(skip_serializing_if = "Sizes::is_open")]
+    pub contains_count: Sizes,
+    /// For a property that is there, those that must then be there too.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub dependent_required: IndexMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// The property that tells the alternatives of `oneOf` and `anyOf` apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discriminator: Option<Arc<str>>,
+    /// What values of that property stand for, where it is not the name of the schema.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub mapping: IndexMap<Arc<str>, SchemaId>,
+    /// The media type of what a string holds (`contentMediaType`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<Arc<str>>,
     /// Only in responses.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,

@@ -132,6 +132,9 @@ pub(super) const REQUEST_BODY: Construct = construct("a request body", &["descri
 
 pub(super) const MEDIA_TYPE: Construct = construct("a media type", &["schema", "example", "examples", "encoding"]);
 
+pub(super) const ENCODING: Construct =
+    construct("an encoding", &["contentType", "headers", "style", "explode", "allowReserved"]);
+
 pub(super) const RESPONSE: Construct = construct("a response", &["description", "headers", "content", "links"]);
 
 pub(super) const HEADER: Construct = construct(

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::{At, Reader, keys};
 use crate::error::{Position, nearest};
-use crate::route::{Body, Location, Parameter, Response, Route, RouteId, Security, Style};
+use crate::route::{Body, Encoding, Location, Parameter, Response, Route, RouteId, Security, Style};
 use crate::schema::SchemaNode;
 use crate::template::Template;
 
@@ -240,14 +240,33 @@ impl<'d> Reader<'d> {
         let at = self.follow(at)?;
         self.keys(&at, &keys::REQUEST_BODY);
         self.need(&at, "content");
-        Some(Body { required: self.flag(&at, "required").unwrap_or_default(), content: self.content(&at) })
+        let required = self.flag(&at, "required").unwrap_or_default();
+        Some(Body { required, content: self.content(&at), encodings: self.encodings(&at) })
+    }
+
+    /// What `encoding` says, by media type.
+    fn encodings(&mut self, at: &At<'d>) -> IndexMap<Arc<str>, IndexMap<Arc<str>, Encoding>> {
+        let mut all = IndexMap::new();
+        for (media, at) in at.child("content").map(|content| content.members()).unwrap_or_default() {
+            let Some(fields) = self.object(&at, "encoding") else { continue };
+            let mut encodings = IndexMap::new();
+            for (name, field) in fields.entries() {
+                self.keys(&field, &keys::ENCODING);
+                let types = self.string(&field, "contentType").unwrap_or_default();
+                let types = types.split(',').map(essence).filter(|media| !media.is_empty()).map(Into::into);
+                let explode = self.flag(&field, "explode");
+                encodings.insert(name.into(), Encoding { content_types: types.collect(), explode });
+            }
+            all.insert(essence(media).into(), encodings);
+        }
+        all
     }
 
     fn content(&mut self, at: &At<'d>) -> IndexMap<Arc<str>, Option<SchemaNode>> {
         let mut content = IndexMap::new();
         let Some(all) = self.object(at, "content") else { return content };
         for (media, at) in all.members() {
-            let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let essence = essence(media);
             let fits = essence.split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
             if !fits {
                 self.wrong(&at, format!("`{media}` is not a media type"), "write it as `application/json`");
@@ -315,4 +334,9 @@ impl<'d> Reader<'d> {
         self.keys(&at, &keys::HEADER);
         self.content_or_schema(&at).0
     }
+}
+
+/// A media type without its parameters, in lower case.
+fn essence(media: &str) -> String {
+    media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -1,5 +1,6 @@
 //! Schemas: OpenAPI 3.0 section 4.7.24, and JSON Schema 2020-12 for 3.1.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -8,6 +9,7 @@ use serde_json::{Number, Value};
 use super::{At, Reader, Version, keys};
 use crate::error::nearest;
 use crate::schema::{Bound, DataClass, JsonType, NamedSchema, Schema, SchemaId, SchemaNode, Sizes};
+use crate::validate::Pattern;
 
 /// Keywords that apply to the same value as their schema does, so that a circle of them never ends.
 const IN_PLACE: &[&str] = &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
@@ -111,6 +113,14 @@ impl<'d> Reader<'d> {
     }
 
     fn keywords(&mut self, at: &At<'d>) -> Schema {
+        let mut schema = self.facets(at);
+        self.subschemas(at, &mut schema);
+        schema
+    }
+
+    /// What a schema says by itself. Apart from its subschemas, so that deep ones take little stack.
+    #[inline(never)]
+    fn facets(&mut self, at: &At<'d>) -> Schema {
         self.keys(at, &keys::SCHEMA);
         for key in NOT_FOLLOWED.iter().filter(|key| at.node.get(key).is_some()) {
             self.wrong(at, format!("`{key}` is not followed"), "name the schema in `components` and use `$ref`");
@@ -127,15 +137,30 @@ impl<'d> Reader<'d> {
             unique_items: self.flag(at, "uniqueItems").unwrap_or_default(),
             read_only: self.flag(at, "readOnly").unwrap_or_default(),
             write_only: self.flag(at, "writeOnly").unwrap_or_default(),
-            discriminator: self.discriminator(at),
+            contains_count: self.sizes(at, "minContains", "maxContains"),
+            media_type: self.string(at, "contentMediaType").map(Into::into),
             values: self.values(at),
             ..Schema::default()
         };
         self.data_class(at, &mut schema);
         self.types(at, &mut schema);
         self.required(at, &mut schema);
-        self.subschemas(at, &mut schema);
+        self.discriminator(at, &mut schema);
+        self.pattern(at);
         schema
+    }
+
+    /// Says which patterns can't be checked.
+    fn pattern(&mut self, at: &At<'d>) {
+        let written = at.child("pattern").into_iter();
+        let names = at.child("patternProperties").map(|map| map.entries()).unwrap_or_default();
+        let texts = written.filter_map(|at| at.node.text().map(|text| (text, at.clone())));
+        for (text, place) in texts.chain(names) {
+            if let Err(why) = Pattern::new(text) {
+                let remedy = "write it without look-around and back references; until then its values are not checked";
+                self.note(&place, format!("the pattern `{}` is not checked: {why}", text.escape_debug()), remedy);
+            }
+        }
     }
 
     fn types(&mut self, at: &At<'d>, schema: &mut Schema) {
@@ -168,15 +193,26 @@ impl<'d> Reader<'d> {
     }
 
     fn required(&mut self, at: &At<'d>, schema: &mut Schema) {
-        let Some(list) = self.list(at, "required") else { return };
+        schema.required = self.property_names(at, "required");
+        let Some(all) = self.object(at, "dependentRequired") else { return };
+        for (name, _) in all.entries() {
+            let needed = self.property_names(&all, name);
+            schema.dependent_required.insert(name.into(), needed);
+        }
+    }
+
+    fn property_names(&mut self, at: &At<'d>, key: &str) -> BTreeSet<Arc<str>> {
+        let mut names = BTreeSet::new();
+        let Some(list) = self.list(at, key) else { return names };
         for item in list.items() {
             match item.node.text() {
                 Some(name) => {
-                    schema.required.insert(name.into());
+                    names.insert(name.into());
                 }
-                None => self.wrong(&item, "an entry of `required` is the name of a property".into(), "quote it"),
+                None => self.wrong(&item, format!("an entry of `{key}` is the name of a property"), "quote it"),
             }
         }
+        names
     }
 
     fn values(&mut self, at: &At<'d>) -> Option<Vec<Value>> {
@@ -239,10 +275,23 @@ impl<'d> Reader<'d> {
         }
     }
 
-    fn discriminator(&mut self, at: &At<'d>) -> Option<Arc<str>> {
-        let discriminator = self.object(at, "discriminator")?;
+    fn discriminator(&mut self, at: &At<'d>, schema: &mut Schema) {
+        let Some(discriminator) = self.object(at, "discriminator") else { return };
         self.keys(&discriminator, &keys::DISCRIMINATOR);
-        self.string(&discriminator, "propertyName").map(Into::into)
+        schema.discriminator = self.string(&discriminator, "propertyName").map(Into::into);
+        let Some(mapping) = self.object(&discriminator, "mapping") else { return };
+        for (value, place) in mapping.entries() {
+            // A name stands for a component; everything else is a reference.
+            let named = place.node.text().and_then(|name| self.component(name));
+            if let Some(target) = named.or_else(|| self.target(&place)) {
+                let id = self.refer(&target);
+                schema.mapping.insert(value.into(), id);
+            }
+        }
+    }
+
+    fn component(&self, name: &str) -> Option<At<'d>> {
+        self.root.child("components")?.child("schemas")?.child(name)
     }
 
     fn number(&mut self, at: &At<'d>, key: &str) -> Option<Number> {

@@ -1,0 +1,31 @@
+//! Checks bodies and parameters against the contract, and says which values are proven harmless.
+//!
+//! A body is read once by the reader of `testudo_body` that the firewall uses too, into a flat list of its values; rules,
+//! compiled when the contract is read, are asked about that list. Work is bounded by steps, whatever schemas and bodies
+//! say.
+//!
+//! To check another keyword: keep it in `schema.rs`, compile it in `compile.rs` into a field of `rule.rs`, and check it
+//! below `run/`. To read another kind of body: add it to `body.rs`.
+
+mod body;
+mod compile;
+mod equal;
+mod fields;
+mod form;
+mod format;
+mod multipart;
+mod number;
+mod parameters;
+mod place;
+mod regex;
+mod report;
+mod rule;
+mod run;
+mod tape;
+
+pub(crate) use compile::compile;
+pub(crate) use format::{is_date, is_date_time, is_uuid};
+pub use parameters::ProvenHead;
+pub(crate) use regex::Pattern;
+pub use report::{Checked, MAX_VIOLATIONS, Options, Unknown, Violation};
+pub(crate) use rule::Program;
