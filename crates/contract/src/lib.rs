@@ -7,7 +7,8 @@
 //! which values a strict type proves harmless.
 //!
 //! To learn another keyword of OpenAPI: name it in `openapi/keys.rs`, keep it in `route.rs` or `schema.rs`, read it in
-//! the file of its construct under `openapi/`, and check it under `validate/`. To read another kind of contract, build the same routes and schemas.
+//! the file of its construct under `openapi/`, and check it under `validate/`. To read another kind of contract, build
+//! the same routes and schemas.
 
 mod check;
 mod document;
@@ -18,10 +19,10 @@ mod pattern;
 mod route;
 mod router;
 mod schema;
-mod template;
 mod sniff;
-
+mod template;
 mod validate;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -36,12 +37,12 @@ pub use pattern::{PathPattern, PatternError};
 pub use route::{Body, Encoding, Location, Parameter, Response, Route, RouteId, Rules, ScopeSet, Security, Style};
 pub use router::{Found, Params, RouteMatch};
 pub use schema::{Bound, DataClass, JsonType, NamedSchema, Schema, SchemaId, SchemaNode, Sizes, TypeSet};
-
 pub use sniff::{Content, disagreement};
 pub use validate::{Checked, MAX_VIOLATIONS, Options, ProvenHead, Unknown, Violation};
-use crate::router::{Clash, Router};
 
+use crate::router::{Clash, Router};
 use crate::validate::Program;
+
 /// An app's API.
 #[derive(Debug, Serialize)]
 pub struct Contract {
@@ -53,10 +54,10 @@ pub struct Contract {
     router: Router,
     #[serde(skip)]
     open: bool,
-}
     /// The schemas in the form that requests are checked against.
     #[serde(skip)]
     program: Program,
+}
 
 impl Contract {
     /// Reads an OpenAPI 3.0.x or 3.1.x file, YAML or JSON, of at most 8 MiB. `name` is used in errors.
@@ -68,8 +69,8 @@ impl Contract {
             notes: read.notes,
             router: Router::new(),
             open: false,
-        };
             program: Program::default(),
+        };
         let classes = data_closure(&contract.schemas);
         let mut problems = Vec::new();
         let mut leaves = std::collections::HashMap::new();
@@ -148,11 +149,11 @@ impl Contract {
         self.routes.get(id.index())
     }
 
-    /// Whether this stands in for a missing file.
     pub(crate) fn program(&self) -> &Program {
         &self.program
     }
 
+    /// Whether this stands in for a missing file.
     pub fn is_open(&self) -> bool {
         self.open
     }

@@ -211,9 +211,6 @@ pub struct Body {
     pub required: bool,
     /// What it may be, by media type or range in lower case.
     pub content: IndexMap<Arc<str>, Option<SchemaNode>>,
-}
-
-/// A response.
     /// By media type, how fields of forms are written.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub encodings: IndexMap<Arc<str>, IndexMap<Arc<str>, Encoding>>,
