@@ -30,6 +30,29 @@ GOALS = {
     "warm": ("secured, a token that was seen before (against nginx's plain HTTPS)", 2.0, 30.0),
     "fresh": ("secured, a token that was never seen", None, 90.0),
 }
+# Profile, and the least share of its throughput that the secured gateway keeps with the Core Rule Set on.
+FIREWALL = {
+    "waf-get": ("secured, GET, the firewall on", 0.50),
+    "waf-post": ("secured, 2 KiB JSON, the firewall on", 0.14),
+}
+
+
+# What an app sends, so that no rule about odd clients matches.
+APP = ["User-Agent: ShopApp/4.2.1 (iPhone; iOS 18.1)", "Accept: application/json"]
+
+
+def order():
+    """2,048 bytes of JSON with 111 values, as an app sends an order."""
+    lines = [{"sku": f"SKU-{1000 + number}", "qty": number % 5 + 1, "price": 1999 + number, "note": ""}
+             for number in range(25)]
+    document = {"id": "ord-20260401-00017", "currency": "EUR", "customer": {
+        "name": "Anna Jansen", "city": "Utrecht", "street": "Oudegracht 12", "zip": "3511AB", "phone": "+31 30 1234567",
+        "mail": "anna.jansen@example.org", "language": "nl-NL"}, "lines": lines, "express": False}
+    text = json.dumps(document, separators=(",", ":"))
+    missing = 2048 - len(text)
+    for place in range(max(0, missing)):
+        lines[place % len(lines)]["note"] += "gift wrap "[(place // len(lines)) % 10]
+    return json.dumps(document, separators=(",", ":"))
 
 
 class Bench:
@@ -56,6 +79,7 @@ class Bench:
         fill("nginx.conf.in", work / "nginx.conf", port=NGINX, **values)
         fill("haproxy.cfg.in", work / "haproxy.cfg", port=HAPROXY, **values)
         fill("testudo.toml.in", work / "testudo.toml", port=TESTUDO, admin=ADMIN, **values)
+        (work / "order.json").write_text(order(), encoding="ascii")
         (work / "data").mkdir(mode=0o700)
         self.testudo_command("check")
 
@@ -80,7 +104,11 @@ class Bench:
             command, core, port, scheme = ["haproxy", "-db", "-f", work / "haproxy.cfg"], PROXY_CORE, HAPROXY, "https"
         else:
             command, core, port, scheme = [self.binary, "up"], PROXY_CORE, TESTUDO, "https"
-        process = Process(name, command, {core}, port, work / f"{name}.log", self.environment)
+        environment = dict(self.environment)
+        if name == "crs":
+            rules = json.dumps([str(pathlib.Path(self.options.crs).resolve())])
+            environment |= {"TESTUDO__WAF__MODE": "block", "TESTUDO__WAF__RULES": rules, "TESTUDO__WAF__PARANOIA": "1"}
+        process = Process(name, command, {core}, port, work / f"{name}.log", environment)
         try:
             process.ready_after = process.wait_until_ready("/plain", scheme)
             if get(port, "/plain", scheme)[1].decode() != BODY:
@@ -109,6 +137,8 @@ class Bench:
     def candidates(self, profile):
         """Who takes part."""
         names = ["nginx", "haproxy", "testudo"] if profile in ("https", "h2", "handshake") else ["nginx", "testudo"]
+        if profile in FIREWALL:
+            return ["testudo", "crs"]
         return ["testudo"] if profile == "fresh" else names
 
     def once(self, profile, name):
@@ -116,20 +146,25 @@ class Bench:
         process = self.start(name)
         try:
             url = f"https://localhost:{process.port}"
-            secured = profile in ("warm", "fresh") and name == "testudo"
+            secured = name in ("testudo", "crs") and profile in ("warm", "fresh", *FIREWALL)
             path = "/secured" if secured else "/plain"
             warm = [f"Authorization: Bearer {self.tokens[0]}"] if secured else []
             seconds = self.options.seconds
             if secured and get(process.port, path)[0] != 401:
                 raise Failed("a secured route answers without a token")
             # Connections, caches and, for Testudo, the tuning of Argon2 that follows readiness.
-            wrk(LOAD_CORE, url + path, max(1, seconds // 3), headers=warm)
-            if name == "testudo":
+            wrk(LOAD_CORE, url + path, max(1, seconds // 3), headers=[*warm, *APP])
+            if name in ("testudo", "crs"):
                 time.sleep(self.options.settle)
             if profile == "h2":
                 work = lambda: h2load(LOAD_CORE, url + path, seconds)
             elif profile == "handshake":
                 work = lambda: wrk(LOAD_CORE, url + path, seconds, connections=16, headers=["Connection: close"])
+            elif profile == "waf-post":
+                file = self.work / "order.json"
+                work = lambda: wrk(LOAD_CORE, url + path, seconds, headers=warm, script="post.lua", arguments=[file])
+            elif profile == "waf-get":
+                work = lambda: wrk(LOAD_CORE, url + path, seconds, headers=[*warm, *APP])
             elif profile == "fresh":
                 file = self.work / "tokens"
                 work = lambda: wrk(LOAD_CORE, url + path, seconds, script="tokens.lua", arguments=[file])
@@ -153,6 +188,8 @@ def report(results, notes, options):
     print("|---|---|---:|---:|---:|---:|---:|")
     missed = []
     for profile, by_name in results.items():
+        if profile in FIREWALL:
+            continue
         what, ratio_goal, us_goal = GOALS[profile]
         median = {name: statistics.median(run["us"] for run in runs) for name, runs in by_name.items()}
         for name, runs in by_name.items():
@@ -170,6 +207,15 @@ def report(results, notes, options):
             print(f"| {what} | {name} | {median[name]:.1f} ({min(costs):.1f} to {max(costs):.1f}) | {rps:.0f} | "
                   f"{'' if ratio is None else f'{ratio:.2f}x'} | {', '.join(goal)} | "
                   f"{max(run['mib'] for run in runs):.0f} MiB |")
+    for profile in (profile for profile in results if profile in FIREWALL):
+        what, least = FIREWALL[profile]
+        runs = {name: [run["rps"] for run in found] for name, found in results[profile].items()}
+        kept = statistics.median(runs["crs"]) / statistics.median(runs["testudo"])
+        cost = {name: statistics.median(run["us"] for run in found) for name, found in results[profile].items()}
+        print(f"\n{what}: {statistics.median(runs['testudo']):.0f} requests/s without, "
+              f"{statistics.median(runs['crs']):.0f} with: {kept:.0%} kept (goal {least:.0%}); "
+              f"{cost['testudo']:.1f} and {cost['crs']:.1f} us CPU a request")
+        missed += [f"{profile}: {kept:.0%}"] if kept < least else []
     if notes:
         print(f"\nTestudo: ready after {notes['ready_ms']} ms, {notes['idle_mib']} MiB then; a refresh costs "
               f"{notes['refresh_us']} us CPU ({1e6 / notes['refresh_us']:.0f} per second and core; "
@@ -196,7 +242,8 @@ def versions(binary):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--testudo", default="target/release/testudo", help="the binary")
-    parser.add_argument("--profiles", default=",".join(GOALS), help="which, with commas")
+    parser.add_argument("--profiles", help="which, with commas")
+    parser.add_argument("--crs", help="the folder of a release of the OWASP Core Rule Set, for `waf-get` and `waf-post`")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=6, help="of each measurement")
     parser.add_argument("--settle", type=float, default=3.0, help="seconds that Testudo rests after its warm-up")
@@ -204,10 +251,11 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="a file for all measurements")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
     options = parser.parse_args()
-    profiles = options.profiles.split(",")
-    unknown = [profile for profile in profiles if profile not in GOALS]
+    known = [*GOALS, *(FIREWALL if options.crs else ())]
+    profiles = options.profiles.split(",") if options.profiles else known
+    unknown = [profile for profile in profiles if profile not in known]
     if unknown:
-        parser.error(f"not a profile: {unknown}; there are {', '.join(GOALS)}")
+        parser.error(f"not a profile: {unknown}; there are {', '.join(known)}")
     if os.cpu_count() < 2:
         parser.error("two cores are needed: one for the proxy, one for load and origin")
     os.sched_setaffinity(0, {LOAD_CORE})
@@ -219,7 +267,7 @@ def main():
     try:
         bench.prepare()
         origin = bench.start("origin")
-        if "warm" in profiles or "fresh" in profiles:
+        if {"warm", "fresh", *FIREWALL}.intersection(profiles):
             if "fresh" not in profiles:
                 options.tokens = min(options.tokens, 2000)
             bench.make_tokens()

@@ -202,7 +202,10 @@ def openapi(work):
     answer = {"responses": {"200": {"description": "good"}}}
     paths = {
         "/plain": {"get": {"operationId": "plain", "security": [], **answer}},
-        "/secured": {"get": {"operationId": "secured", **answer}},
+        "/secured": {
+            "get": {"operationId": "secured", **answer},
+            "post": {"operationId": "order", "requestBody": {"content": {"application/json": {}}}, **answer},
+        },
     }
     for number in range(50):
         parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}

@@ -11,6 +11,7 @@
 //! the same routes and schemas.
 
 mod check;
+pub mod csrf;
 mod document;
 mod error;
 mod openapi;

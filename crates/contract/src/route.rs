@@ -144,6 +144,9 @@ pub struct Rules {
     /// The route may switch to WebSocket.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub websocket: bool,
+    /// Requests with cookies must repeat a token: see [`crate::csrf`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub csrf_token: bool,
 }
 
 /// Where a parameter stands.

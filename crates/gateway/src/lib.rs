@@ -30,7 +30,7 @@ pub mod tls;
 pub mod trace;
 mod upstream;
 
-pub use body::{BodyEnd, BodyError, Collected, EndOutcome, InboundBody, ResponseBody};
+pub use body::{BodyEnd, BodyError, BodyWatch, Collected, EndOutcome, InboundBody, ResponseBody};
 pub use close::CloseSignal;
 pub use conn::{ConnFacts, Protocol, TlsFacts};
 pub use counters::GatewayCounters;

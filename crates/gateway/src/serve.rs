@@ -74,7 +74,7 @@ pub struct Malformed {
     pub local: SocketAddr,
     /// How the connection speaks.
     pub protocol: Protocol,
-    /// The first bytes of the head, at most 2 KiB; empty when it was accepted or is not known.
+    /// The first bytes of the request as far as they came, at most 16 KiB; empty when its head was accepted or is not known.
     pub raw_head: Bytes,
 }
 

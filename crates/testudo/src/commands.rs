@@ -56,7 +56,14 @@ impl Setting {
     pub fn load(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        config::load(self.config_file.as_deref(), environment, overrides)
+        let mut config = config::load(self.config_file.as_deref(), environment, overrides)?;
+        config.waf.installed = Some(self.core_rules());
+        Ok(config)
+    }
+
+    /// Where an installed Core Rule Set is.
+    pub fn core_rules(&self) -> PathBuf {
+        self.data.join("crs")
     }
 
     /// The admin API: of the running server, else over the store.

@@ -3,6 +3,8 @@
 //! Below all stands a small base of our own; then comes the setup of a rule set, our settings, its rules, and last what
 //! excludes some of them.
 
+pub mod found;
+mod log;
 pub mod request;
 
 use std::fmt::Write as _;
@@ -14,6 +16,9 @@ use std::sync::Arc;
 use testudo_waf::seclang::{Loader, Note, Sources};
 use testudo_waf::{Options, Waf};
 
+pub use self::log::MatchLog;
+use crate::config::{FirewallMode, FirewallSection};
+
 /// What stands below all rules.
 const BASE: &str = include_str!("firewall/base.conf");
 /// The largest file of rules or phrases.
@@ -23,11 +28,14 @@ const MOST_FILES: usize = 1_000;
 /// Where Debian's package `modsecurity-crs` has its rules, and where it has their setup.
 const DEBIAN: (&str, &str) = ("/usr/share/modsecurity-crs", "/etc/modsecurity/crs/crs-setup.conf");
 
+/// What stands for the built-in rules among the names of files.
+pub const BUILT_IN: &str = "built-in";
+
 /// Which rules, and how they are to be read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Selection {
-    /// Files, folders of them, or folders of the OWASP Core Rule Set.
-    pub paths: Vec<PathBuf>,
+    /// The rules.
+    pub rules: Rules,
     /// The paranoia level of the Core Rule Set, from 1 to 4; 0 leaves it as its setup says.
     pub paranoia: u8,
     /// Whether rules only report.
@@ -44,15 +52,124 @@ pub struct Loaded {
     pub notes: Vec<Note>,
 }
 
+/// The firewall in force.
+pub struct Firewall {
+    /// Its rules.
+    pub waf: Arc<Waf>,
+    /// Where they come from.
+    pub rules: Rules,
+    /// Whether some of them look at answers.
+    pub answers: bool,
+    /// Where matches are logged as ModSecurity logs them.
+    pub log: Option<MatchLog>,
+}
+
+impl Firewall {
+    /// The firewall of a configuration; none when it is off.
+    pub fn build(section: &FirewallSection) -> Result<Option<Firewall>, FirewallError> {
+        if section.is_off() {
+            return Ok(None);
+        }
+        let selection = Selection {
+            rules: Rules::of(section),
+            paranoia: section.paranoia,
+            detect: section.mode == FirewallMode::Detect,
+            last: section.exclusions.clone(),
+        };
+        let loaded = load(&selection)?;
+        for note in &loaded.notes {
+            if note.left_out {
+                tracing::warn!(file = &*note.file, line = note.line, "{}", note.text);
+            } else {
+                tracing::info!(file = &*note.file, line = note.line, "{}", note.text);
+            }
+        }
+        let log = section.log.as_ref().map(|path| {
+            MatchLog::open(path).map_err(|error| FirewallError {
+                key: "waf.log",
+                text: format!("can't append to `{}`: {error}", path.display()),
+            })
+        });
+        let answers = loaded.waf.rules().judges_answers();
+        Ok(Some(Firewall { waf: loaded.waf, rules: selection.rules, answers, log: log.transpose()? }))
+    }
+}
+
 /// Why rules are refused: each line names file, line and what to write instead.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct FirewallError(String);
+#[error("{text}")]
+pub struct FirewallError {
+    key: &'static str,
+    text: String,
+}
 
-/// The rules of Debian's package, if it is installed.
-pub fn installed() -> Option<PathBuf> {
-    let folder = PathBuf::from(DEBIAN.0);
-    folder.is_dir().then_some(folder)
+impl FirewallError {
+    fn rules(text: String) -> FirewallError {
+        FirewallError { key: "waf.rules", text }
+    }
+
+    /// The key of the configuration that is refused.
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+}
+
+/// Where rules come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rules {
+    /// Files, folders of them, or folders of the OWASP Core Rule Set, as somebody named them.
+    Named(Vec<PathBuf>),
+    /// The Core Rule Set that `testudo waf install-crs` put into the data folder.
+    Installed(PathBuf),
+    /// The Core Rule Set of Debian's package.
+    Debian(PathBuf),
+    /// Our own.
+    BuiltIn,
+}
+
+impl Rules {
+    /// The rules of a configuration: those that it names, else the best that there are.
+    pub fn of(section: &FirewallSection) -> Rules {
+        match &*section.rules {
+            [] => Rules::found(section.installed.as_deref()),
+            [one] if one.as_os_str() == BUILT_IN => Rules::BuiltIn,
+            named => Rules::Named(named.to_vec()),
+        }
+    }
+
+    /// The best rules that there are, when none are named.
+    pub fn found(installed: Option<&Path>) -> Rules {
+        if let Some(folder) = installed.filter(|folder| folder.is_dir()) {
+            return Rules::Installed(folder.to_owned());
+        }
+        let debian = Path::new(DEBIAN.0);
+        if debian.join("rules").is_dir() && Path::new(DEBIAN.1).is_file() {
+            return Rules::Debian(debian.to_owned());
+        }
+        Rules::BuiltIn
+    }
+
+    fn paths(&self) -> &[PathBuf] {
+        match self {
+            Rules::Named(paths) => paths,
+            Rules::Installed(path) | Rules::Debian(path) => std::slice::from_ref(path),
+            Rules::BuiltIn => &[],
+        }
+    }
+}
+
+impl std::fmt::Display for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Rules::Named(paths) => {
+                let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+                f.write_str(&names.join(", "))
+            }
+            Rules::Installed(_) => f.write_str("the OWASP Core Rule Set that was installed"),
+            Rules::Debian(_) => f.write_str("the OWASP Core Rule Set of Debian's package `modsecurity-crs`"),
+            Rules::BuiltIn => f.write_str("the built-in rules"),
+        }
+    }
 }
 
 /// Reads and compiles rules. What is wrong with any of them is told at once.
@@ -60,8 +177,16 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
     let mut loader = Loader::new(&Disk);
     loader.text("base.conf", BASE);
     let settings = settings(selection);
-    for path in &selection.paths {
+    // Nobody here can change the rules of a package: what a few of them ask for and is not done is told, and no reason to
+    // do without the others.
+    loader.leave_out_unsupported(matches!(selection.rules, Rules::Debian(_)));
+    for path in selection.rules.paths() {
         add(&mut loader, path, &settings)?;
+    }
+    loader.leave_out_unsupported(false);
+    if selection.rules == Rules::BuiltIn {
+        loader.text("settings.conf", &settings);
+        testudo_waf::builtin::load(&mut loader);
     }
     loader.text("exclusions.conf", &selection.last.join("\n"));
     if selection.detect {
@@ -69,9 +194,9 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
     }
     let program = loader
         .finish()
-        .map_err(|errors| FirewallError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+        .map_err(|errors| FirewallError::rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let notes = program.notes.clone();
-    let waf = Waf::new(program, Options::default()).map_err(|problem| FirewallError(problem.to_string()))?;
+    let waf = Waf::new(program, Options::default()).map_err(|problem| FirewallError::rules(problem.to_string()))?;
     Ok(Loaded { waf, notes })
 }
 
@@ -79,7 +204,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
 fn settings(selection: &Selection) -> String {
     // Methods are the contract's matter, which knows them for each route.
     let mut text = String::from(
-        "SecAction \"id:199101,phase:1,pass,nolog,t:none,\
+        "SecRule &TX:allowed_methods \"@eq 0\" \"id:199101,phase:1,pass,nolog,t:none,\
          setvar:'tx.allowed_methods=GET HEAD POST OPTIONS PUT PATCH DELETE'\"\n",
     );
     if selection.paranoia > 0 {
@@ -99,7 +224,7 @@ fn add(loader: &mut Loader<'_>, path: &Path, settings: &str) -> Result<(), Firew
     if inside.is_dir() {
         let own = ["crs-setup.conf", "crs-setup.conf.example"].map(|name| path.join(name));
         let setup = own.into_iter().chain([PathBuf::from(DEBIAN.1)]).find(|file| file.is_file()).ok_or_else(|| {
-            FirewallError(format!(
+            FirewallError::rules(format!(
                 "`{shown}` has no `crs-setup.conf`, without which its rules refuse every request; put the one of its release \
                  there"
             ))
@@ -112,7 +237,7 @@ fn add(loader: &mut Loader<'_>, path: &Path, settings: &str) -> Result<(), Firew
     } else if path.is_file() {
         loader.file(&path.to_string_lossy());
     } else {
-        return Err(FirewallError(format!("there is no file or folder `{shown}`")));
+        return Err(FirewallError::rules(format!("there is no file or folder `{shown}`")));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use http::{Method, Response, StatusCode};
 use testudo_contract::{Found, Head, RouteMatch};
 use testudo_core::{Control, Decision, Denial, Forward, Obligation};
-use testudo_gateway::{CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, Upstreams};
+use testudo_gateway::{BodyError, CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, Upstreams};
 use testudo_identity::{Acr, Caller, TokenCache};
 use testudo_limits::{CallerFacts, PeerFacts, RouteClass};
 
@@ -109,6 +109,10 @@ impl Worker {
         });
         decision = decision.and(known);
         let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
+        // Or did another site make the browser send it?
+        let token = found.is_some_and(|found| found.route.rules.csrf_token);
+        let own = |origin: &str| snapshot.is_own_origin(origin);
+        decision = decision.and(testudo_contract::csrf::decide(method, &inbound.parts.headers, token, own));
         decision = decision.and(body_size(&snapshot, found, inbound.body.declared()));
         // May it be written now?
         if let Some(found) = found {
@@ -189,7 +193,7 @@ impl Worker {
 
         // Does its body look like an attack? It is read for nobody who is refused anyway. The contract's part of it has its
         // place here.
-        if snapshot.waf.is_some() && proceed(&decision, &snapshot) {
+        if snapshot.firewall.is_some() && proceed(&decision, &snapshot) {
             let inspected = inspection.body(&snapshot, found, &inbound.parts.headers, &mut inbound.body);
             decision = decision.and(Box::pin(inspected).await);
         }
@@ -213,6 +217,7 @@ impl Worker {
         let client = mask::Client::of(&inbound.parts);
         let (mut outbound, client_origin) = outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
         mask::ask(owing.as_ref(), &mut outbound);
+        inspection.ask(&snapshot, &mut outbound);
 
         let admission = if snapshot.config.server.observe {
             let (admission, refusal) = decision.admit_observed(outbound, required);
@@ -225,6 +230,7 @@ impl Worker {
             match decision.admit::<Forward, _>(outbound, required) {
                 Ok(admission) => admission,
                 Err(refusal) => {
+                    inspection.finish(&snapshot);
                     // Boxed: what is rare takes no room in the future of every request.
                     return Box::pin(self.refuse(&snapshot, ledger, &facts, *refusal, rate, client_origin)).await;
                 }
@@ -234,7 +240,11 @@ impl Worker {
         let upstreams = self.upstreams(&snapshot);
         let owed = match Box::pin(upstreams.forward(admission)).await {
             Ok(owed) => owed,
-            Err(error) => return failed(&snapshot, ledger, &facts, &error),
+            Err(error) => {
+                inspection.finish(&snapshot);
+                ledger.inspected(&inspection);
+                return failed(&snapshot, ledger, &facts, &error);
+            }
         };
         let report = ledger.mask(owing.is_some());
         let fulfil = mask::Fulfil { owing, snapshot: &snapshot, client, request: facts.request, report: &report };
@@ -243,6 +253,17 @@ impl Worker {
         if settled.is_denied() {
             self.metrics.refused(Control::Masking);
             ledger.denied(&settled);
+        }
+        // Does the answer show what it should not?
+        if snapshot.firewall.is_some() {
+            let (judged, leak) = Box::pin(inspection.answer(&snapshot, facts.request, response)).await;
+            response = judged;
+            inspection.finish(&snapshot);
+            ledger.inspected(&inspection);
+            if leak.is_denied() {
+                self.metrics.refused(Control::Waf);
+                ledger.denied(&leak);
+            }
         }
         outbound::finish(&snapshot, &facts, caller.as_deref(), client_origin.as_ref(), rate, response.headers_mut());
 
@@ -375,6 +396,9 @@ fn body_size(snapshot: &Snapshot, found: Option<&Found<'_>>, declared: Option<u6
 }
 
 fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &ForwardError) -> Response<ResponseBody> {
+    if let ForwardError::Caller(BodyError::Refused(code)) = error {
+        return broken_off(snapshot, ledger, facts, code);
+    }
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let text = match status {
         StatusCode::GATEWAY_TIMEOUT => "the backend did not answer in time; try again later",
@@ -389,6 +413,21 @@ fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &Forwar
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("1"));
     }
+    outbound::finish(snapshot, facts, None, None, None, response.headers_mut());
+    response.map(|body| body.on_end(move |end| ledger.close(&end)))
+}
+
+/// The firewall refused the body while it was sent on.
+fn broken_off(
+    snapshot: &Snapshot,
+    mut ledger: Ledger,
+    facts: &Facts,
+    code: &'static str,
+) -> Response<ResponseBody> {
+    let (status, text) = firewall::broken_off(code);
+    ledger.refused_in_body(code);
+    ledger.answered(status, None);
+    let mut response = refuse::problem(status, code, text, facts.request);
     outbound::finish(snapshot, facts, None, None, None, response.headers_mut());
     response.map(|body| body.on_end(move |end| ledger.close(&end)))
 }

@@ -246,7 +246,7 @@ async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, gener
         identity_host: snapshot::identity_host(&config),
         contract: parts.contract,
         policies: parts.policies,
-        waf: parts.waf,
+        firewall: parts.firewall,
         masks: parts.masks,
         mask_keys: testudo_privacy::MaskKeys::new(node.store.ring()),
         upstreams: parts.upstreams,

@@ -15,10 +15,9 @@ use testudo_gateway::headers::SecurityHeaders;
 use testudo_gateway::{HealthCheck, UpstreamConfig, UpstreamGroup, UpstreamSettings};
 use testudo_limits::{Limiter, RouteClass};
 use testudo_privacy::MaskKeys;
-use testudo_waf::Waf;
 
-use crate::config::{Config, FirewallMode};
-use crate::firewall::{self, Selection};
+use crate::config::Config;
+use crate::firewall::Firewall;
 use crate::masks::Masks;
 use crate::pipeline::RESERVED;
 
@@ -35,8 +34,8 @@ pub struct Snapshot {
     pub contract: Contract,
     /// Cedar policies.
     pub policies: Policies,
-    /// The firewall's rules; none when it is off.
-    pub waf: Option<Arc<Waf>>,
+    /// The firewall; none when it is off.
+    pub firewall: Option<Firewall>,
     /// What is masked in answers.
     pub masks: Masks,
     /// The keys of hashes and tokens in their place.
@@ -122,8 +121,8 @@ pub struct Parts {
     pub contract: Contract,
     /// Cedar policies.
     pub policies: Policies,
-    /// The firewall's rules; none when it is off.
-    pub waf: Option<Arc<Waf>>,
+    /// The firewall; none when it is off.
+    pub firewall: Option<Firewall>,
     /// What is masked in answers.
     pub masks: Masks,
     /// The backend's servers.
@@ -136,26 +135,12 @@ pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>)
     check_reserved(config, &contract)?;
     let masks = Masks::build(config, &contract)?;
     let (policies, upstreams) = (policies(config, &contract)?, upstreams(config, servers)?);
-    Ok(Parts { policies, upstreams, waf: waf(config)?, masks, contract })
+    Ok(Parts { policies, upstreams, firewall: firewall(config)?, masks, contract })
 }
 
-fn waf(config: &Config) -> Result<Option<Arc<Waf>>, SnapshotError> {
-    let section = &config.waf;
-    if section.is_off() {
-        return Ok(None);
-    }
-    let selection = Selection {
-        paths: section.rules.clone(),
-        paranoia: section.paranoia,
-        detect: section.mode == FirewallMode::Detect,
-        last: section.exclusions.clone(),
-    };
-    let loaded = firewall::load(&selection)
-        .map_err(|error| SnapshotError::Value { key: "waf.rules", message: error.to_string() })?;
-    for note in &loaded.notes {
-        tracing::info!(file = &*note.file, line = note.line, "{}", note.text);
-    }
-    Ok(Some(loaded.waf))
+fn firewall(config: &Config) -> Result<Option<Firewall>, SnapshotError> {
+    Firewall::build(&config.waf)
+        .map_err(|error| SnapshotError::Value { key: error.key(), message: error.to_string() })
 }
 
 fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, SnapshotError> {
@@ -256,12 +241,23 @@ impl Snapshot {
         found.and_then(|found| found.route.rules.max_body).unwrap_or(general)
     }
 
+    /// Whether calls of gRPC can reach the backend at all: they need HTTP/2.
+    pub fn speaks_grpc(&self) -> bool {
+        self.contract.is_open() && self.upstreams.is_http2()
+    }
+
     /// Whether the server answers this path itself.
     pub fn is_internal(&self, host: Option<&str>, path: &str) -> bool {
         match &self.identity_host {
             Some(identity) => host == Some(identity),
             None => crate::pipeline::is_reserved(path),
         }
+    }
+
+    /// Whether pages of this origin may make a browser write: our own, and those of the clients.
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        let ours = url::Url::parse(&self.config.public_url()).map(|url| url.origin().ascii_serialization());
+        ours.is_ok_and(|ours| ours == origin) || self.cors(None).origins.iter().any(|known| known == origin)
     }
 
     /// Which origins may read answers: those of the caller's client, or of any client before one is known.

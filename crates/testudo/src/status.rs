@@ -45,15 +45,10 @@ pub fn controls(config: &Config, masks: Option<&Masks>) -> Vec<ControlStatus> {
         None => on(Control::Masking),
         Some(why) => off(Control::Masking, why),
     });
-    all.push(match (config.waf.mode, config.waf.rules.is_empty()) {
-        (FirewallMode::Off, _) => off(Control::Waf, "`waf.mode` is \"off\""),
-        (_, true) => {
-            off(Control::Waf, "there are no rules; name the folder of the OWASP Core Rule Set with `waf.rules`")
-        }
-        (FirewallMode::Detect, false) => {
-            off(Control::Waf, "`waf.mode` is \"detect\": what it finds is written down and passes")
-        }
-        (FirewallMode::Block, false) => on(Control::Waf),
+    all.push(match config.waf.mode {
+        FirewallMode::Off => off(Control::Waf, "`waf.mode` is \"off\""),
+        FirewallMode::Detect => off(Control::Waf, "`waf.mode` is \"detect\": what it finds is written down and passes"),
+        FirewallMode::Block => on(Control::Waf),
     });
     all.push(risk(config));
     all.push(if config.privacy.purposes.is_empty() {

@@ -16,6 +16,9 @@ const RULES: &str = r#"
 SecRule ARGS "@rx (?i)union\s+select" "id:1001,phase:2,deny,status:403,t:none,t:urlDecodeUni,severity:CRITICAL,\
     msg:'SQL injection',logdata:'%{MATCHED_VAR_NAME}'"
 SecRule REQUEST_HEADERS:User-Agent "@pm sqlmap nikto" "id:1002,phase:1,deny,status:403,severity:CRITICAL,msg:'A scanner'"
+SecRule FILES|FILES_NAMES "@rx \.php$" "id:1003,phase:2,deny,status:403,t:lowercase,severity:CRITICAL,msg:'A script'"
+SecRule RESPONSE_BODY "@contains Traceback (most recent call last)" "id:1004,phase:4,deny,status:403,severity:ERROR,msg:'A stack trace'"
+SecRule RESPONSE_HEADERS:X-Hop "@streq 2" "id:1005,phase:3,deny,status:403,severity:ERROR,msg:'A header'"
 "#;
 
 fn config(upstream: &Upstream, more: &str) -> String {
@@ -84,9 +87,8 @@ fn a_body_that_is_longer_than_the_firewall_reads_is_refused() {
     let long = format!("{{\"a\":\"{}\"}}", "b".repeat(300 * 1024));
     let reply = server.send("POST", "/app/orders", &[JSON], long.as_bytes());
     assert_eq!(refused(&reply), (413, "body-too-large-to-inspect".to_owned()));
-    // Nobody passes by what they say of their body.
-    let grpc = [("Content-Type", "application/grpc"), ("TE", "trailers")];
-    assert_eq!(refused(&server.send("POST", "/app/orders", &grpc, long.as_bytes())).1, "body-too-large-to-inspect");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(refused(&server.send("POST", "/app/orders", &[form], long.as_bytes())).1, "body-too-large-to-inspect");
     let within = format!("{{\"a\":\"{}\"}}", "b".repeat(100 * 1024));
     assert_eq!(server.send("POST", "/app/orders", &[JSON], within.as_bytes()).status, 200);
 }
@@ -186,6 +188,221 @@ fn what_others_refuse_is_refused_as_before() {
     assert_eq!(chunked(1_000).status, 200);
     // A body that announces no length is held to the limit of its route, also when the firewall reads it first.
     assert_eq!(refused(&chunked(2_000)), (413, "body-too-large".to_owned()));
+}
+
+const MULTIPART: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=xyz");
+
+/// A form with a file of so many bytes, and a last field.
+fn upload(name: &str, size: usize, last: &str) -> Vec<u8> {
+    let mut body = format!(
+        "--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend(std::iter::repeat_n(b'p', size));
+    body.extend(format!("\r\n--xyz\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n{last}\r\n--xyz--\r\n").bytes());
+    body
+}
+
+#[test]
+fn a_large_upload_is_judged_as_it_flows_and_its_end_is_held_back() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let size = 2 << 20;
+    let harmless = upload("cat.png", size, "a cat");
+    let reply = server.send("POST", "/app/upload", &[MULTIPART], &harmless);
+    assert_eq!((reply.status, reply.json()["body"].as_u64()), (200, Some(harmless.len() as u64)), "{}", reply.text());
+    let whole = upstream.whole_requests();
+    for body in [upload("cat.PHP", size, "a cat"), upload("cat.png", size, "x union  select y"), upload("cat.png", size, "")] {
+        // The last of them is not even well-formed: it ends within its boundary.
+        let body = if body.windows(5).any(|text| text == b"a cat" || text == b"union") { &body[..] } else { &body[..body.len() - 6] };
+        let reply = server.send("POST", "/app/upload", &[MULTIPART], body);
+        assert_eq!(refused(&reply).1, "attack-suspected", "{}", reply.text());
+    }
+    assert_eq!(upstream.whole_requests(), whole, "the backend never got the whole of what was refused");
+    // What nothing reads passes as it is.
+    let image = vec![0x89; 1 << 20];
+    assert_eq!(server.send("PUT", "/app/image", &[("Content-Type", "image/png")], &image).status, 200);
+    support::attack::wait("the events", || {
+        let events = server.events("request.decided");
+        let found = |rule: &str| events.iter().any(|event| event["details"]["waf-rules"] == rule && event["code"] == "attack-suspected");
+        (found("1003") && found("1001")).then_some(())
+    });
+}
+
+#[test]
+fn coded_bodies_are_read_as_the_backend_will_read_them() {
+    use std::io::Write as _;
+    let gzip = |plain: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    };
+    let brotli = |plain: &[u8]| {
+        let mut coded = Vec::new();
+        brotli::BrotliCompress(&mut &*plain, &mut coded, &brotli::enc::BrotliEncoderParams::default()).unwrap();
+        coded
+    };
+    let zstd = |plain: &[u8]| ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest);
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let (attack, harmless) = (br#"{"a":"union select"}"#, br#"{"a":"a reunion"}"#);
+    let send = |coding: &str, body: &[u8]| {
+        let reply = server.send("POST", "/app/orders", &[JSON, ("Content-Encoding", coding)], body);
+        refused(&reply)
+    };
+    for (coding, attack, harmless) in [
+        ("gzip", gzip(attack), gzip(harmless)),
+        ("br", brotli(attack), brotli(harmless)),
+        ("zstd", zstd(attack), zstd(harmless)),
+        ("identity", attack.to_vec(), harmless.to_vec()),
+    ] {
+        assert_eq!(send(coding, &attack), (403, "attack-suspected".to_owned()), "{coding}");
+        assert_eq!(send(coding, &harmless).0, 200, "{coding}");
+        if coding != "identity" {
+            let cut = send(coding, &attack[..attack.len() - 3]);
+            assert_eq!(cut, (400, "content-coding-damaged".to_owned()), "{coding}");
+        }
+    }
+    for coding in ["deflate", "gzip, br", "nothing"] {
+        assert_eq!(send(coding, harmless), (415, "content-coding-unknown".to_owned()), "{coding}");
+    }
+    let bomb = gzip(&vec![b' '; 20 << 20]);
+    assert_eq!(send("gzip", &bomb), (413, "content-coding-too-large".to_owned()));
+    let mut large = upload("cat.png", 1 << 20, "union select");
+    large.splice(500..500, (0..300_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80));
+    let reply = server.send("POST", "/app/upload", &[MULTIPART, ("Content-Encoding", "gzip")], &gzip(&large));
+    assert_eq!(refused(&reply), (403, "attack-suspected".to_owned()), "a coded body is read as it flows too");
+}
+
+#[test]
+fn what_leaks_in_answers_stays_inside() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    for headers in [&[][..], &[("Accept-Encoding", "gzip")], &[("Accept-Encoding", "zstd, br, gzip")]] {
+        let reply = server.send("GET", "/app/leak", headers, b"");
+        assert_eq!(refused(&reply), (502, "leak-suspected".to_owned()), "{headers:?}");
+        assert!(!reply.text().contains("pay.py"));
+    }
+    let page = server.send("GET", "/app/page", &[], b"");
+    assert_eq!((page.status, page.body.len()), (200, 60_000 * 13), "a long answer goes on after its beginning");
+    support::attack::wait("the event", || {
+        let events = server.events("request.decided");
+        let leak = events.iter().find(|event| event["code"] == "leak-suspected")?;
+        (leak["details"]["waf-rules"] == "1004" && leak["control"] == "waf").then_some(())
+    });
+}
+
+#[test]
+fn rules_see_what_is_no_request_and_what_our_own_pages_get() {
+    use std::io::Write as _;
+    let upstream = Upstream::start();
+    let server = start(&upstream, "log = \"waf.log\"");
+    let mut stream = support::http::Http::new(&server.ca()).open(server.gateway);
+    stream.write_all(b"GET /app/home?q=union%20select HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").unwrap();
+    assert_eq!(support::http::read_reply(&mut stream).refusal(), (400, "host-duplicate".to_owned()));
+    support::attack::wait("the event", || {
+        let events = server.events("request.malformed");
+        events.iter().any(|event| event["details"]["waf-rules"] == "1001").then_some(())
+    });
+    let log = || std::fs::read_to_string(server.folder().join("waf.log")).unwrap();
+    assert!(log().contains("[id \"1001\"]"), "{}", log());
+
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let sign_in = |body: &str| refused(&server.send("POST", "/token", &[form], body.as_bytes()));
+    assert_eq!(sign_in("grant_type=union%20select"), (403, "attack-suspected".to_owned()));
+    // What is secret may be anything, and is shown to nobody.
+    assert_ne!(sign_in("grant_type=refresh_token&refresh_token=union%20select&client_id=app").1, "attack-suspected");
+    assert!(!log().contains("refresh_token"), "{}", log());
+}
+
+#[test]
+fn without_a_word_the_built_in_rules_are_on() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("[upstream]\nservers = [\"{}\"]\n[contract]\npublic = [\"/app/*\"]\n", upstream.url());
+    std::fs::write(folder.path().join("testudo.toml"), text).unwrap();
+    let server = Server::start_in(folder, &[]);
+    assert!(server.greeting.iter().any(|line| line.contains("firewall  the built-in rules")), "{:?}", server.greeting);
+    for (method, path, body) in [
+        ("GET", "/app/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--", ""),
+        ("GET", "/app/files?name=../../../../etc/passwd", ""),
+        ("POST", "/app/comments", r#"{"text":"<script>alert(document.cookie)</script>"}"#),
+        ("POST", "/app/ping", r#"{"host":"127.0.0.1; cat /etc/passwd"}"#),
+        ("POST", "/app/fetch", r#"{"url":"http://169.254.169.254/latest/meta-data/"}"#),
+    ] {
+        let reply = server.send(method, path, &[JSON], body.as_bytes());
+        assert_eq!(refused(&reply), (403, "attack-suspected".to_owned()), "{method} {path}");
+    }
+    let order = r#"{"sku":"SKU-1","qty":2,"note":"Please ring twice, it's the 2nd door -- or select the bell; thanks"}"#;
+    assert_eq!(server.send("POST", "/app/orders", &[JSON], order.as_bytes()).status, 200);
+    let leak = server.send("GET", "/app/leak", &[], b"");
+    assert_eq!(refused(&leak), (502, "leak-suspected".to_owned()));
+}
+
+#[test]
+fn a_release_is_installed_once_it_was_read_without_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = folder.path().join("coreruleset-4.0.0");
+    std::fs::create_dir_all(release.join("rules")).unwrap();
+    std::fs::write(release.join("crs-setup.conf.example"), "SecAction \"id:900990,phase:1,pass,nolog\"\n").unwrap();
+    let rule = |text: &str| std::fs::write(release.join("rules/REQUEST-901.conf"), text).unwrap();
+    rule("SecRule ARGS \"@pmFromFile words.data\" \"id:901000,phase:2,deny,status:403\"\n");
+    std::fs::write(release.join("rules/words.data"), "forbidden-word\n").unwrap();
+    std::fs::write(release.join("rules/run.sh"), "exit 1\n").unwrap();
+    let upstream = Upstream::start();
+    let config = format!("[upstream]\nservers = [\"{}\"]\n[contract]\npublic = [\"/app/*\"]\n[waf]\n", upstream.url());
+    std::fs::write(folder.path().join("testudo.toml"), config).unwrap();
+    let archive = |name: &str| {
+        let (program, arguments): (_, &[&str]) = if name.ends_with(".zip") {
+            ("python3", &["-m", "zipfile", "-c", name, "coreruleset-4.0.0"])
+        } else {
+            ("tar", &["-czf", name, "coreruleset-4.0.0"])
+        };
+        let made = std::process::Command::new(program).args(arguments).current_dir(folder.path()).status().unwrap();
+        assert!(made.success());
+    };
+    archive("release.tar.gz");
+    archive("release.zip");
+    let path = folder.path().to_owned();
+    let server = Server::start_in(folder, &[]);
+    let asked = |server: &Server| server.send("GET", "/app/home?q=a-forbidden-word", &[], b"").status;
+    assert_eq!(asked(&server), 200);
+    for source in ["coreruleset-4.0.0", "release.tar.gz", "release.zip"] {
+        let said = server.run(&["waf", "install-crs", source]);
+        assert!(said.contains("read without a mistake") && said.contains("testudo reload"), "{said}");
+    }
+    assert!(!server.data().join("crs/rules/run.sh").exists(), "only rules are taken");
+    server.run(&["reload"]);
+    assert_eq!(asked(&server), 403);
+    assert!(server.run(&["check"]).contains("the OWASP Core Rule Set that was installed"));
+
+    std::fs::write(path.join("coreruleset-4.0.0/rules/REQUEST-901.conf"), "SecRule ARGS \"@pn a\" \"id:1,phase:2,deny\"\n").unwrap();
+    let output = server.command(&["waf", "install-crs", "coreruleset-4.0.0"]);
+    let said = errors(&output);
+    assert!(code(&output) == 2 && said.contains("REQUEST-901.conf:1") && said.contains("did you mean"), "{said}");
+    server.run(&["reload"]);
+    assert_eq!(asked(&server), 403, "the release before stays");
+    for wrong in ["testudo.toml", "data", "nowhere"] {
+        assert_eq!(code(&server.command(&["waf", "install-crs", wrong])), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn another_site_can_not_write_with_cookies() {
+    let upstream = Upstream::start();
+    let server = start(&upstream, "");
+    let cookie = ("Cookie", "session=1");
+    let post = |headers: &[(&str, &str)]| refused(&server.send("POST", "/app/transfer", headers, b"{}"));
+    let cross = (403, "cross-site-request".to_owned());
+    assert_eq!(post(&[JSON, cookie, ("Origin", "https://evil.example")]), cross);
+    assert_eq!(post(&[JSON, cookie, ("Sec-Fetch-Site", "cross-site")]), cross);
+    let own = server.url();
+    assert_eq!(post(&[JSON, cookie, ("Origin", &own)]).0, 200);
+    assert_eq!(post(&[JSON, cookie, ("Sec-Fetch-Site", "same-origin")]).0, 200);
+    assert_eq!(post(&[JSON, cookie]).0, 200, "an app is no browser");
+    server.run(&["client", "create", "spa", "--redirect", "https://spa.example/cb", "--first-party", "--cors", "https://spa.example"]);
+    server.run(&["reload"]);
+    assert_eq!(post(&[JSON, cookie, ("Origin", "https://spa.example")]).0, 200, "pages of a client may");
 }
 
 /// The rule set itself, through real sockets.

@@ -50,6 +50,35 @@ fn ids(transaction: &Transaction) -> Vec<u64> {
 }
 
 #[test]
+fn a_rule_set_that_nobody_can_change_loses_what_is_not_supported_and_says_so() {
+    let rules = r#"
+SecRule ARGS "@rx a(?!b)" "id:1,phase:2,deny,chain"
+SecRule ARGS "@rx b" "chain"
+SecRule ARGS "@rx c"
+SecRule ARGS "@rx d" "id:2,phase:2,pass,chain"
+SecRule ARGS "@rbl list.example" "chain"
+SecRule ARGS "@rx e"
+SecRule ARGS "@rx f" "id:3,phase:2,pass"
+SecRule ARGS "@rxx g" "id:4,phase:2,pass"
+"#;
+    let disk = Disk;
+    let read = |lenient: bool, rules: &str| {
+        let mut loader = Loader::new(&disk);
+        loader.leave_out_unsupported(lenient);
+        loader.text("test.conf", rules);
+        loader.finish()
+    };
+    let lines = |errors: Vec<LoadError>| errors.iter().map(|error| error.line).collect::<Vec<_>>();
+    assert_eq!(lines(read(false, rules).unwrap_err()), [2, 6, 9]);
+    assert_eq!(lines(read(true, rules).unwrap_err()), [9], "what nobody knows stays an error");
+    let program = read(true, &rules.replace("@rxx", "@rx")).unwrap();
+    let left: Vec<(u32, bool)> = program.notes.iter().map(|note| (note.line, note.left_out)).collect();
+    assert_eq!(left, [(2, true), (6, true)], "{:?}", program.notes);
+    assert!(program.notes[1].text.starts_with("rule 2 is left out"), "{}", program.notes[1].text);
+    assert_eq!(Waf::new(program, Options::default()).unwrap().rules().len(), 2);
+}
+
+#[test]
 fn chains_match_as_a_whole_and_capture() {
     let rules = r#"
 SecRule ARGS:a "@rx ^(\w+)-(\d+)$" "id:1,phase:2,deny,status:418,capture,chain,msg:'%{TX.1} and %{tx.2}',setvar:tx.seen=+1"

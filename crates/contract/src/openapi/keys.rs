@@ -107,7 +107,7 @@ pub(super) const OPERATION: Construct = Construct {
 };
 
 pub(super) const RULES: Construct =
-    construct("x-testudo", &["acr", "scopes", "roles", "purposes", "max-body", "websocket"]);
+    construct("x-testudo", &["acr", "scopes", "roles", "purposes", "max-body", "websocket", "csrf-token"]);
 
 pub(super) const PARAMETER: Construct = construct(
     "a parameter",

@@ -164,7 +164,8 @@ impl<'d> Reader<'d> {
                 let near = nearest(key, keys::RULES.both.iter().copied());
                 let pointer = format!("{}/{key}", at.pointer);
                 let what = format!("`{key}` is not a key of x-testudo");
-                let remedy = "the keys are `acr`, `scopes`, `roles`, `purposes`, `max-body` and `websocket`";
+                let remedy =
+                    "the keys are `acr`, `scopes`, `roles`, `purposes`, `max-body`, `websocket` and `csrf-token`";
                 self.unknown(*position, &pointer, what, near, remedy);
             }
         }
@@ -175,6 +176,7 @@ impl<'d> Reader<'d> {
             purposes: self.names(&at, "purposes"),
             max_body: self.max_body(&at),
             websocket: self.flag(&at, "websocket").unwrap_or_default(),
+            csrf_token: self.flag(&at, "csrf-token").unwrap_or_default(),
         }
     }
 

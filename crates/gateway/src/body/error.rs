@@ -19,6 +19,9 @@ pub enum BodyError {
     /// The caller did not finish in time.
     #[error("the body did not arrive in time; send it in smaller parts")]
     Deadline,
+    /// Whoever watched the body refused it, for this reason (a stable code).
+    #[error("the body was refused: {0}")]
+    Refused(&'static str),
     /// The caller went away within the body.
     #[error("the caller closed the connection within the body")]
     CallerGone(#[source] hyper::Error),
@@ -47,6 +50,7 @@ impl BodyError {
             | BodyError::TooLarge
             | BodyError::TooSlow
             | BodyError::Deadline
+            | BodyError::Refused(_)
             | BodyError::CallerGone(_) => Fault::Client,
             BodyError::UpstreamBroken(_) | BodyError::UpstreamStalled | BodyError::Withheld(_) => Fault::Peer,
             BodyError::Closed(_) => Fault::Dependency,
@@ -64,7 +68,7 @@ impl BodyError {
             BodyError::CallerGone(_) => "caller-gone",
             BodyError::UpstreamBroken(_) => "upstream-broken",
             BodyError::UpstreamStalled => "upstream-stalled",
-            BodyError::Closed(reason) | BodyError::Withheld(reason) => reason,
+            BodyError::Closed(reason) | BodyError::Withheld(reason) | BodyError::Refused(reason) => reason,
             BodyError::Source(_) => "answer-failed",
         }
     }
@@ -76,6 +80,7 @@ impl BodyError {
             BodyError::TooLarge => 413,
             BodyError::TooSlow | BodyError::Deadline => 408,
             BodyError::CallerGone(_) => 400,
+            BodyError::Refused(_) => 403,
             BodyError::UpstreamStalled => 504,
             BodyError::Closed(_) => 503,
             BodyError::UpstreamBroken(_) | BodyError::Withheld(_) | BodyError::Source(_) => self.fault().status(),

@@ -1,10 +1,11 @@
 //! The body of a request: from the caller, made here, or the caller's with an inspected prefix put back.
 
 use std::cell::Cell;
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -14,6 +15,27 @@ use super::{BodyError, Pace};
 use crate::conn::ConnState;
 use crate::framing::MalformedCode;
 use crate::headers;
+
+/// Looks at a body while it is sent on. What it returns as an error is a stable code, and breaks the body off.
+pub trait BodyWatch {
+    /// So many more bytes came.
+    fn chunk(&mut self, bytes: &[u8]) -> Result<(), &'static str>;
+
+    /// The body is complete. What came last is sent on only after this.
+    fn end(&mut self) -> Result<(), &'static str>;
+}
+
+/// A watch with the last bytes that came: they wait until it is known whether more come, and what is thought of all.
+struct Watched {
+    watch: Box<dyn BodyWatch>,
+    held: Bytes,
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("held", &self.held.len()).finish_non_exhaustive()
+    }
+}
 
 /// The body of a request.
 #[derive(Debug)]
@@ -29,6 +51,7 @@ pub struct InboundBody {
     passes_trailers: bool,
     broken: bool,
     fault: Rc<Cell<Option<CallerFault>>>,
+    watched: Option<Box<Watched>>,
 }
 
 /// Why a caller's body broke off, for whoever sent it on.
@@ -39,6 +62,7 @@ pub(crate) enum CallerFault {
     TooSlow,
     Deadline,
     Gone,
+    Refused(&'static str),
 }
 
 /// What [`InboundBody::read_up_to`] found.
@@ -70,6 +94,7 @@ impl InboundBody {
             passes_trailers: false,
             broken: false,
             fault: Rc::default(),
+            watched: None,
         }
     }
 
@@ -89,6 +114,7 @@ impl InboundBody {
             passes_trailers: false,
             broken: false,
             fault: Rc::default(),
+            watched: None,
         }
     }
 
@@ -113,6 +139,12 @@ impl InboundBody {
     /// Breaks the body off when more than so many bytes come: what is sent in chunks announces no length.
     pub fn limit(&mut self, most: u64) {
         self.most = most;
+    }
+
+    /// Has somebody look at all of it while it is sent on: the last piece waits for what is thought of the whole, so that
+    /// nobody gets a body complete that was refused.
+    pub fn watch(&mut self, watch: impl BodyWatch + 'static) {
+        self.watched = Some(Box::new(Watched { watch: Box::new(watch), held: Bytes::new() }));
     }
 
     /// Hands the caller's trailers on, without those that would change the message. Otherwise they are dropped (RFC 9110
@@ -211,6 +243,59 @@ impl InboundBody {
     }
 }
 
+impl InboundBody {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if !self.prefix.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.prefix)))));
+        }
+        if self.broken {
+            return Poll::Ready(None);
+        }
+        match self.poll_source(cx) {
+            Poll::Ready(None) if self.passes_trailers => {
+                Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            polled => polled,
+        }
+    }
+
+    fn poll_watched(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let next = ready!(self.poll_next(cx)).transpose();
+            let Some(mut watched) = self.watched.take() else { return Poll::Ready(next.transpose()) };
+            let data = match next {
+                Ok(Some(frame)) => match frame.into_data() {
+                    Ok(data) => Some(data),
+                    Err(trailers) => {
+                        // They come after the end: they are kept until what was held is gone.
+                        self.trailers = trailers.into_trailers().ok();
+                        None
+                    }
+                },
+                Ok(None) => None,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
+            let judged = match &data {
+                Some(data) => watched.watch.chunk(data),
+                None => watched.watch.end(),
+            };
+            if let Err(code) = judged {
+                self.broke(CallerFault::Refused(code));
+                return Poll::Ready(Some(Err(BodyError::Refused(code))));
+            }
+            let Some(data) = data else {
+                let last = std::mem::take(&mut watched.held);
+                return if last.is_empty() { self.poll_next(cx) } else { Poll::Ready(Some(Ok(Frame::data(last)))) };
+            };
+            let before = std::mem::replace(&mut watched.held, data);
+            self.watched = Some(watched);
+            if !before.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(before))));
+            }
+        }
+    }
+}
+
 fn joined(first: Bytes, rest: BytesMut) -> Bytes {
     if rest.is_empty() { first } else { rest.freeze() }
 }
@@ -221,28 +306,19 @@ impl Body for InboundBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        if !this.prefix.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.prefix)))));
-        }
-        if this.broken {
-            return Poll::Ready(None);
-        }
-        match this.poll_source(cx) {
-            Poll::Ready(None) if this.passes_trailers => {
-                Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
-            }
-            polled => polled,
-        }
+        if this.watched.is_some() { this.poll_watched(cx) } else { this.poll_next(cx) }
     }
 
     fn is_end_stream(&self) -> bool {
         self.prefix.is_empty()
             && !(self.passes_trailers && self.trailers.is_some())
+            && self.watched.is_none()
             && (self.broken || self.source.as_ref().is_none_or(Body::is_end_stream))
     }
 
     fn size_hint(&self) -> SizeHint {
-        let here = self.prefix.len() as u64;
+        let held = self.watched.as_ref().map_or(0, |watched| watched.held.len());
+        let here = (self.prefix.len() + held) as u64;
         match self.source.as_ref().map(Body::size_hint) {
             None => SizeHint::with_exact(here),
             Some(hint) => match hint.exact() {

@@ -7,6 +7,6 @@ mod response;
 
 pub use error::BodyError;
 pub(crate) use inbound::CallerFault;
-pub use inbound::{Collected, InboundBody};
+pub use inbound::{BodyWatch, Collected, InboundBody};
 pub(crate) use pace::Pace;
 pub use response::{BodyEnd, EndOutcome, ResponseBody};

@@ -18,7 +18,7 @@ use crate::paced::Follow;
 /// What hyper is given in place of a head that was refused: it makes hyper call the service once more, in order,
 /// behind answers that are still being written. The service finds the refusal in the queue and answers it.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: malformed.invalid\r\nconnection: close\r\n\r\n";
-const RAW_EXCERPT: usize = 2 * 1024;
+const RAW_EXCERPT: usize = 16 * 1024;
 const MAX_HELD_FOR_UPGRADE: usize = 64 * 1024;
 const MAX_DISCARDED: usize = 256 * 1024;
 

@@ -334,6 +334,7 @@ fn classify(error: hyper::Error, caller: Option<CallerFault>) -> ForwardError {
         Some(CallerFault::TooLarge) => ForwardError::Caller(BodyError::TooLarge),
         Some(CallerFault::TooSlow) => ForwardError::Caller(BodyError::TooSlow),
         Some(CallerFault::Deadline) => ForwardError::Caller(BodyError::Deadline),
+        Some(CallerFault::Refused(code)) => ForwardError::Caller(BodyError::Refused(code)),
         Some(CallerFault::Gone) => ForwardError::Caller(BodyError::CallerGone(error)),
         None if error.is_parse() => ForwardError::Malformed(error.into()),
         None => ForwardError::Closed(error.into()),

@@ -70,6 +70,11 @@ impl UpstreamGroup {
         Ok(UpstreamGroup(Arc::new(Inner { servers, settings, tls_http1, tls_http2, began: Instant::now() })))
     }
 
+    /// Whether all its servers speak HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        self.0.servers.iter().all(|server| server.place.protocol == UpstreamProtocol::Http2)
+    }
+
     /// How the servers are.
     pub fn status(&self) -> Vec<ServerStatus> {
         let now = self.now();

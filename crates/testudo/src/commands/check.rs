@@ -73,6 +73,9 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         "routes": parts.contract.routes().len(),
         "public": public,
         "policies": parts.policies.len(),
+        "firewall": parts.firewall.as_ref().map(|firewall| json!({
+            "rules": firewall.rules.to_string(), "count": firewall.waf.rules().len(),
+        })),
         "masked": masked.iter().map(|(route, classes)| json!({ "route": route, "classes": classes })).collect::<Vec<_>>(),
         "notes": parts.contract.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "limits_off": config.limits.switched_off(),
@@ -90,6 +93,9 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         ));
         for route in &public {
             output::line(format!("  public  {route}"));
+        }
+        if let Some(firewall) = &parts.firewall {
+            output::line(format!("  firewall  {} ({} rules)", firewall.rules, firewall.waf.rules().len()));
         }
         for (route, classes) in &masked {
             output::line(format!("  masked  {route}   {}", classes.join(", ")));

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Setting, output, root_key_from_environment};
 use crate::cli::UpArgs;
+use crate::config::FirewallMode;
 use crate::data::DataFolder;
 use crate::inherited;
 use crate::logging;
@@ -99,6 +100,10 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     output::line(format!("  gateway   {url}   (listening on {})", listening.join(", ")));
     let upstream = if server.sample { "the sample wallet".to_owned() } else { config.upstream.servers.join(", ") };
     output::line(format!("  upstream  {upstream}"));
+    if let Some(firewall) = &node.snapshot().firewall {
+        let detect = if config.waf.mode == FirewallMode::Detect { ", which only report" } else { "" };
+        output::line(format!("  firewall  {}{detect}", firewall.rules));
+    }
     output::line(format!("  sign-in   {}/sign-in", config.issuer()));
     output::line(format!("  issuer    {}   (discovery at /.well-known/openid-configuration)", config.issuer()));
     let admin = server.admin_address().unwrap_or(config.server.admin);

@@ -1,5 +1,7 @@
 //! `testudo waf`: what firewall rules say, without a server.
 
+mod install;
+
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -12,8 +14,10 @@ use testudo_waf::Match;
 
 use super::{Failure, Setting, output};
 use crate::clock::SystemClock;
+use crate::config::{FirewallSection, Overrides};
+use crate::firewall::found::{exclusion, score, severity};
 use crate::firewall::request::{Captured, Verdict};
-use crate::firewall::{self, Loaded, Selection};
+use crate::firewall::{self, Loaded, Rules, Selection};
 
 /// The longest request file: a head, and what of a body is looked at.
 const LONGEST: u64 = 16 * 1024 * 1024;
@@ -29,6 +33,12 @@ const SHOWN: usize = 160;
 pub enum WafCommand {
     /// Read rules and tell what there is; what can't be understood is named with file, line and what to write instead.
     Check(RulesArgs),
+    /// Check a release of the OWASP Core Rule Set and put it into the data folder, where it takes the place of the built-in
+    /// rules.
+    InstallCrs {
+        /// A folder, or a `.tar.gz` or `.zip` archive, as releases are published.
+        source: PathBuf,
+    },
     /// Show what rules say about a request, and the smallest exclusion that would let it pass. Exit code 1 when it is
     /// refused.
     Explain {
@@ -44,7 +54,7 @@ pub enum WafCommand {
 #[derive(Debug, Args)]
 pub struct RulesArgs {
     /// A file of SecLang rules, a folder of them, or the folder of a release of the OWASP Core Rule Set; several are read in
-    /// order. Without it, the rules of Debian's package `modsecurity-crs`.
+    /// order; `built-in` for the rules of our own. Without it, the rules and exclusions that the configuration puts in force.
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// The paranoia level of the Core Rule Set, instead of the one of its setup.
@@ -53,25 +63,24 @@ pub struct RulesArgs {
 }
 
 impl RulesArgs {
-    fn selection(&self) -> Result<Selection, Failure> {
-        let mut paths = self.rules.clone();
-        if paths.is_empty() {
-            let installed = firewall::installed().ok_or_else(|| {
-                Failure::usage(
-                    "there are no rules: name a file or folder with `--rules`, or install Debian's package `modsecurity-crs`",
-                )
-            })?;
-            paths.push(installed);
-        }
-        Ok(Selection { paths, paranoia: self.paranoia.unwrap_or(0), ..Selection::default() })
+    fn selection(&self, setting: &Setting) -> Result<Selection, Failure> {
+        let mut section = if self.rules.is_empty() {
+            setting.load(&Overrides::default())?.waf
+        } else {
+            FirewallSection { rules: self.rules.clone(), ..FirewallSection::default() }
+        };
+        section.paranoia = self.paranoia.unwrap_or(section.paranoia);
+        let FirewallSection { paranoia, exclusions, .. } = section.clone();
+        Ok(Selection { rules: Rules::of(&section), paranoia, detect: false, last: exclusions })
     }
 }
 
 /// Runs the command.
 pub fn run(setting: &Setting, command: WafCommand) -> Result<ExitCode, Failure> {
     match command {
-        WafCommand::Check(rules) => check(setting, &rules.selection()?),
-        WafCommand::Explain { request, rules } => explain(setting, &request, &rules.selection()?),
+        WafCommand::Check(rules) => check(setting, &rules.selection(setting)?),
+        WafCommand::Explain { request, rules } => explain(setting, &request, &rules.selection(setting)?),
+        WafCommand::InstallCrs { source } => install::run(setting, &source),
     }
 }
 
@@ -86,7 +95,7 @@ fn check(setting: &Setting, selection: &Selection) -> Result<ExitCode, Failure> 
     let notes: Vec<Value> =
         loaded.notes.iter().map(|note| json!({ "file": &*note.file, "line": note.line, "text": note.text })).collect();
     let answer = json!({
-        "rules": rules.len(), "settled": rules.settled(), "screened": rules.screened(),
+        "source": selection.rules.to_string(), "rules": rules.len(), "settled": rules.settled(), "screened": rules.screened(),
         "milliseconds": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "notes": notes,
     });
     output::value(setting.format, &answer, |answer| {
@@ -94,9 +103,9 @@ fn check(setting: &Setting, selection: &Selection) -> Result<ExitCode, Failure> 
             output::line(format!("{}:{}: {}", note.file, note.line, note.text));
         }
         output::line(format!(
-            "{} rules, read and compiled in {} ms: {} can't match under these settings and are left out, {} are asked only \
+            "{}: {} rules, read and compiled in {} ms: {} can't match under these settings and are left out, {} are asked only \
              about values that may match",
-            answer["rules"], answer["milliseconds"], answer["settled"], answer["screened"]
+            selection.rules, answer["rules"], answer["milliseconds"], answer["settled"], answer["screened"]
         ));
     });
     Ok(ExitCode::SUCCESS)
@@ -186,26 +195,6 @@ fn score_of(found: &Match) -> String {
     }
 }
 
-/// The name of a severity (RFC 5424, 6.2.1).
-fn severity(found: &Match) -> Option<&'static str> {
-    let names = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
-    names.get(usize::from(found.severity?)).copied()
-}
-
-/// What the Core Rule Set adds to its score by default for a rule of this severity.
-fn score(found: &Match) -> Option<u32> {
-    if !found.tags.iter().any(|tag| tag.starts_with("paranoia-level/")) {
-        return None;
-    }
-    match found.severity? {
-        0..=2 => Some(5),
-        3 => Some(4),
-        4 => Some(3),
-        5 => Some(2),
-        _ => None,
-    }
-}
-
 /// A value for eyes: without control characters, and not too long.
 fn text(bytes: &[u8]) -> String {
     let visible = |character: char| if character.is_control() { '\u{fffd}' } else { character };
@@ -228,7 +217,7 @@ fn exclusions(
     now: Timestamp,
 ) -> Result<Option<Vec<String>>, Failure> {
     let judge = |lines: &BTreeSet<String>| {
-        let last = lines.iter().cloned().collect();
+        let last = selection.last.iter().chain(lines).cloned().collect();
         Ok::<_, Failure>(captured.judge(&load(&Selection { last, ..selection.clone() })?.waf, now))
     };
     let (mut lines, mut current) = (BTreeSet::new(), verdict.clone());
@@ -253,14 +242,4 @@ fn exclusions(
         }
     }
     Ok(Some(lines.into_iter().collect()))
-}
-
-/// The update that takes the variable of a match from its rule. None for rules that only sum up what others found.
-fn exclusion(found: &Match) -> Option<String> {
-    let (Some(0..=5), false) = (found.severity, found.variable.starts_with("TX:")) else { return None };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-[]/*@".contains(&byte);
-    if found.variable.is_empty() || !found.variable.bytes().all(plain) {
-        return Some(format!("SecRuleRemoveById {}", found.id));
-    }
-    Some(format!("SecRuleUpdateTargetById {} \"!{}\"", found.id, found.variable))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use testudo_core::Timestamp;
 use testudo_waf::{Connection, Intervention, Match, RequestLine, Waf};
 
+use super::found::scores;
+
 /// The most header lines.
 const MOST_HEADERS: usize = 200;
 
@@ -96,9 +98,7 @@ impl Captured {
         }
         let stopped = stopped.or_else(|| transaction.request_end().cloned());
         let matches = transaction.matches().to_vec();
-        let mut number = |name| String::from_utf8(transaction.tx(name)?).ok()?.parse().ok();
-        let score = ["blocking_inbound_anomaly_score", "anomaly_score"].into_iter().find_map(&mut number);
-        let threshold = number("inbound_anomaly_score_threshold");
+        let (score, threshold) = scores(&mut transaction);
         Verdict { stopped, matches, score, threshold }
     }
 }

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::facts::Facts;
 use super::ledger::Ledger;
-use super::{Worker, outbound, refuse};
+use super::{Worker, firewall, outbound, refuse};
 use crate::snapshot::Snapshot;
 
 /// The OAuth endpoints.
@@ -85,6 +85,8 @@ impl Worker {
             .decision
             .and(self.node.standing.check_peer(facts.address, facts.now))
             .and(self.node.standing.check_anonymous(facts.monotonic));
+        let (inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
+        decision = decision.and(inspected);
         let door = door(&inbound.parts.method, inbound.parts.uri.path());
         let observe = snapshot.config.server.observe;
         if let Some(door) = door
@@ -122,7 +124,14 @@ impl Worker {
                 None
             }
         };
-        let refusal = decision.demand(BEFORE).err();
+        if let Some(body) = &body
+            && (observe || !decision.is_denied())
+        {
+            decision = decision.and(inspection.whole(&firewall::without_secrets(&inbound.parts.headers, body)));
+        }
+        inspection.finish(&snapshot);
+        ledger.inspected(&inspection);
+        let refusal = decision.demand(BEFORE.union(firewall::required(&snapshot))).err();
         let observed = refusal.is_some();
         if let Some(refusal) = refusal {
             // Without its body there is nothing to call the endpoint with, in observe mode too.

@@ -17,7 +17,7 @@ use testudo_store::{CommitError, Tx};
 
 use super::Worker;
 use super::facts::Facts;
-use super::firewall::Inspection;
+use super::firewall::{self, Inspection};
 use super::mask;
 use super::risk::Risk;
 use crate::journal::Reserved;
@@ -88,8 +88,7 @@ impl Ledger {
     /// What the firewall found: its rules in plain, what they matched among what is personal.
     pub fn inspected(&mut self, inspection: &Inspection) {
         if let (Some(event), Some(findings)) = (&mut self.event, inspection.found()) {
-            event.details.insert(Cow::Borrowed("waf-rules"), findings.rules);
-            event.personal.insert(Cow::Borrowed("waf-matches"), findings.values);
+            findings.tell(event);
         }
     }
 
@@ -136,6 +135,12 @@ impl Ledger {
     pub fn failed_internally(&mut self, status: StatusCode) {
         let control = if status == StatusCode::UNAUTHORIZED { Control::Authentication } else { Control::Contract };
         self.fail(control, Cow::Borrowed("endpoint-refused"));
+    }
+
+    /// The firewall refused the body while it was sent on.
+    pub fn refused_in_body(&mut self, code: &'static str) {
+        self.worker.metrics.refused(Control::Waf);
+        self.fail(Control::Waf, Cow::Borrowed(code));
     }
 
     /// The upstream failed.
@@ -274,9 +279,10 @@ fn cut(text: &str) -> String {
 
 /// Bytes came in that are no request.
 pub fn malformed(node: &Node, report: &Malformed) {
-    let event = Event::new(EventKind::RequestMalformed, node.clock.now())
+    let mut event = Event::new(EventKind::RequestMalformed, node.clock.now())
         .failed(Control::Transport, report.code.as_str())
         .from(report.peer.ip());
+    firewall::malformed(&node.snapshot(), report, &mut event);
     append(node, event);
 }
 

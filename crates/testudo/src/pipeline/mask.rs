@@ -28,7 +28,7 @@ use testudo_identity::Caller;
 use testudo_privacy::{DataClass, DeviceTrust, Facts, Format, Marks, Masked, Masking, Plan, Treatment};
 
 use self::body::MaskedBody;
-use self::coding::Coding;
+pub(super) use self::coding::{Coding, Decoder, narrow};
 use super::refuse;
 use crate::masks::RouteMasks;
 use crate::snapshot::Snapshot;

@@ -261,7 +261,16 @@ fn base(folder: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    same_rules(folder, &mut command);
     command
+}
+
+/// Without a word about the firewall it runs the best rules that the machine has: here the same on every machine.
+fn same_rules(folder: &Path, command: &mut Command) {
+    let config = std::fs::read_to_string(folder.join("testudo.toml")).unwrap_or_default();
+    if !config.contains("[waf]") {
+        command.env("TESTUDO__WAF__RULES", "[\"built-in\"]");
+    }
 }
 
 /// The binary as systemd starts it with a socket unit; the socket is put in as standard input.
@@ -274,6 +283,7 @@ pub fn activated(folder: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    same_rules(folder, &mut command);
     command
 }
 

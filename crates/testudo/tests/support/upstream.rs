@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 pub struct Upstream {
     pub address: SocketAddr,
     requests: Arc<AtomicUsize>,
+    whole: Arc<AtomicUsize>,
 }
 
 impl Upstream {
@@ -22,14 +23,15 @@ impl Upstream {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&requests);
+        let whole = Arc::new(AtomicUsize::new(0));
+        let counters = (Arc::clone(&requests), Arc::clone(&whole));
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                let counter = Arc::clone(&counter);
-                std::thread::spawn(move || serve(stream, &counter));
+                let (begun, whole) = counters.clone();
+                std::thread::spawn(move || serve(stream, &begun, &whole));
             }
         });
-        Upstream { address, requests }
+        Upstream { address, requests, whole }
     }
 
     /// Where it is.
@@ -41,9 +43,14 @@ impl Upstream {
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
+
+    /// How many of them came to their end.
+    pub fn whole_requests(&self) -> usize {
+        self.whole.load(Ordering::SeqCst)
+    }
 }
 
-fn serve(mut stream: TcpStream, counter: &AtomicUsize) {
+fn serve(mut stream: TcpStream, begun: &AtomicUsize, whole: &AtomicUsize) {
     stream.set_nodelay(true).unwrap();
     let mut waiting = vec![0; 64 * 1024];
     loop {
@@ -56,14 +63,14 @@ fn serve(mut stream: TcpStream, counter: &AtomicUsize) {
             std::thread::sleep(Duration::from_millis(1));
             continue;
         };
-        counter.fetch_add(1, Ordering::SeqCst);
+        begun.fetch_add(1, Ordering::SeqCst);
         let head = String::from_utf8_lossy(&waiting[..end]).into_owned();
         if head.to_ascii_lowercase().contains("\r\nupgrade: websocket") {
             echo(stream);
             return;
         }
         stream.read_exact(&mut vec![0; end + 4]).unwrap();
-        if answer(&mut stream, &head).is_err() {
+        if answer(&mut stream, &head, whole).is_err() {
             return;
         }
     }
@@ -78,7 +85,7 @@ fn echo(stream: TcpStream) {
     }
 }
 
-fn answer(stream: &mut TcpStream, head: &str) -> std::io::Result<()> {
+fn answer(stream: &mut TcpStream, head: &str, whole: &AtomicUsize) -> std::io::Result<()> {
     let mut lines = head.split("\r\n");
     let line = lines.next().unwrap_or_default().to_owned();
     let headers: Vec<(String, String)> = lines
@@ -89,7 +96,9 @@ fn answer(stream: &mut TcpStream, head: &str) -> std::io::Result<()> {
     let mut body = 0;
     if let Some(length) = value("content-length") {
         body = length.parse().unwrap();
-        std::io::copy(&mut stream.take(body), &mut std::io::sink())?;
+        if std::io::copy(&mut stream.take(body), &mut std::io::sink())? < body {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
     } else if value("transfer-encoding").is_some() {
         let mut bytes = Vec::new();
         let mut byte = [0];
@@ -98,6 +107,7 @@ fn answer(stream: &mut TcpStream, head: &str) -> std::io::Result<()> {
             bytes.push(byte[0]);
         }
     }
+    whole.fetch_add(1, Ordering::SeqCst);
     let path = line.split(' ').nth(1).unwrap_or_default();
     match path {
         "/stream" | "/late-stream" => {
@@ -119,6 +129,24 @@ fn answer(stream: &mut TcpStream, head: &str) -> std::io::Result<()> {
                 stream.write_all(&[0; 4096])?;
                 std::thread::sleep(Duration::from_millis(10));
             }
+        }
+        "/app/leak" => {
+            let text = "Traceback (most recent call last):\n  File \"/srv/app/pay.py\", line 7, in charge\n    key = KEYS[1]\nKeyError: 1\n";
+            let coded = value("accept-encoding").is_some_and(|codings| codings.contains("gzip"));
+            let mut body = text.as_bytes().to_vec();
+            if coded {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(&body)?;
+                body = encoder.finish()?;
+            }
+            let coding = if coded { "Content-Encoding: gzip\r\n" } else { "" };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{coding}Content-Length: {}\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body].concat())
+        }
+        "/app/page" => {
+            let body = "<p>a page</p>".repeat(60_000);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())
         }
         _ => {
             let seen = json!({ "line": line, "headers": headers, "body": body }).to_string();

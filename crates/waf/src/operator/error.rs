@@ -58,6 +58,17 @@ pub enum OperatorError {
     },
 }
 
+impl OperatorError {
+    /// Whether others know what this engine leaves out on purpose.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(
+            self,
+            OperatorError::Unsupported { .. }
+                | OperatorError::Pattern { source: PatternError::Unsupported { .. }, .. }
+        )
+    }
+}
+
 /// Why a regular expression is refused. Offsets count bytes of the pattern.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum PatternError {

@@ -270,6 +270,12 @@ impl RuleSet {
         rules.filter(|(_, rule)| rule.links.first().is_some_and(|link| link.bit.is_some())).count()
     }
 
+    /// Whether some rule looks at answers (phases 3 and 4).
+    pub fn judges_answers(&self) -> bool {
+        let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded.contains(*index));
+        rules.filter(|(_, rule)| matches!(rule.phase, 3 | 4)).count() > 0
+    }
+
     /// Whether some rule reads this lane.
     #[inline]
     pub(crate) fn reads(&self, variable: Variable) -> bool {

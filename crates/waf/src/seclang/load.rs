@@ -11,7 +11,7 @@ use super::update::Update;
 use super::variable::targets;
 use super::words::{Line, lines, word};
 use super::{LoadError, Problem, Template};
-use crate::operator::{Files, Operator};
+use crate::operator::{Files, Operator, OperatorError};
 
 /// Where rule files and phrase lists come from. The engine opens no file itself.
 pub trait Sources {
@@ -40,6 +40,8 @@ pub struct Note {
     pub line: u32,
     /// What.
     pub text: String,
+    /// Whether a rule is left out.
+    pub left_out: bool,
 }
 
 /// Everything that was loaded.
@@ -89,6 +91,10 @@ pub struct Loader<'a> {
     updates: Vec<(Arc<str>, u32, Update)>,
     /// The rule whose chain is not complete.
     open: bool,
+    /// Whether rules are left out that ask for what this engine does not do on purpose.
+    lenient: bool,
+    /// Whether the chain that is read now is left out.
+    leaving_out: bool,
     errors: Vec<LoadError>,
 }
 
@@ -103,8 +109,16 @@ impl<'a> Loader<'a> {
             operators: HashMap::new(),
             updates: Vec::new(),
             open: false,
+            lenient: false,
+            leaving_out: false,
             errors: Vec::new(),
         }
+    }
+
+    /// From here on, rules that ask for what this engine does not do on purpose (a lookahead, a question to the network)
+    /// are left out with a note, instead of being errors: for rule sets that nobody here can change.
+    pub fn leave_out_unsupported(&mut self, on: bool) {
+        self.lenient = on;
     }
 
     /// Reads a file and what it includes; a pattern names several. Errors are kept for [`Loader::finish`].
@@ -144,7 +158,7 @@ impl<'a> Loader<'a> {
     }
 
     fn note(&mut self, file: &Arc<str>, line: u32, text: String) {
-        self.program.notes.push(Note { file: file.clone(), line, text });
+        self.program.notes.push(Note { file: file.clone(), line, text, left_out: false });
     }
 
     fn include(&mut self, file: &Arc<str>, line: u32, pattern: &str, optional: bool, depth: usize) {
@@ -260,11 +274,34 @@ impl<'a> Loader<'a> {
         let mut parts = Parts::sort(actions(text.map_or("", String::as_str))?);
         // What follows belongs to the chain even when this rule is refused.
         self.open = parts.chain;
+        self.leaving_out &= chained;
+        if self.leaving_out {
+            return Ok(());
+        }
         if let Some((variables, operator)) = asks {
             parts.link.targets = targets(variables)?;
-            parts.link.condition = Some(self.condition(file, operator)?);
+            match self.condition(file, operator) {
+                Err(Problem::Operator(error)) if self.lenient && error.is_unsupported() => {
+                    self.leave_out(file, line, chained, parts.id, &error);
+                    return Ok(());
+                }
+                condition => parts.link.condition = Some(condition?),
+            }
         }
         if chained { self.extend(file, line, parts) } else { self.begin(file, line, parts) }
+    }
+
+    /// Leaves out the chain that is read now.
+    fn leave_out(&mut self, file: &Arc<str>, line: u32, chained: bool, id: Option<u64>, why: &OperatorError) {
+        self.leaving_out = true;
+        let begun = self.program.rules.last_mut().filter(|_| chained);
+        let id = begun.as_ref().map(|rule| rule.id).or(id);
+        if let Some(rule) = begun {
+            rule.links.clear();
+        }
+        let id = id.map(|id| id.to_string()).unwrap_or_default();
+        let text = format!("rule {id} is left out: {why}");
+        self.program.notes.push(Note { file: file.clone(), line, text, left_out: true });
     }
 
     fn begin(&mut self, file: &Arc<str>, line: u32, mut parts: Parts) -> Result<(), Problem> {

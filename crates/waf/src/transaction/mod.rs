@@ -28,7 +28,7 @@ use self::request::until;
 use self::state::State;
 use crate::ruleset::RuleSet;
 use crate::ruleset::view::Lane;
-use crate::seclang::{LimitAction, Mode, Variable};
+use crate::seclang::{LimitAction, Mode, Processor, Variable};
 use crate::waf::Waf;
 
 /// The id under which a body is refused that is larger than its limit.
@@ -140,6 +140,11 @@ impl Transaction {
     /// The head of the request is complete: phase 1.
     pub fn request_head(&mut self) -> Option<&Intervention> {
         self.phase(1)
+    }
+
+    /// What reads the request's body, as far as its head says; nothing reads other types than those that rules name.
+    pub fn processor(&self) -> Option<Processor> {
+        self.buffers.as_deref().and_then(|buffers| buffers.state.processor)
     }
 
     /// Takes a chunk of the request's body.

@@ -1,7 +1,9 @@
 //! The tests of the rule set, as they are written (`coreruleset/go-ftw`, format of tests).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use regex_automata::meta::Regex;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -122,4 +124,27 @@ pub fn files(folder: &Path) -> Vec<(PathBuf, File)> {
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));
     found
+}
+
+impl Stage {
+    /// What is wrong with what came of it: the status, the ids that were logged, and the log itself.
+    pub fn judge(&self, status: u16, ids: &BTreeSet<u64>, text: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if let Some(expected) = self.output.status
+            && expected != status
+        {
+            wrong.push(format!("status {status} instead of {expected}"));
+        }
+        let Some(log) = &self.output.log else { return wrong };
+        wrong.extend(log.expect_ids.iter().filter(|id| !ids.contains(id)).map(|id| format!("no {id}")));
+        wrong.extend(log.no_expect_ids.iter().filter(|id| ids.contains(id)).map(|id| format!("but {id}")));
+        let matches = |pattern: &str| Regex::new(pattern).unwrap().is_match(text);
+        if let Some(pattern) = log.match_regex.as_ref().filter(|pattern| !matches(pattern)) {
+            wrong.push(format!("the log does not match {pattern}"));
+        }
+        if let Some(pattern) = log.no_match_regex.as_ref().filter(|pattern| matches(pattern)) {
+            wrong.push(format!("the log matches {pattern}"));
+        }
+        wrong
+    }
 }

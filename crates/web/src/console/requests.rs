@@ -1,6 +1,8 @@
 //! Why was this request decided so? The event of a request with its control, reason and remedy, and what else happened in
 //! and because of it.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use testudo_access::Permission;
@@ -37,6 +39,14 @@ struct Verdict {
     explained: Option<&'static Explained>,
     controls: Vec<Bit>,
     others: Vec<String>,
+    firewall: Vec<Finding>,
+    score: String,
+}
+
+/// What a rule of the firewall found.
+struct Finding {
+    rule: String,
+    says: String,
 }
 
 /// What a control answered.
@@ -122,6 +132,10 @@ fn verdict(entry: &Entry) -> Verdict {
         Some(Bit { name: control.name(), state, class })
     };
     let request = plain.kind == EventKind::RequestDecided;
+    let finding = |(name, says): (&Cow<'static, str>, &String)| {
+        let rule = name.strip_prefix("waf-").filter(|rule| rule.bytes().all(|byte| byte.is_ascii_digit()))?;
+        Some(Finding { rule: rule.to_owned(), says: super::disclosure::visible(says) })
+    };
     Verdict {
         refused,
         observed,
@@ -141,6 +155,8 @@ fn verdict(entry: &Entry) -> Verdict {
                     .collect()
             })
             .unwrap_or_default(),
+        firewall: plain.details.iter().filter_map(finding).collect(),
+        score: plain.details.get("waf-score").map(|score| super::disclosure::visible(score)).unwrap_or_default(),
     }
 }
 

@@ -19,7 +19,7 @@ const MOST_DECODED: u64 = 4 << 30;
 
 /// A content coding that is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Coding {
+pub(in crate::pipeline) enum Coding {
     Identity,
     Gzip,
     Brotli,
@@ -27,7 +27,7 @@ pub(super) enum Coding {
 
 impl Coding {
     /// That of an answer; nothing for one that is not read, or for several.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Coding> {
+    pub(in crate::pipeline) fn of(headers: &HeaderMap) -> Option<Coding> {
         let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
         let Some(value) = values.next() else { return Some(Coding::Identity) };
         if values.next().is_some() {
@@ -43,7 +43,7 @@ impl Coding {
 }
 
 /// Asks the upstream only for codings that are read, of those that the client reads.
-pub(super) fn narrow(headers: &mut HeaderMap) {
+pub(in crate::pipeline) fn narrow(headers: &mut HeaderMap) {
     let (gzip, br) = (takes(headers, "gzip"), takes(headers, "br"));
     let value = match (gzip, br) {
         (true, true) => "gzip, br",
@@ -78,7 +78,7 @@ fn takes(headers: &HeaderMap, coding: &str) -> bool {
 
 /// Why an answer can't be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum CodingError {
+pub(in crate::pipeline) enum CodingError {
     #[error("its content coding is damaged")]
     Damaged,
     #[error("its content coding is cut off")]
@@ -88,7 +88,7 @@ pub(super) enum CodingError {
 }
 
 /// Decodes an answer piece by piece.
-pub(super) struct Decoder {
+pub(in crate::pipeline) struct Decoder {
     kind: Kind,
     taken: u64,
     given: u64,
@@ -110,7 +110,7 @@ enum Kind {
 type Unbrotli = BrotliState<HeapAlloc<u8>, HeapAlloc<u32>, HeapAlloc<HuffmanCode>>;
 
 impl Decoder {
-    pub(super) fn new(coding: Coding) -> Decoder {
+    pub(in crate::pipeline) fn new(coding: Coding) -> Decoder {
         let kind = match coding {
             Coding::Identity => Kind::Identity,
             Coding::Gzip => Kind::Gzip { member: None, seen: false },
@@ -124,13 +124,13 @@ impl Decoder {
     }
 
     /// Whether the bytes are as they came.
-    pub(super) fn is_identity(&self) -> bool {
+    pub(in crate::pipeline) fn is_identity(&self) -> bool {
         matches!(self.kind, Kind::Identity)
     }
 
     /// Decodes the next bytes into `out`, at most [`STEP`] of them; gives how many bytes of the input were taken. After a
     /// step with output there may be more without more input.
-    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, CodingError> {
+    pub(in crate::pipeline) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, CodingError> {
         let before = out.len();
         let taken = match &mut self.kind {
             Kind::Identity => {
@@ -148,7 +148,7 @@ impl Decoder {
     }
 
     /// The input has ended. `empty`: there was none at all.
-    pub(super) fn finish(&self, empty: bool) -> Result<(), CodingError> {
+    pub(in crate::pipeline) fn finish(&self, empty: bool) -> Result<(), CodingError> {
         let whole = match &self.kind {
             Kind::Identity => true,
             Kind::Gzip { member, seen } => *seen && member.is_none(),

@@ -5,6 +5,19 @@
 use super::{PatternError, Translator, push_hex};
 use crate::transform::ByteClasses;
 
+/// Whether `[.` or `[=` begins an element that ends with the same mark and a bracket, before the class may end.
+fn is_collating(mark: u8, mut after: &[u8]) -> bool {
+    loop {
+        after = match *after {
+            [b'\\', b']' | b'\\', ref rest @ ..] => rest,
+            [byte, b']', ..] if byte == mark => return true,
+            [b'[', byte, ..] if byte == mark => return false,
+            [b']', ..] | [] => return false,
+            [_, ref rest @ ..] => rest,
+        };
+    }
+}
+
 impl<'p> Translator<'p> {
     /// Translates the class that begins here.
     pub(super) fn class(&mut self) -> Result<(), PatternError> {
@@ -71,7 +84,9 @@ impl<'p> Translator<'p> {
                 self.at += name.len() + 3;
                 Ok(Item::Set(set))
             }
-            [b'[', b'.' | b'=', ..] => Err(self.unsupported("a POSIX collating element")),
+            [b'[', mark @ (b'.' | b'='), ref after @ ..] if is_collating(mark, after) => {
+                Err(self.unsupported("a POSIX collating element"))
+            }
             [b'\\', ref after @ ..] => self.escaped_item(after),
             [byte, ..] => {
                 self.at += 1;

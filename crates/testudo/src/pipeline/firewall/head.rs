@@ -1,0 +1,77 @@
+//! The head of an HTTP/1.1 request as it came: names keep their case, and lines their order.
+
+use testudo_waf::{RequestLine, Transaction};
+
+/// Lines of a head that are looked at.
+const LINES: usize = 200;
+
+/// Shows the rules first line and headers, more kindly than any server would read them; gives what follows the head.
+pub(super) fn read<'b>(transaction: &mut Transaction, bytes: &'b [u8]) -> &'b [u8] {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let mut taken = 0;
+    let mut next = || {
+        let line = lines.next()?;
+        taken += line.len();
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        Some((line.strip_suffix(b"\r").unwrap_or(line), taken))
+    };
+    let (first, mut head) = next().unwrap_or_default();
+    let (method, target, protocol) = first_line(first);
+    transaction.request_line(&RequestLine { method, target, protocol, raw: Some(first) });
+    let mut last: Option<(&[u8], Vec<u8>)> = None;
+    for _ in 0..LINES {
+        let Some((line, end)) = next() else { break };
+        head = end;
+        if line.is_empty() {
+            break;
+        }
+        if let (Some(b' ' | b'\t'), Some((_, value))) = (line.first(), &mut last) {
+            value.push(b' ');
+            value.extend_from_slice(line.trim_ascii());
+            continue;
+        }
+        if let Some((name, value)) = last.take() {
+            transaction.request_header(name, &value);
+        }
+        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let (name, value) = line.split_at(colon);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        last = Some((name.trim_ascii(), value.to_vec()));
+    }
+    if let Some((name, value)) = last {
+        transaction.request_header(name, &value);
+    }
+    bytes.get(head..).unwrap_or_default()
+}
+
+/// Method, target and protocol: what stands before the first space, and what stands behind the last if that may be one.
+/// HTTP/0.9 had none.
+fn first_line(line: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let space = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let (method, rest) = line.split_at(space);
+    let rest = rest.get(1..).unwrap_or_default();
+    let Some(space) = rest.iter().rposition(|byte| *byte == b' ') else { return (method, rest, b"") };
+    let (target, protocol) = rest.split_at(space);
+    let protocol = protocol.get(1..).unwrap_or_default();
+    (method, target, if protocol.is_empty() { b"HTTP/0.9" } else { protocol })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_line_is_split_as_well_as_can_be() {
+        for (line, expected) in [
+            ("GET / HTTP/1.1", ("GET", "/", "HTTP/1.1")),
+            ("GET /a b HTTP/1.1", ("GET", "/a b", "HTTP/1.1")),
+            ("GET / ", ("GET", "/", "HTTP/0.9")),
+            ("GET /", ("GET", "/", "")),
+            ("GET", ("GET", "", "")),
+            ("", ("", "", "")),
+        ] {
+            let (method, target, protocol) = expected;
+            assert_eq!(first_line(line.as_bytes()), (method.as_bytes(), target.as_bytes(), protocol.as_bytes()));
+        }
+    }
+}
