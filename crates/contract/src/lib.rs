@@ -4,7 +4,8 @@
 //! [`Contract::from_openapi`] reads a file and reports all that is wrong with it; [`Contract::open`] stands in when
 //! there is none. [`Contract::route`] finds the route of a request. [`Contract::check_head`] says what the contract
 //! has against its head, [`Contract::inspect_parameters`] and [`Contract::check_body`] what it has against all of it, and
-//! which values a strict type proves harmless.
+//! which values a strict type proves harmless. [`diff`] tells what a new version opens or closes, and [`Learner`] writes a
+//! first one from traffic.
 //!
 //! To learn another keyword of OpenAPI: name it in `openapi/keys.rs`, keep it in `route.rs` or `schema.rs`, read it in
 //! the file of its construct under `openapi/`, and check it under `validate/`. To read another kind of contract, build
@@ -12,8 +13,10 @@
 
 mod check;
 pub mod csrf;
+mod diff;
 mod document;
 mod error;
+mod learn;
 mod openapi;
 mod path;
 mod pattern;
@@ -32,7 +35,9 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 
 pub use check::{Head, decide_route};
+pub use diff::{Change, Effect, diff};
 pub use error::{ContractErrors, Position, Problem};
+pub use learn::{Learner, Observation};
 pub use path::{MAX_PATH, PathError};
 pub use pattern::{PathPattern, PatternError};
 pub use route::{Body, Encoding, Location, Parameter, Response, Route, RouteId, Rules, ScopeSet, Security, Style};

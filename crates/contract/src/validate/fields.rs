@@ -32,8 +32,7 @@ pub(crate) fn add(
 ) -> Result<(), &'static str> {
     let types = rule.map(|rule| program.types(rule)).unwrap_or_default();
     let Some(first) = fields.first() else { return Ok(()) };
-    let whole = first.json || text(source, first).starts_with('[') && fields.len() == 1 && separator.is_none();
-    if !types.contains(JsonType::Array) || (whole && is_document(source, first)) {
+    if !types.contains(JsonType::Array) || first.json {
         if fields.len() > 1 {
             return Err("repeated");
         }
@@ -54,12 +53,6 @@ pub(crate) fn add(
     }
     tape.finish(first.text.end);
     Ok(())
-}
-
-/// Whether a text is a JSON list or object as a whole.
-fn is_document(source: &[u8], field: &Field) -> bool {
-    let bytes = source.get(field.text.start..field.text.end).unwrap_or_default();
-    Tape::json(bytes, Limits::REQUEST).is_ok()
 }
 
 fn split(source: &[u8], field: &Field, separator: char) -> Vec<Field> {

@@ -24,8 +24,10 @@ mod run;
 mod tape;
 
 pub(crate) use compile::compile;
-pub(crate) use format::{is_date, is_date_time, is_uuid};
+pub(crate) use format::{Format, is_date, is_date_time, is_uuid};
+pub(crate) use number::is_number;
 pub use parameters::ProvenHead;
-pub(crate) use regex::Pattern;
+pub(crate) use regex::{Pattern, is_plain};
 pub use report::{Checked, MAX_VIOLATIONS, Options, Unknown, Violation};
 pub(crate) use rule::Program;
+pub(crate) use tape::{Kind, Tape};
