@@ -142,3 +142,52 @@ fn router() {
     ];
     replay(&seeds, &tokens, targets::router);
 }
+
+#[test]
+fn body() {
+    let seeds = [
+        "application/json\n{\"k\":\"a\",\"n\":4,\"s\":\"abé\",\"u\":\"3f2504e0-4f89-11d3-9a0c-0305e82c3301\",\"d\":\"2026-01-02T03:04:05.6Z\",\"l\":[1,2.5,-3e2]}",
+        "application/json\n{\"k\":\"b\",\"o\":[{\"k\":\"a\"},{\"k\":\"b\",\"o\":{\"k\":\"a\",\"o\":null}}],\"m\":{\"x\":true,\"y\":{\"kind\":\"Cat\",\"lives\":9}}}",
+        "application/json; charset=utf-8\n{\"k\":\"a\",\"p\":{\"kind\":\"Dog\",\"bark\":true}}",
+        "application/x-ndjson\n{\"k\":\"a\"}\n{\"k\":\"b\",\"n\":2}\n",
+        "application/x-www-form-urlencoded\nk=a&n=4&s=ab%C3%A9&l=1,2,3&o=%7B%22k%22%3A%22a%22%7D",
+        "multipart/form-data; boundary=b\n--b\r\nContent-Disposition: form-data; name=\"k\"\r\n\r\na\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: image/png\r\n\r\n\u{0}PNG\r\n--b--\r\n",
+        "application/xml\n<a b='c'>d</a>",
+        "image/svg+xml\n<svg xmlns='x'><g onload='1'/></svg>",
+    ];
+    let tokens = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "\\u0061",
+        "\"k\":",
+        "\"o\":",
+        "\"a\"",
+        "null",
+        "true",
+        "-1",
+        "1e5",
+        "0.1",
+        "99999999999999999999",
+        "1e400",
+        "&",
+        "=",
+        "%2",
+        "k=a",
+        "--b\r\n",
+        "--b--",
+        "\r\n\r\n",
+        "\n",
+        "application/json",
+        "é",
+        "\u{0}",
+        "\"kind\":\"Cat\"",
+        "<script>",
+        "{\"o\":{\"o\":{\"o\":",
+    ];
+    replay(&seeds, &tokens, targets::body);
+}

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use http::{HeaderMap, Method};
-use testudo_contract::{Contract, Head, PathPattern, RouteMatch, decide_route};
+use testudo_contract::{Contract, Head, MAX_VIOLATIONS, Options, PathPattern, RouteMatch, Unknown, decide_route};
 use testudo_core::Verdict;
 
 /// A contract with all kinds of segments.
@@ -48,6 +48,72 @@ pub fn openapi(data: &[u8]) {
                 let there = matches!(found, RouteMatch::Found(_) | RouteMatch::NoSuchMethod { .. });
                 assert!(there || path.len() > testudo_contract::MAX_PATH, "{} {found:?}", route.template);
             }
+        }
+    }
+}
+
+/// One schema for all kinds of bodies.
+const BODIES: &str = r"
+openapi: 3.1.0
+info: {}
+paths:
+  /:
+    post:
+      requestBody:
+        content:
+          application/json: {schema: {$ref: '#/components/schemas/T'}}
+          application/x-ndjson: {schema: {$ref: '#/components/schemas/T'}}
+          application/x-www-form-urlencoded: {schema: {$ref: '#/components/schemas/T'}, encoding: {l: {explode: false}}}
+          multipart/form-data: {schema: {$ref: '#/components/schemas/T'}, encoding: {f: {contentType: image/png}}}
+          application/xml: {}
+          image/svg+xml: {}
+components:
+  schemas:
+    T:
+      type: object
+      required: [k]
+      properties:
+        k: {enum: [a, b]}
+        n: {type: integer, minimum: -5, exclusiveMaximum: 10, multipleOf: 2}
+        s: {type: string, minLength: 1, maxLength: 8, pattern: '^[a-zé]+$'}
+        u: {type: string, format: uuid}
+        d: {type: string, format: date-time}
+        l: {type: array, items: {type: number}, uniqueItems: true, maxItems: 4}
+        f: {type: string, format: binary}
+        o: {oneOf: [{$ref: '#/components/schemas/T'}, {type: 'null'}, {type: array, items: {$ref: '#/components/schemas/T'}}]}
+        m: {type: object, additionalProperties: {anyOf: [{type: boolean}, {$ref: '#/components/schemas/P'}]}}
+        p: {$ref: '#/components/schemas/P'}
+      not: {required: [x]}
+    P: {oneOf: [{$ref: '#/components/schemas/Cat'}, {$ref: '#/components/schemas/Dog'}], discriminator: {propertyName: kind}}
+    Cat: {type: object, required: [kind], properties: {kind: {type: string}, lives: {type: integer, format: int32}}}
+    Dog: {type: object, required: [kind], properties: {kind: {type: string}}, unevaluatedProperties: {type: boolean}}
+";
+
+static TAKES_BODIES: LazyLock<Contract> =
+    LazyLock::new(|| Contract::from_openapi("bodies", BODIES).expect("a contract"));
+
+/// A body is judged the same each time and in bounds; what is proven lies in it and is plain. The first line is its type.
+pub fn body(data: &[u8]) {
+    let at = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (kind, body) = (&data[..at], data.get(at + 1..).unwrap_or_default());
+    let Some(route) = TAKES_BODIES.routes().first() else { return };
+    let check = |unknown| TAKES_BODIES.check_body(route, Some(kind), body, Options { unknown });
+    let [strict, reported, loose] = [Unknown::Refuse, Unknown::Report, Unknown::Allow].map(check);
+    assert_eq!(strict, check(Unknown::Refuse));
+    assert_eq!(reported.is_ok(), loose.is_ok());
+    assert!(!strict.is_ok() || (loose.is_ok() && reported.notes.is_empty()));
+    for checked in [&strict, &reported, &loose] {
+        assert!(checked.violations.len() <= MAX_VIOLATIONS && checked.notes.len() <= MAX_VIOLATIONS);
+        assert_eq!(checked.is_ok(), checked.decision().verdict() == Verdict::Allow);
+        assert!(checked.is_ok() || (checked.proven.is_empty() && !checked.names_proven));
+        let mut end = 0;
+        for proven in &checked.proven {
+            assert!(proven.span.start >= end && proven.span.end > proven.span.start);
+            end = proven.span.end;
+            let text = &body[proven.span.start..proven.span.end];
+            let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-+".contains(byte);
+            assert!(text.iter().all(plain) && text.len() <= 256, "{}", String::from_utf8_lossy(text));
         }
     }
 }

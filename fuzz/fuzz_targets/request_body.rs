@@ -1,0 +1,11 @@
+//! Bodies against a contract. What is checked stands in `crates/contract/tests/replay/targets.rs`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../crates/contract/tests/replay/targets.rs"]
+mod targets;
+
+fuzz_target!(|data: &[u8]| targets::body(data));
