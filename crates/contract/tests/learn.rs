@@ -220,3 +220,63 @@ proptest! {
         prop_assert_eq!(wrong(&contract, &get("/unheard/of/here/and/there", None))[0].code, "no-route");
     }
 }
+
+/// The 300 harmless requests of `corpora/benign`, where they are at hand: all that can be learned is taken.
+#[test]
+fn harmless_requests_are_learned_and_taken() {
+    let Some(corpora) = std::env::var_os("TESTUDO_CORPORA") else {
+        assert!(std::env::var_os("TESTUDO_REQUIRE_CORPORA").is_none(), "TESTUDO_CORPORA names no folder");
+        return;
+    };
+    let file = std::path::Path::new(&corpora).join("benign/mobile-api-requests.jsonl");
+    let text = std::fs::read_to_string(file).unwrap();
+    let requests: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let methods: Vec<Method> =
+        requests.iter().map(|request| request["method"].as_str().unwrap().parse().unwrap()).collect();
+    let texts = requests.iter().zip(&methods).filter(|(request, _)| request["body_base64"].is_null());
+    let seen: Vec<Observation<'_>> = texts
+        .map(|(request, method)| {
+            let (path, query) = request["path"]
+                .as_str()
+                .unwrap()
+                .split_once('?')
+                .map_or_else(|| (request["path"].as_str().unwrap(), None), |(path, query)| (path, Some(query)));
+            Observation {
+                method,
+                query,
+                content_type: request["headers"]["Content-Type"].as_str(),
+                body: request["body"].as_str().unwrap_or_default().as_bytes(),
+                ..get(path, None)
+            }
+        })
+        .collect();
+    let mut learner = Learner::new();
+    let learned: Vec<&Observation<'_>> = seen.iter().filter(|one| learner.observe(one)).collect();
+    let skipped: Vec<&Observation<'_>> = seen.iter().filter(|one| !Learner::new().observe(one)).collect();
+    let contract = read(&learner);
+    let (mut leaves, mut proven) = (0, 0);
+    for one in &learned {
+        assert_eq!(wrong(&contract, one), [], "{} {}", one.method, one.path);
+        let RouteMatch::Found(found) = contract.route(one.method, one.path) else { panic!("no route") };
+        proven += contract.check_body(found.route, one.content_type.map(str::as_bytes), one.body, STRICT).proven.len();
+        if let Ok(value) = serde_json::from_slice::<Value>(one.body) {
+            leaves += count(&value);
+        }
+    }
+    let what: Vec<&str> = skipped.iter().map(|one| one.path).collect();
+    println!(
+        "{} learned, {} skipped {what:?}, {} routes, {leaves} leaves, {proven} proven",
+        learned.len(),
+        skipped.len(),
+        contract.routes().len()
+    );
+    assert!(skipped.len() <= 3, "{what:?}");
+}
+
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => list.iter().map(count).sum(),
+        Value::Object(map) => map.values().map(count).sum(),
+        _ => 1,
+    }
+}
