@@ -54,7 +54,7 @@ components:
 "#;
 
 fn order() -> String {
-    let items: Vec<String> = (0..11)
+    let items: Vec<String> = (0..13)
         .map(|n| {
             format!(
                 r#"{{"sku":"3f2504e0-4f89-11d3-9a0c-0305e82c33{n:02}","quantity":{},"price":{{"amount":{},"currency":"EUR"}},"note":"please wrap it, item {n}","gift":{}}}"#,

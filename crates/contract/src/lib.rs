@@ -44,7 +44,7 @@ pub use route::{Body, Encoding, Location, Parameter, Response, Route, RouteId, R
 pub use router::{Found, Params, RouteMatch};
 pub use schema::{Bound, DataClass, JsonType, NamedSchema, Schema, SchemaId, SchemaNode, Sizes, TypeSet};
 pub use sniff::{Content, disagreement};
-pub use validate::{Checked, MAX_VIOLATIONS, Options, ProvenHead, Unknown, Violation};
+pub use validate::{Checked, MAX_VIOLATIONS, Options, ProvenHead, Unknown, Uploads, Violation};
 
 use crate::router::{Clash, Router};
 use crate::validate::Program;

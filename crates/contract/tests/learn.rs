@@ -251,11 +251,11 @@ fn harmless_requests_are_learned_and_taken() {
         })
         .collect();
     let mut learner = Learner::new();
-    let learned: Vec<&Observation<'_>> = seen.iter().filter(|one| learner.observe(one)).collect();
+    let taken: Vec<&Observation<'_>> = seen.iter().filter(|one| learner.observe(one)).collect();
     let skipped: Vec<&Observation<'_>> = seen.iter().filter(|one| !Learner::new().observe(one)).collect();
     let contract = read(&learner);
     let (mut leaves, mut proven) = (0, 0);
-    for one in &learned {
+    for one in &taken {
         assert_eq!(wrong(&contract, one), [], "{} {}", one.method, one.path);
         let RouteMatch::Found(found) = contract.route(one.method, one.path) else { panic!("no route") };
         proven += contract.check_body(found.route, one.content_type.map(str::as_bytes), one.body, STRICT).proven.len();
@@ -263,13 +263,8 @@ fn harmless_requests_are_learned_and_taken() {
             leaves += count(&value);
         }
     }
+    assert!(proven * 3 > leaves, "{proven} of {leaves} leaves are proven");
     let what: Vec<&str> = skipped.iter().map(|one| one.path).collect();
-    println!(
-        "{} learned, {} skipped {what:?}, {} routes, {leaves} leaves, {proven} proven",
-        learned.len(),
-        skipped.len(),
-        contract.routes().len()
-    );
     assert!(skipped.len() <= 3, "{what:?}");
 }
 

@@ -161,13 +161,18 @@ fn content(media: &Media, body: &[u8]) -> Checked {
 }
 
 /// The entry of the contract that takes a media type: the type itself, its range, or all (OpenAPI 3.1 section 4.8.13.1).
-fn choose(wanted: &Body, written: &[u8]) -> Option<(usize, Media)> {
+pub(super) fn choose(wanted: &Body, written: &[u8]) -> Option<(usize, Media)> {
     let media = std::str::from_utf8(written.get(..MAX_TYPE.min(written.len()))?).ok().and_then(Media::parse)?;
     let (kind, _) = media.essence.split_once('/')?;
     let index = wanted.content.get_index_of(&*media.essence).or_else(|| {
         wanted.content.get_index_of(&*format!("{kind}/*")).or_else(|| wanted.content.get_index_of("*/*"))
     })?;
     Some((index, media))
+}
+
+/// Whether a body of this type is only looked at, and not read.
+pub(super) fn is_opaque(media: &Media) -> bool {
+    matches!(Reading::of(media), Some(Reading::Other)) || &*media.essence == "image/svg+xml"
 }
 
 /// How a body is read.

@@ -93,11 +93,12 @@ impl Format {
 
 /// 8-4-4-4-12 hexadecimal digits.
 pub(crate) fn is_uuid(bytes: &[u8]) -> bool {
-    let fits = |(at, byte): (usize, &u8)| match at {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    };
-    bytes.len() == 36 && bytes.iter().enumerate().all(fits)
+    let Ok(bytes) = <&[u8; 36]>::try_from(bytes) else { return false };
+    let (groups, lengths) = (bytes.split(|byte| *byte == b'-'), [8, 4, 4, 4, 12]);
+    let mut rest = lengths.iter();
+    let fit =
+        groups.into_iter().all(|group| rest.next() == Some(&group.len()) && group.iter().all(u8::is_ascii_hexdigit));
+    fit && rest.next().is_none()
 }
 
 /// `2026-02-28`, a day that exists (RFC 3339 `full-date`).

@@ -22,6 +22,7 @@ mod report;
 mod rule;
 mod run;
 mod tape;
+mod uploads;
 
 pub(crate) use compile::compile;
 pub(crate) use format::{Format, is_date, is_date_time, is_uuid};
@@ -31,3 +32,4 @@ pub(crate) use regex::{Pattern, is_plain};
 pub use report::{Checked, MAX_VIOLATIONS, Options, Unknown, Violation};
 pub(crate) use rule::Program;
 pub(crate) use tape::{Kind, Tape};
+pub use uploads::Uploads;

@@ -12,13 +12,21 @@ use super::rule::{Program, RuleId};
 use crate::sniff::{self, Media};
 
 /// The part that is read.
-#[derive(Default)]
-struct Part {
-    name: Vec<u8>,
-    file: bool,
-    media: Option<Media>,
+#[derive(Default, Debug)]
+pub(super) struct Part {
+    pub name: Vec<u8>,
+    pub file: bool,
+    pub media: Option<Media>,
     /// Where its data stands.
-    data: Option<Span>,
+    pub data: Option<Span>,
+}
+
+impl Part {
+    /// What the headers of a part say.
+    pub(super) fn of(part: &testudo_body::multipart::Part) -> Part {
+        let media = part.header("content-type").and_then(|written| std::str::from_utf8(written).ok());
+        Part { name: part.name.clone(), file: part.is_file(), media: media.and_then(Media::parse), data: None }
+    }
 }
 
 /// Checks a multipart form. `header` is the content type of the request.
@@ -38,11 +46,7 @@ pub(super) fn check(
     let mut parts: Vec<Part> = Vec::new();
     let mut give = |token: &Token<'_>| {
         match token {
-            Token::BeginPart(part) => {
-                let media = part.header("content-type").and_then(|written| std::str::from_utf8(written).ok());
-                let file = part.is_file();
-                parts.push(Part { name: part.name.clone(), file, media: media.and_then(Media::parse), data: None });
-            }
+            Token::BeginPart(part) => parts.push(Part::of(part)),
             Token::Data { offset, bytes } => {
                 if let Some(part) = parts.last_mut() {
                     let end = offset + bytes.len();
@@ -64,13 +68,7 @@ pub(super) fn check(
         let data = body.get(span.start..span.end).unwrap_or_default();
         let property = rule.and_then(|rule| program.property(rule, &part.name));
         let name = String::from_utf8_lossy(&part.name);
-        let mut allowed: Vec<&str> = Vec::new();
-        allowed.extend(
-            encodings.and_then(|all| all.get(&*name)).into_iter().flat_map(|own| &own.content_types).map(|t| &**t),
-        );
-        if allowed.is_empty() {
-            allowed.extend(property.and_then(|property| program.media_type(property)));
-        }
+        let allowed = allowed(program, property, encodings, &part.name);
         if let Some(expected) = disagreement(part, &allowed, data) {
             let shown = if property.is_some() { &name } else { "*" };
             wrong.push(Violation { pointer: format!("/{shown}"), code: "content-mismatch", expected });
@@ -92,8 +90,22 @@ pub(super) fn check(
     checked
 }
 
+/// The media types that a part may have; empty where nothing is said.
+pub(super) fn allowed<'c>(
+    program: &'c Program,
+    property: Option<RuleId>,
+    encodings: Encodings<'c>,
+    name: &[u8],
+) -> Vec<&'c str> {
+    let encoding = std::str::from_utf8(name).ok().and_then(|name| encodings?.get(name));
+    match encoding.filter(|encoding| !encoding.content_types.is_empty()) {
+        Some(encoding) => encoding.content_types.iter().map(|media| &**media).collect(),
+        None => property.and_then(|property| program.media_type(property)).into_iter().collect(),
+    }
+}
+
 /// What is wrong with the type of a part: it is none of those allowed, or its content is something else.
-fn disagreement(part: &Part, allowed: &[&str], data: &[u8]) -> Option<String> {
+pub(super) fn disagreement(part: &Part, allowed: &[&str], data: &[u8]) -> Option<String> {
     let usual = if part.file { "application/octet-stream" } else { "text/plain" };
     let declared = part.media.as_ref().map_or(usual, |media| &media.essence);
     let fits = allowed.is_empty() || allowed.iter().any(|range| sniff::in_range(declared, range));

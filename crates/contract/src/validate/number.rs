@@ -21,6 +21,10 @@ impl Decimal {
             Some(digits) => (true, digits),
             None => (false, raw),
         };
+        if digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
+            let whole = digits.iter().fold(0_i64, |whole, digit| whole * 10 + i64::from(digit - b'0'));
+            return Some(Decimal { mantissa: i128::from(if negative { -whole } else { whole }), exponent: 0 });
+        }
         let (mut mantissa, mut exponent, mut significant, mut fraction) = (0_i128, 0_i32, 0_usize, false);
         for (at, byte) in digits.iter().enumerate() {
             match byte {
@@ -59,6 +63,9 @@ impl Decimal {
 
     /// The integer, if it is one.
     pub(crate) fn integer(self) -> Option<i128> {
+        if self.exponent == 0 {
+            return Some(self.mantissa);
+        }
         let power = 10_i128.checked_pow(u32::try_from(self.exponent).ok()?)?;
         self.mantissa.checked_mul(power)
     }
@@ -75,6 +82,9 @@ impl Decimal {
 
     /// Which is greater.
     pub(crate) fn order(self, other: Decimal) -> Ordering {
+        if self.exponent == other.exponent {
+            return self.mantissa.cmp(&other.mantissa);
+        }
         match self.mantissa.signum().cmp(&other.mantissa.signum()) {
             Ordering::Equal => {}
             unequal => return unequal,

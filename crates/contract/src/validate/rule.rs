@@ -239,6 +239,11 @@ impl Program {
         self.first(id, 8, &|rule| rule.array.as_ref().and_then(|array| array.items))
     }
 
+    /// Whether rules about this object name its properties.
+    pub(crate) fn lists(&self, id: RuleId) -> bool {
+        self.first(id, 8, &|rule| rule.object.as_ref().filter(|object| object.lists)).is_some()
+    }
+
     /// The media type of what a string or file holds, as far as rules about it name one.
     pub(crate) fn media_type(&self, id: RuleId) -> Option<&str> {
         let of = |id| self.first(id, 8, &|rule| rule.media_type.as_deref());

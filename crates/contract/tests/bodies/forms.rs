@@ -1,6 +1,6 @@
 //! Forms and uploads.
 
-use testudo_contract::Unknown;
+use testudo_contract::{Options, Unknown};
 
 use crate::support::{check, lines, proven, with_body};
 
@@ -108,4 +108,51 @@ fn fields_of_multipart_are_proven_and_broken_ones_refused() {
     ] {
         assert_eq!(lines(&check(&contract, kind, body, Unknown::Refuse)), "malformed", "{kind}");
     }
+}
+
+#[test]
+fn uploads_are_judged_as_they_flow() {
+    let contract = with_body(
+        "{content: {image/*: {}, application/json: {}, multipart/form-data: {schema: {type: object, properties: {t: {type: string}, photo: {type: string, format: binary}}}, \
+         encoding: {photo: {contentType: image/png}}}}}",
+        "{}",
+    );
+    let route = &contract.routes()[0];
+    let judge = |kind: &str, body: &[u8], step: usize| {
+        let mut uploads = contract.uploads(route, kind.as_bytes(), Options::default()).unwrap();
+        let pushed = body.chunks(step).try_for_each(|chunk| uploads.push(chunk));
+        pushed.and_then(|()| uploads.finish()).err().map(|checked| lines(&checked)).unwrap_or_default()
+    };
+    let part = |name: &str, kind: &str, data: &[u8]| {
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"x\"\r\nContent-Type: {kind}\r\n\r\n"
+        );
+        [head.as_bytes(), data, b"\r\n--b--\r\n"].concat()
+    };
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.resize(300_000, 7);
+    let mut svg = b"<svg xmlns='x'>".to_vec();
+    svg.resize(3_000, b' ');
+    let script = [&svg[..], b"<script/></svg>"].concat();
+    let long = [&svg[..], &vec![b' '; 70_000]].concat();
+    let form = "multipart/form-data; boundary=b";
+    for step in [1_000, 7, 100_000] {
+        for (kind, body, said) in [
+            (form, part("photo", "image/png", &png), ""),
+            (form, part("photo", "image/jpeg", &png), "/photo content-mismatch"),
+            (form, part("photo", "image/png", b"<html>"), "/photo content-mismatch"),
+            (form, part("photo", "image/png", b""), ""),
+            (form, part("other", "image/png", &png), "/* unknown-field"),
+            (form, part("photo", "image/png", &png)[..100].to_vec(), "malformed"),
+            ("image/png", png.clone(), ""),
+            ("image/gif", png.clone(), "content-mismatch"),
+            ("image/svg+xml", svg.clone(), ""),
+            ("image/svg+xml", script.clone(), "content-mismatch"),
+            ("image/svg+xml", long.clone(), "content-mismatch"),
+        ] {
+            assert_eq!(judge(kind, &body, step), said, "{kind} {step} {}", body.len());
+        }
+    }
+    assert!(contract.uploads(route, b"application/json", Options::default()).is_none(), "read as a whole");
+    assert!(contract.uploads(route, b"video/mp4", Options::default()).is_none(), "not taken");
 }
