@@ -32,11 +32,12 @@ pub(crate) fn add(
 ) -> Result<(), &'static str> {
     let types = rule.map(|rule| program.types(rule)).unwrap_or_default();
     let Some(first) = fields.first() else { return Ok(()) };
-    if !types.contains(JsonType::Array) || first.json {
-        if fields.len() > 1 {
-            return Err("repeated");
-        }
+    if fields.len() == 1 && (first.json || !types.contains(JsonType::Array)) {
         return scalar(tape, source, types, first);
+    }
+    // Where nothing is said, several may be a list.
+    if first.json || !(types.is_empty() || types.contains(JsonType::Array)) {
+        return Err("repeated");
     }
     let items = rule.and_then(|rule| program.items(rule));
     let types = items.map(|items| program.types(items)).unwrap_or_default();
