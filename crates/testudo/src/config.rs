@@ -173,6 +173,33 @@ pub struct ContractConfig {
     pub openapi: Option<PathBuf>,
     /// Without an OpenAPI file: the paths that need no token, `/health` or `/assets/*`.
     pub public: Vec<String>,
+    /// What happens with parameters, fields and bodies of which the file says nothing.
+    pub unknown: UnknownParts,
+}
+
+/// What happens with what the contract does not name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnknownParts {
+    /// The request is refused.
+    #[default]
+    Refuse,
+    /// It is written down, and passes.
+    Report,
+    /// It passes.
+    Allow,
+}
+
+impl ContractConfig {
+    /// How requests are checked.
+    pub fn options(&self) -> testudo_contract::Options {
+        let unknown = match self.unknown {
+            UnknownParts::Refuse => testudo_contract::Unknown::Refuse,
+            UnknownParts::Report => testudo_contract::Unknown::Report,
+            UnknownParts::Allow => testudo_contract::Unknown::Allow,
+        };
+        testudo_contract::Options { unknown }
+    }
 }
 
 /// `[identity]`

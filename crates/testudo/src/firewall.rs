@@ -192,9 +192,9 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
     if selection.detect {
         loader.text("mode.conf", "SecRuleEngine DetectionOnly");
     }
-    let program = loader
-        .finish()
-        .map_err(|errors| FirewallError::rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let program = loader.finish().map_err(|errors| {
+        FirewallError::rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
     let notes = program.notes.clone();
     let waf = Waf::new(program, Options::default()).map_err(|problem| FirewallError::rules(problem.to_string()))?;
     Ok(Loaded { waf, notes })

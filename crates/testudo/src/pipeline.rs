@@ -6,6 +6,8 @@
 
 #![expect(clippy::too_many_arguments, reason = "the facts of a request, each of another kind")]
 
+mod body;
+mod decode;
 mod facts;
 mod firewall;
 mod internal;
@@ -20,9 +22,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
-use testudo_contract::{Found, Head, RouteMatch};
+use testudo_contract::{Checked, Found, Head, RouteMatch};
 use testudo_core::{Control, Decision, Denial, Forward, Obligation};
-use testudo_gateway::{BodyError, CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, Upstreams};
+use testudo_gateway::{
+    BodyError, CloseSignal, ForwardError, Handler, Inbound, Malformed, ResponseBody, Shed, Upstreams,
+};
 use testudo_identity::{Acr, Caller, TokenCache};
 use testudo_limits::{CallerFacts, PeerFacts, RouteClass};
 
@@ -91,7 +95,7 @@ impl Worker {
         let mut rate = peer.rate;
 
         // Does its head look like an attack?
-        let (mut inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
+        let (inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
         decision = decision.and(inspected);
 
         // What is asked for: the route and its parameters. A CORS preflight carries no token and ends here.
@@ -101,14 +105,16 @@ impl Worker {
             let known = testudo_contract::decide_route(&matched);
             return self.preflight(&snapshot, &facts, &decision.and(known), &inbound);
         }
-        let (matched, known) = contract.check_head(&Head {
-            method,
-            path,
-            query: inbound.parts.uri.query(),
-            headers: &inbound.parts.headers,
-        });
-        decision = decision.and(known);
+        let matched = contract.route(method, path);
+        decision = decision.and(testudo_contract::decide_route(&matched));
         let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
+        let options = snapshot.config.contract.options();
+        let head = Head { method, path, query: inbound.parts.uri.query(), headers: &inbound.parts.headers };
+        let mut checked = Checked::default();
+        if let Some(found) = found {
+            checked = contract.inspect_parameters(found, &head, options).0;
+            decision = decision.and(checked.decision());
+        }
         // Or did another site make the browser send it?
         let token = found.is_some_and(|found| found.route.rules.csrf_token);
         let own = |origin: &str| snapshot.is_own_origin(origin);
@@ -191,11 +197,12 @@ impl Worker {
             inbound.body.limit(snapshot.max_body(found));
         }
 
-        // Does its body look like an attack? It is read for nobody who is refused anyway. The contract's part of it has its
-        // place here.
-        if snapshot.firewall.is_some() && proceed(&decision, &snapshot) {
-            let inspected = inspection.body(&snapshot, found, &inbound.parts.headers, &mut inbound.body);
-            decision = decision.and(Box::pin(inspected).await);
+        // Is its body what the contract says, and does it look like an attack? It is read for nobody who is refused anyway.
+        if proceed(&decision, &snapshot) {
+            let judged = body::judge(&snapshot, found, &inspection, &inbound.parts.headers, &mut inbound.body);
+            let (judged, found) = Box::pin(judged).await;
+            decision = decision.and(judged);
+            checked.join(found);
         }
 
         // The journal must be able to take the event, or nothing is forwarded.
@@ -214,6 +221,7 @@ impl Worker {
         let mut ledger = Ledger::open(&self, &facts, &inbound, caller.as_deref(), &route, place);
         ledger.weighed(&weighed);
         ledger.inspected(&inspection);
+        ledger.checked(&checked);
         let client = mask::Client::of(&inbound.parts);
         let (mut outbound, client_origin) = outbound::prepare(&snapshot, &facts, caller.as_deref(), inbound, websocket);
         mask::ask(owing.as_ref(), &mut outbound);
@@ -418,12 +426,7 @@ fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &Forwar
 }
 
 /// The firewall refused the body while it was sent on.
-fn broken_off(
-    snapshot: &Snapshot,
-    mut ledger: Ledger,
-    facts: &Facts,
-    code: &'static str,
-) -> Response<ResponseBody> {
+fn broken_off(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, code: &'static str) -> Response<ResponseBody> {
     let (status, text) = firewall::broken_off(code);
     ledger.refused_in_body(code);
     ledger.answered(status, None);

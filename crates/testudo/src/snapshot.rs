@@ -139,8 +139,7 @@ pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>)
 }
 
 fn firewall(config: &Config) -> Result<Option<Firewall>, SnapshotError> {
-    Firewall::build(&config.waf)
-        .map_err(|error| SnapshotError::Value { key: error.key(), message: error.to_string() })
+    Firewall::build(&config.waf).map_err(|error| SnapshotError::Value { key: error.key(), message: error.to_string() })
 }
 
 fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, SnapshotError> {

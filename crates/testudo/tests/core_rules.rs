@@ -49,7 +49,10 @@ fn folders() -> Option<(PathBuf, PathBuf)> {
     let corpora = std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from);
     let tests = corpora.join("crs/tests/regression/tests");
     let Some(rules) = rules.filter(|folder| folder.is_dir() && tests.is_dir()) else {
-        support::skip("TESTUDO_REQUIRE_CRS", "TESTUDO_CRS names no release of the OWASP Core Rule Set, or its tests are not there");
+        support::skip(
+            "TESTUDO_REQUIRE_CRS",
+            "TESTUDO_CRS names no release of the OWASP Core Rule Set, or its tests are not there",
+        );
         return None;
     };
     Some((rules.canonicalize().unwrap(), tests))

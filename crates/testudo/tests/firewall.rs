@@ -199,7 +199,9 @@ fn upload(name: &str, size: usize, last: &str) -> Vec<u8> {
     )
     .into_bytes();
     body.extend(std::iter::repeat_n(b'p', size));
-    body.extend(format!("\r\n--xyz\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n{last}\r\n--xyz--\r\n").bytes());
+    body.extend(
+        format!("\r\n--xyz\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n{last}\r\n--xyz--\r\n").bytes(),
+    );
     body
 }
 
@@ -212,9 +214,15 @@ fn a_large_upload_is_judged_as_it_flows_and_its_end_is_held_back() {
     let reply = server.send("POST", "/app/upload", &[MULTIPART], &harmless);
     assert_eq!((reply.status, reply.json()["body"].as_u64()), (200, Some(harmless.len() as u64)), "{}", reply.text());
     let whole = upstream.whole_requests();
-    for body in [upload("cat.PHP", size, "a cat"), upload("cat.png", size, "x union  select y"), upload("cat.png", size, "")] {
+    for body in
+        [upload("cat.PHP", size, "a cat"), upload("cat.png", size, "x union  select y"), upload("cat.png", size, "")]
+    {
         // The last of them is not even well-formed: it ends within its boundary.
-        let body = if body.windows(5).any(|text| text == b"a cat" || text == b"union") { &body[..] } else { &body[..body.len() - 6] };
+        let body = if body.windows(5).any(|text| text == b"a cat" || text == b"union") {
+            &body[..]
+        } else {
+            &body[..body.len() - 6]
+        };
         let reply = server.send("POST", "/app/upload", &[MULTIPART], body);
         assert_eq!(refused(&reply).1, "attack-suspected", "{}", reply.text());
     }
@@ -224,7 +232,9 @@ fn a_large_upload_is_judged_as_it_flows_and_its_end_is_held_back() {
     assert_eq!(server.send("PUT", "/app/image", &[("Content-Type", "image/png")], &image).status, 200);
     support::attack::wait("the events", || {
         let events = server.events("request.decided");
-        let found = |rule: &str| events.iter().any(|event| event["details"]["waf-rules"] == rule && event["code"] == "attack-suspected");
+        let found = |rule: &str| {
+            events.iter().any(|event| event["details"]["waf-rules"] == rule && event["code"] == "attack-suspected")
+        };
         (found("1003") && found("1001")).then_some(())
     });
 }
@@ -333,7 +343,8 @@ fn without_a_word_the_built_in_rules_are_on() {
         let reply = server.send(method, path, &[JSON], body.as_bytes());
         assert_eq!(refused(&reply), (403, "attack-suspected".to_owned()), "{method} {path}");
     }
-    let order = r#"{"sku":"SKU-1","qty":2,"note":"Please ring twice, it's the 2nd door -- or select the bell; thanks"}"#;
+    let order =
+        r#"{"sku":"SKU-1","qty":2,"note":"Please ring twice, it's the 2nd door -- or select the bell; thanks"}"#;
     assert_eq!(server.send("POST", "/app/orders", &[JSON], order.as_bytes()).status, 200);
     let leak = server.send("GET", "/app/leak", &[], b"");
     assert_eq!(refused(&leak), (502, "leak-suspected".to_owned()));
@@ -376,7 +387,11 @@ fn a_release_is_installed_once_it_was_read_without_a_mistake() {
     assert_eq!(asked(&server), 403);
     assert!(server.run(&["check"]).contains("the OWASP Core Rule Set that was installed"));
 
-    std::fs::write(path.join("coreruleset-4.0.0/rules/REQUEST-901.conf"), "SecRule ARGS \"@pn a\" \"id:1,phase:2,deny\"\n").unwrap();
+    std::fs::write(
+        path.join("coreruleset-4.0.0/rules/REQUEST-901.conf"),
+        "SecRule ARGS \"@pn a\" \"id:1,phase:2,deny\"\n",
+    )
+    .unwrap();
     let output = server.command(&["waf", "install-crs", "coreruleset-4.0.0"]);
     let said = errors(&output);
     assert!(code(&output) == 2 && said.contains("REQUEST-901.conf:1") && said.contains("did you mean"), "{said}");
@@ -400,7 +415,16 @@ fn another_site_can_not_write_with_cookies() {
     assert_eq!(post(&[JSON, cookie, ("Origin", &own)]).0, 200);
     assert_eq!(post(&[JSON, cookie, ("Sec-Fetch-Site", "same-origin")]).0, 200);
     assert_eq!(post(&[JSON, cookie]).0, 200, "an app is no browser");
-    server.run(&["client", "create", "spa", "--redirect", "https://spa.example/cb", "--first-party", "--cors", "https://spa.example"]);
+    server.run(&[
+        "client",
+        "create",
+        "spa",
+        "--redirect",
+        "https://spa.example/cb",
+        "--first-party",
+        "--cors",
+        "https://spa.example",
+    ]);
     server.run(&["reload"]);
     assert_eq!(post(&[JSON, cookie, ("Origin", "https://spa.example")]).0, 200, "pages of a client may");
 }

@@ -1,13 +1,13 @@
-//! A request's body without its content coding: rules see what the backend will read.
+//! A request's body without its content coding: contract and firewall see what the backend will read.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, StatusCode};
 use testudo_core::{Control, Decision, Denial};
-use testudo_waf::Transaction;
 
-use super::super::mask::{Coding, Decoder};
+use super::mask::{Coding, Decoder};
 
 /// A body may become this many times as long, once it is longer than [`FREE`] bytes.
 const MOST_RATIO: usize = 100;
@@ -18,20 +18,16 @@ const MOST: usize = 10 * 1024 * 1024;
 const WINDOW: u64 = 8 * 1024 * 1024;
 
 /// Undoes the content coding of one body.
-pub(super) enum Undo {
+pub enum Undo {
     /// gzip, br, or none: as the bytes come.
-    Streamed {
-        decoder: Decoder,
-        taken: usize,
-        given: usize,
-    },
+    Streamed { decoder: Decoder, taken: usize, given: usize },
     /// zstd (RFC 8878): the whole body at once.
     Whole,
 }
 
 /// Why a body can't be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unread {
+pub enum Unread {
     /// More than one coding, or one that is not known.
     Coding,
     /// The bytes are not what the coding says.
@@ -42,10 +38,10 @@ pub(super) enum Unread {
 
 impl Unread {
     /// All reasons.
-    pub(super) const ALL: [Unread; 3] = [Unread::Coding, Unread::Damaged, Unread::Bomb];
+    pub const ALL: [Unread; 3] = [Unread::Coding, Unread::Damaged, Unread::Bomb];
 
     /// The stable code.
-    pub(super) const fn code(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
             Unread::Coding => "content-coding-unknown",
             Unread::Damaged => "content-coding-damaged",
@@ -54,7 +50,7 @@ impl Unread {
     }
 
     /// The status and what to do.
-    pub(super) const fn answer(self) -> (StatusCode, &'static str) {
+    pub const fn answer(self) -> (StatusCode, &'static str) {
         match self {
             Unread::Coding => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -69,7 +65,7 @@ impl Unread {
         }
     }
 
-    pub(super) fn decision(self) -> Decision {
+    pub fn decision(self) -> Decision {
         let denial = match self {
             Unread::Coding => Denial::UnsupportedMediaType,
             Unread::Damaged => Denial::Malformed,
@@ -81,7 +77,7 @@ impl Unread {
 
 impl Undo {
     /// As the head says.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Undo, Unread> {
+    pub fn of(headers: &HeaderMap) -> Result<Undo, Unread> {
         if let Some(coding) = Coding::of(headers) {
             return Ok(Undo::Streamed { decoder: Decoder::new(coding), taken: 0, given: 0 });
         }
@@ -91,19 +87,18 @@ impl Undo {
     }
 
     /// Whether it can be undone while the body flows.
-    pub(super) fn flows(&self) -> bool {
+    pub fn flows(&self) -> bool {
         matches!(self, Undo::Streamed { .. })
     }
 
-    /// Shows the rules what these bytes are.
-    pub(super) fn feed(&mut self, transaction: &mut Transaction, bytes: &[u8]) -> Result<(), Unread> {
+    /// Hands on what these bytes are, in pieces.
+    pub fn feed(&mut self, bytes: &[u8], mut give: impl FnMut(&[u8])) -> Result<(), Unread> {
         let Undo::Streamed { decoder, taken, given } = self else {
-            let plain = unzstd(bytes)?;
-            transaction.request_body(&plain);
+            give(&unzstd(bytes)?);
             return Ok(());
         };
         if decoder.is_identity() {
-            transaction.request_body(bytes);
+            give(bytes);
             return Ok(());
         }
         let (mut left, mut plain) = (bytes, Vec::new());
@@ -119,12 +114,23 @@ impl Undo {
             if plain.is_empty() && (left.is_empty() || step == 0) {
                 return if left.is_empty() { Ok(()) } else { Err(Unread::Damaged) };
             }
-            transaction.request_body(&plain);
+            give(&plain);
         }
     }
 
+    /// The whole body.
+    pub fn all(mut self, bytes: &[u8]) -> Result<Cow<'_, [u8]>, Unread> {
+        if bytes.is_empty() || matches!(&self, Undo::Streamed { decoder, .. } if decoder.is_identity()) {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let mut plain = Vec::new();
+        self.feed(bytes, |piece| plain.extend_from_slice(piece))?;
+        self.finish(false)?;
+        Ok(Cow::Owned(plain))
+    }
+
     /// The body has ended. `empty`: there was none.
-    pub(super) fn finish(&self, empty: bool) -> Result<(), Unread> {
+    pub fn finish(&self, empty: bool) -> Result<(), Unread> {
         match self {
             Undo::Streamed { decoder, .. } => decoder.finish(empty).map_err(|_| Unread::Damaged),
             Undo::Whole => Ok(()),

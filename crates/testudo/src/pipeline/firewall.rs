@@ -3,7 +3,6 @@
 
 mod answer;
 mod broken;
-mod decode;
 mod head;
 mod secrets;
 mod stream;
@@ -12,19 +11,15 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
-use testudo_contract::Found;
+use http::StatusCode;
 use testudo_core::{Control, ControlSet, Decision, Denial, Event};
-use testudo_gateway::{BodyError, Collected, Inbound, InboundBody};
+use testudo_gateway::{Inbound, InboundBody};
 use testudo_waf::seclang::Processor;
 use testudo_waf::{Connection, Intervention, RequestLine, Transaction};
 
-use self::decode::{Undo, Unread};
 use self::stream::Stream;
+use super::decode::{Undo, Unread};
 use super::facts::Facts;
-use crate::config::FirewallMode;
 use crate::firewall::{Firewall, found};
 use crate::snapshot::Snapshot;
 
@@ -33,8 +28,6 @@ pub use self::secrets::without_secrets;
 
 /// The code of a request that looks like an attack.
 pub const SUSPECTED: &str = "attack-suspected";
-/// The most bytes of a body that are held.
-const HELD: usize = 256 * 1024;
 /// Matches that an event names, and of which it tells more.
 const MOST: usize = 32;
 const MOST_TOLD: usize = 8;
@@ -75,79 +68,43 @@ impl Inspection {
         (Inspection(Some(Rc::new(RefCell::new(transaction)))), decision)
     }
 
-    /// Judges the body. One that is small enough is judged whole, and then is as it was before; only now it is known that
-    /// nothing was found. A longer one is judged as it flows, and its end is held back until that is done.
-    pub async fn body(
-        &mut self,
-        snapshot: &Snapshot,
-        found: Option<&Found<'_>>,
-        headers: &HeaderMap,
-        body: &mut InboundBody,
-    ) -> Decision {
-        let (Some(shared), Some(firewall)) = (&self.0, &snapshot.firewall) else { return Decision::default() };
-        if shared.borrow().intervention().is_some() {
-            return Decision::allow(Control::Waf);
-        }
-        let processor = shared.borrow().processor();
-        // What is read as it flows may be as long as its route takes. What must be held to be read may not, unless the
-        // route says so itself: callers can't choose to pass unread by what they say of their body.
-        let flows = matches!(processor, None | Some(Processor::Multipart));
-        let unread = snapshot.config.waf.mode == FirewallMode::Detect
-            || found.and_then(|found| found.route.rules.max_body).is_some_and(|most| most > HELD as u64);
-        let longer = body.declared().is_some_and(|declared| declared > HELD as u64);
-        let mut undo = match Undo::of(headers) {
-            Ok(undo) => undo,
-            Err(unread) => return unread.decision(),
-        };
-        let read = match () {
-            () if is_grpc(headers) && (unread || snapshot.speaks_grpc()) => Ok(Collected::Whole(Bytes::new())),
-            () if longer => Ok(Collected::TooLarge(Bytes::new())),
-            () => body.read_up_to(HELD).await,
-        };
-        match read {
-            Ok(Collected::Whole(bytes)) => {
-                let mut transaction = shared.borrow_mut();
-                let fed = if bytes.is_empty() { Ok(()) } else { undo.feed(&mut transaction, &bytes) };
-                if let Err(unread) = fed.and_then(|()| undo.finish(bytes.is_empty())) {
-                    return unread.decision();
-                }
-                put_back(body, bytes);
-            }
-            Ok(Collected::TooLarge(bytes)) => {
-                put_back(body, bytes);
-                if flows && undo.flows() {
-                    let limit = firewall.waf.rules().settings().request_no_files_limit;
-                    body.watch(Stream::new(Rc::clone(shared), undo, processor, limit));
-                    return Decision::allow(Control::Waf);
-                }
-                if !undo.flows() {
-                    return Unread::Coding.decision();
-                }
-                if !unread {
-                    return too_large();
-                }
-            }
-            Err(error) => return broken(&error),
-        }
-        match shared.borrow_mut().request_end() {
-            Some(intervention) => judged(intervention),
-            None => Decision::allow(Control::Waf),
-        }
+    /// Whether the body changes nothing any more: the firewall is off, or refuses already.
+    pub fn is_settled(&self) -> bool {
+        self.0.as_ref().is_none_or(|shared| shared.borrow().intervention().is_some())
     }
 
-    /// Judges a body that is in memory, as the server's own endpoints have it.
+    /// What it says when it is settled.
+    pub fn settled(&self) -> Decision {
+        if self.0.is_some() { Decision::allow(Control::Waf) } else { Decision::default() }
+    }
+
+    /// Whether the body is read as it comes, so that it may be longer than what is held.
+    pub fn flows(&self) -> bool {
+        !self.is_settled()
+            && self
+                .0
+                .as_ref()
+                .is_some_and(|shared| matches!(shared.borrow().processor(), None | Some(Processor::Multipart)))
+    }
+
+    /// Judges a body that is in memory, without its content coding.
     pub fn whole(&self, body: &[u8]) -> Decision {
-        let Some(shared) = &self.0 else { return Decision::default() };
+        let Some(shared) = self.0.as_ref().filter(|_| !self.is_settled()) else { return self.settled() };
         let mut transaction = shared.borrow_mut();
-        if transaction.intervention().is_some() {
-            return Decision::allow(Control::Waf);
-        }
         if !body.is_empty() {
             transaction.request_body(body);
         }
         match transaction.request_end() {
             Some(intervention) => judged(intervention),
             None => Decision::allow(Control::Waf),
+        }
+    }
+
+    /// Judges a body while it is sent on.
+    pub fn watch(&self, snapshot: &Snapshot, undo: Undo, body: &mut InboundBody) {
+        if let (Some(shared), Some(firewall)) = (&self.0, &snapshot.firewall) {
+            let limit = firewall.waf.rules().settings().request_no_files_limit;
+            body.watch(Stream::new(Rc::clone(shared), undo, limit));
         }
     }
 
@@ -215,19 +172,6 @@ pub fn required(snapshot: &Snapshot) -> ControlSet {
     if snapshot.firewall.is_some() { ControlSet::of(&[Control::Waf]) } else { ControlSet::EMPTY }
 }
 
-/// Messages of gRPC may wait for answers to those before, so none can be held back.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
-}
-
-fn put_back(body: &mut InboundBody, bytes: Bytes) {
-    if !bytes.is_empty() {
-        let rest = std::mem::replace(body, InboundBody::empty());
-        *body = InboundBody::replay(bytes, rest);
-    }
-}
-
 fn judged(intervention: &Intervention) -> Decision {
     let denial = match intervention.status() {
         400 => Denial::Malformed,
@@ -251,22 +195,4 @@ pub fn broken_off(code: &str) -> (StatusCode, &'static str) {
         ),
         Unread::answer,
     )
-}
-
-fn too_large() -> Decision {
-    Decision::deny(
-        Control::Waf,
-        Denial::TooLarge,
-        "body-too-large-to-inspect",
-        "the request body is larger than the 256 KiB of such a body that the firewall reads, and this route allows no more",
-    )
-}
-
-fn broken(error: &BodyError) -> Decision {
-    if matches!(error, BodyError::TooLarge) {
-        let text = "the request body is larger than this route takes";
-        return Decision::deny(Control::Contract, Denial::TooLarge, "body-too-large", text);
-    }
-    let text = "the request body was cut off or came too slowly";
-    Decision::deny(Control::Waf, Denial::Malformed, "body-incomplete", text)
 }

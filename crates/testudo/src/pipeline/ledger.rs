@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
+use testudo_contract::Checked;
 use testudo_core::{Control, ControlSet, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
 use testudo_detection::risk::Level;
 use testudo_gateway::{BodyEnd, EndOutcome, Inbound, Malformed, Shed};
@@ -89,6 +90,17 @@ impl Ledger {
     pub fn inspected(&mut self, inspection: &Inspection) {
         if let (Some(event), Some(findings)) = (&mut self.event, inspection.found()) {
             findings.tell(event);
+        }
+    }
+
+    /// What of the contract the request breaks: places and codes, and no values.
+    pub fn checked(&mut self, checked: &Checked) {
+        let Some(event) = &mut self.event else { return };
+        for (name, found) in [("contract", &checked.violations), ("contract-notes", &checked.notes)] {
+            let lines: Vec<String> = found.iter().map(|found| format!("{} {}", found.pointer, found.code)).collect();
+            if !lines.is_empty() {
+                event.details.insert(Cow::Borrowed(name), lines.join("\n"));
+            }
         }
     }
 

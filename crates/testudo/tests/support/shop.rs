@@ -26,9 +26,12 @@ paths:
     get:
       parameters: [{name: limit, in: query, schema: {type: integer, maximum: 100}}]
       responses: {"200": {description: ok}}
-    put: {responses: {"200": {description: ok}}}
+    put: {requestBody: {content: {text/plain: {}, application/json: {}}}, responses: {"200": {description: ok}}}
   /orders:
-    get: {security: [{shop: ["orders:read"]}], responses: {"200": {description: ok}}}
+    get:
+      security: [{shop: ["orders:read"]}]
+      parameters: [{name: page, in: query, schema: {type: integer}}]
+      responses: {"200": {description: ok}}
   /vault:
     get: {x-testudo: {acr: 2}, responses: {"200": {description: ok}}}
   /staff:
@@ -36,7 +39,10 @@ paths:
   /refunds:
     post: {responses: {"200": {description: ok}}}
   /notes:
-    post: {x-testudo: {max-body: 1 KiB}, responses: {"200": {description: ok}}}
+    post:
+      x-testudo: {max-body: 1 KiB}
+      requestBody: {content: {text/plain: {schema: {type: string}}, application/octet-stream: {}}}
+      responses: {"200": {description: ok}}
 "#;
 
 /// What no one may.

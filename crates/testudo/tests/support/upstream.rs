@@ -140,7 +140,10 @@ fn answer(stream: &mut TcpStream, head: &str, whole: &AtomicUsize) -> std::io::R
                 body = encoder.finish()?;
             }
             let coding = if coded { "Content-Encoding: gzip\r\n" } else { "" };
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{coding}Content-Length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{coding}Content-Length: {}\r\n\r\n",
+                body.len()
+            );
             stream.write_all(&[head.as_bytes(), &body].concat())
         }
         "/app/page" => {

@@ -27,19 +27,24 @@ type Release = Vec<(PathBuf, Vec<u8>)>;
 /// Runs the command.
 pub fn run(setting: &Setting, source: &Path) -> Result<ExitCode, Failure> {
     let release = if source.is_dir() { folder(source)? } else { archive(source)? };
-    if !release.iter().any(|(path, _)| path.extension().is_some_and(|kind| kind == "conf") && path.starts_with("rules")) {
+    if !release.iter().any(|(path, _)| path.extension().is_some_and(|kind| kind == "conf") && path.starts_with("rules"))
+    {
         return Err(Failure::usage(format!(
             "`{}` holds no `rules/*.conf`: name the folder or the archive of a release of the OWASP Core Rule Set",
             source.display()
         )));
     }
     if !release.iter().any(|(path, _)| SETUPS.iter().any(|setup| path == Path::new(setup))) {
-        return Err(Failure::usage(format!("`{}` holds no `crs-setup.conf.example`: it is no release", source.display())));
+        return Err(Failure::usage(format!(
+            "`{}` holds no `crs-setup.conf.example`: it is no release",
+            source.display()
+        )));
     }
     DataFolder::open(&setting.data)?;
     let (place, fresh, before) = (setting.core_rules(), setting.data.join("crs.new"), setting.data.join("crs.old"));
     let done = put(&release, &fresh).and_then(|()| {
-        let selection = Selection { rules: Rules::Installed(fresh.clone()), paranoia: 0, detect: false, last: Vec::new() };
+        let selection =
+            Selection { rules: Rules::Installed(fresh.clone()), paranoia: 0, detect: false, last: Vec::new() };
         let loaded = firewall::load(&selection).map_err(Failure::usage)?;
         clear(&before)?;
         if place.exists() {
@@ -60,7 +65,9 @@ pub fn run(setting: &Setting, source: &Path) -> Result<ExitCode, Failure> {
     let answer = json!({ "installed": place, "files": release.len(), "rules": rules });
     output::value(setting.format, &answer, |_| {
         output::line(format!("{rules} rules were read without a mistake and installed in {}", place.display()));
-        output::line("A running server takes them with `testudo reload`; `waf.rules` in the configuration goes before them.");
+        output::line(
+            "A running server takes them with `testudo reload`; `waf.rules` in the configuration goes before them.",
+        );
     });
     Ok(ExitCode::SUCCESS)
 }

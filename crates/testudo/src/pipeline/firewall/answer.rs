@@ -14,13 +14,15 @@ use testudo_waf::{Intervention, Transaction};
 
 use super::super::mask::{Coding, Decoder, narrow};
 use super::super::refuse;
-use super::{HELD, Inspection};
+use super::Inspection;
 use crate::snapshot::Snapshot;
 
 /// The code of an answer that shows what it should not.
 const LEAK: &str = "leak-suspected";
+/// The most bytes of an answer that are held.
+const HELD: usize = 128 * 1024;
 /// Bytes that a coded answer may become when it is looked at.
-const MOST_DECODED: usize = 1024 * 1024;
+const MOST_DECODED: usize = 256 * 1024;
 
 impl Inspection {
     /// Whether answers are looked at.

@@ -23,9 +23,9 @@ const SECRETS: [&str; 12] = [
 
 /// A form without the values of its secrets; anything else as it is.
 pub fn without_secrets<'a>(headers: &HeaderMap, body: &'a [u8]) -> Cow<'a, [u8]> {
-    let form = headers.get(CONTENT_TYPE).is_some_and(|kind| {
-        kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
-    });
+    let form = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded"));
     if !form {
         return Cow::Borrowed(body);
     }

@@ -4,8 +4,9 @@ use testudo_gateway::BodyWatch;
 use testudo_waf::Transaction;
 use testudo_waf::seclang::Processor;
 
-use super::decode::{Undo, Unread};
-use super::{HELD, SUSPECTED, Shared};
+use super::super::body::HELD;
+use super::super::decode::{Undo, Unread};
+use super::{SUSPECTED, Shared};
 
 /// What looks at a body that flows.
 pub(super) struct Stream {
@@ -16,9 +17,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(shared: Shared, undo: Undo, processor: Option<Processor>, limit: u64) -> Stream {
+    pub(super) fn new(shared: Shared, undo: Undo, limit: u64) -> Stream {
+        let read = shared.borrow().processor() == Some(Processor::Multipart);
         let beginning = HELD.min(usize::try_from(limit).unwrap_or(usize::MAX));
-        Stream { shared, undo, left: if processor.is_some() { usize::MAX } else { beginning } }
+        Stream { shared, undo, left: if read { usize::MAX } else { beginning } }
     }
 }
 
@@ -28,7 +30,8 @@ impl BodyWatch for Stream {
         self.left = self.left.saturating_sub(bytes.len());
         let mut transaction = self.shared.borrow_mut();
         if !given.is_empty() {
-            self.undo.feed(&mut transaction, given).map_err(Unread::code)?;
+            let give = |piece: &[u8]| _ = transaction.request_body(piece);
+            self.undo.feed(given, give).map_err(Unread::code)?;
         }
         verdict(&transaction)
     }

@@ -1,0 +1,107 @@
+//! A request's body before it is forwarded: it is read once, and judged by the contract and by the firewall.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use testudo_contract::{Checked, Found};
+use testudo_core::{Control, Decision, Denial};
+use testudo_gateway::{BodyError, Collected, InboundBody};
+
+use super::decode::{Undo, Unread};
+use super::firewall::Inspection;
+use crate::config::FirewallMode;
+use crate::snapshot::Snapshot;
+
+/// The most bytes of a body that are held. Up to here it is decided whole.
+pub const HELD: usize = 256 * 1024;
+
+/// Judges a body, which is then as it was before. A longer one is judged as it flows where that can be, and its end is held
+/// back until that is done. Gives what the contract found besides.
+pub async fn judge(
+    snapshot: &Snapshot,
+    found: Option<&Found<'_>>,
+    inspection: &Inspection,
+    headers: &HeaderMap,
+    body: &mut InboundBody,
+) -> (Decision, Checked) {
+    let contract = &snapshot.contract;
+    let checked_by_contract = found.filter(|_| !contract.is_open());
+    if inspection.is_settled() && checked_by_contract.is_none() {
+        return (inspection.settled(), Checked::default());
+    }
+    let refused = |decision| (decision, Checked::default());
+    // Callers can't choose to pass unread by what they say of their body: its route must say so.
+    let unread = snapshot.config.waf.mode == FirewallMode::Detect
+        || found.and_then(|found| found.route.rules.max_body).is_some_and(|most| most > HELD as u64);
+    if is_grpc(headers) && (unread || inspection.is_settled() || snapshot.speaks_grpc()) {
+        return (inspection.whole(b""), Checked::default());
+    }
+    let undo = match Undo::of(headers) {
+        Ok(undo) => undo,
+        Err(unread) => return refused(unread.decision()),
+    };
+    let longer = body.declared().is_some_and(|declared| declared > HELD as u64);
+    let read = if longer { Ok(Collected::TooLarge(Bytes::new())) } else { body.read_up_to(HELD).await };
+    match read {
+        Ok(Collected::Whole(bytes)) => {
+            let plain = match undo.all(&bytes) {
+                Ok(plain) => plain,
+                Err(unread) => return refused(unread.decision()),
+            };
+            let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+            let checked = checked_by_contract.map_or_else(Checked::default, |found| {
+                contract.check_body(found.route, kind, &plain, snapshot.config.contract.options())
+            });
+            let mut decision = checked.decision();
+            if !decision.is_denied() || snapshot.config.server.observe {
+                decision = decision.and(inspection.whole(&plain));
+            }
+            drop(plain);
+            put_back(body, bytes);
+            (decision, checked)
+        }
+        Ok(Collected::TooLarge(bytes)) => {
+            put_back(body, bytes);
+            if inspection.flows() && undo.flows() {
+                inspection.watch(snapshot, undo, body);
+                return refused(Decision::allow(Control::Waf));
+            }
+            if !undo.flows() {
+                return refused(Unread::Coding.decision());
+            }
+            refused(if unread { inspection.whole(b"") } else { too_large() })
+        }
+        Err(error) => refused(broken(&error)),
+    }
+}
+
+/// Messages of gRPC may wait for answers to those before, so none can be held back.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+}
+
+fn put_back(body: &mut InboundBody, bytes: Bytes) {
+    if !bytes.is_empty() {
+        let rest = std::mem::replace(body, InboundBody::empty());
+        *body = InboundBody::replay(bytes, rest);
+    }
+}
+
+fn too_large() -> Decision {
+    Decision::deny(
+        Control::Contract,
+        Denial::TooLarge,
+        "body-too-large-to-inspect",
+        "a form, JSON or XML body is read up to 256 KiB, and this route allows no more; see `max-body` of the contract",
+    )
+}
+
+fn broken(error: &BodyError) -> Decision {
+    if matches!(error, BodyError::TooLarge) {
+        let text = "the request body is larger than this route takes";
+        return Decision::deny(Control::Contract, Denial::TooLarge, "body-too-large", text);
+    }
+    let text = "the request body was cut off or came too slowly";
+    Decision::deny(Control::Transport, Denial::Malformed, "body-incomplete", text)
+}
