@@ -89,6 +89,15 @@ impl Checked {
         self
     }
 
+    /// Adds what another check of the same request found.
+    pub fn join(&mut self, other: Checked) {
+        self.violations.extend(other.violations);
+        self.notes.extend(other.notes);
+        self.violations.truncate(MAX_VIOLATIONS);
+        self.notes.truncate(MAX_VIOLATIONS);
+        self.denial = self.denial.or(other.denial);
+    }
+
     /// Whether nothing is wrong.
     pub fn is_ok(&self) -> bool {
         self.violations.is_empty()
