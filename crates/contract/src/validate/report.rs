@@ -89,13 +89,17 @@ impl Checked {
         self
     }
 
-    /// Adds what another check of the same request found.
+    /// Adds what another check of the same request has against it. Its proofs are not taken, for its places are others.
     pub fn join(&mut self, other: Checked) {
         self.violations.extend(other.violations);
         self.notes.extend(other.notes);
         self.violations.truncate(MAX_VIOLATIONS);
         self.notes.truncate(MAX_VIOLATIONS);
         self.denial = self.denial.or(other.denial);
+        if !self.is_ok() {
+            self.proven.clear();
+            self.names_proven = false;
+        }
     }
 
     /// Whether nothing is wrong.
