@@ -71,6 +71,9 @@ pub enum Command {
     /// Detection: try Sigma rules on events.
     #[command(subcommand)]
     Detect(commands::detect::DetectCommand),
+    /// The contract: learn a first one from traffic, and compare two.
+    #[command(subcommand)]
+    Contract(commands::contract::ContractCommand),
     /// The firewall: check rules, and show what they say about a request.
     #[command(subcommand)]
     Waf(commands::waf::WafCommand),

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod client;
 pub mod contain;
+pub mod contract;
 pub mod detect;
 pub mod export;
 pub mod incident;
@@ -130,6 +131,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(done) => done,
             Err(replay) => block_on(over(&setting, async |client| detect::replay(&setting, client, replay).await)),
         },
+        Command::Contract(command) => contract::run(&setting, command),
         Command::Waf(command) => waf::run(&setting, command),
         Command::Backup { folder, erased } => block_on(backup::run(&setting, folder.as_deref(), erased.as_deref())),
         Command::Restore(arguments) => block_on(restore::run(&setting, &arguments)),

@@ -175,6 +175,8 @@ pub struct ContractConfig {
     pub public: Vec<String>,
     /// What happens with parameters, fields and bodies of which the file says nothing.
     pub unknown: UnknownParts,
+    /// Without an OpenAPI file: where a first one is written that is learned from what the backend takes.
+    pub learn: Option<PathBuf>,
 }
 
 /// What happens with what the contract does not name.

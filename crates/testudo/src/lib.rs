@@ -16,6 +16,7 @@ mod exports;
 mod firewall;
 mod inherited;
 mod journal;
+mod learning;
 mod logging;
 mod masks;
 mod metrics;

@@ -12,6 +12,7 @@ mod facts;
 mod firewall;
 mod internal;
 mod ledger;
+mod lesson;
 mod mask;
 mod outbound;
 mod refuse;
@@ -34,6 +35,7 @@ use crate::metrics::WorkerMetrics;
 use crate::node::Node;
 use crate::pipeline::facts::{Known, KnownTokens};
 use crate::pipeline::ledger::Ledger;
+use crate::pipeline::lesson::Lesson;
 use crate::risk::Places;
 use crate::snapshot::Snapshot;
 use crate::standing::OpenStream;
@@ -198,11 +200,13 @@ impl Worker {
         }
 
         // Is its body what the contract says, and does it look like an attack? It is read for nobody who is refused anyway.
+        let mut lesson = None;
         if proceed(&decision, &snapshot) {
             let judged = body::judge(&snapshot, found, &inspection, &inbound.parts.headers, &mut inbound.body);
-            let (judged, found) = Box::pin(judged).await;
-            decision = decision.and(judged);
-            checked.join(found);
+            let judged = Box::pin(judged).await;
+            decision = decision.and(judged.decision);
+            checked.join(judged.checked);
+            lesson = Lesson::begin(&snapshot, &inbound, caller.is_some(), judged.plain);
         }
 
         // The journal must be able to take the event, or nothing is forwarded.
@@ -298,6 +302,9 @@ impl Worker {
             }
             signal
         });
+        if let (Some(lesson), Some(learning)) = (lesson, &snapshot.learning) {
+            lesson.learn(learning, response.status());
+        }
         ledger.answered(response.status(), flight);
         response.map(|body| {
             let body = match signal {

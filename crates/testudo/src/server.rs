@@ -18,12 +18,15 @@ use crate::admin;
 use crate::admin_address::AdminAddress;
 use crate::config::{Config, ConfigError};
 use crate::data::DataFolder;
+use crate::learning::Learning;
 use crate::node::{Node, StartError, identity_config};
 use crate::pipeline::Worker;
 use crate::snapshot::{self, Snapshot};
 use crate::watch::WatchRules;
 
 /// Keys are looked after, old entries pruned and certificates renewed this often.
+/// Between two writes of what was learned.
+const SAVE_LEARNED: Duration = Duration::from_secs(10);
 const UPKEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// A running server.
@@ -200,6 +203,7 @@ impl Server {
         let target = self.node.config().identity.hash_target;
         // Tuning takes a second of one core: it runs after readiness, and until then the floor is in force.
         tokio::task::spawn_blocking(move || pool.set_params(testudo_crypto::password::tune(target)));
+        tokio::spawn(keep_learned(Arc::clone(&self.node), self.stop.clone()));
         let (node, stop, certificates) = (Arc::clone(&self.node), self.stop.clone(), Arc::clone(&self.certificates));
         let tickets = Arc::clone(&self.tickets);
         tokio::spawn(async move {
@@ -247,6 +251,7 @@ async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, gener
         contract: parts.contract,
         policies: parts.policies,
         firewall: parts.firewall,
+        learning: learning(node, &config),
         masks: parts.masks,
         mask_keys: testudo_privacy::MaskKeys::new(node.store.ring()),
         upstreams: parts.upstreams,
@@ -257,6 +262,33 @@ async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, gener
     };
     node.install(snapshot, identity);
     Ok(())
+}
+
+/// What goes on learning after a reload, or begins.
+fn learning(node: &Node, config: &Config) -> Option<Arc<Learning>> {
+    let file = config.contract.learn.as_ref()?;
+    let before = node.try_snapshot().and_then(|snapshot| snapshot.learning.clone());
+    let before = before.filter(|learning| learning.file() == file);
+    Some(before.unwrap_or_else(|| Arc::new(Learning::into_file(file.clone()))))
+}
+
+/// Writes what was learned now and then.
+async fn keep_learned(node: Arc<Node>, stop: CloseSignal) {
+    loop {
+        tokio::select! {
+            () = stop.closed() => return,
+            () = tokio::time::sleep(SAVE_LEARNED) => save_learned(&node).await,
+        }
+    }
+}
+
+/// Writes what was learned since the last time.
+async fn save_learned(node: &Node) {
+    let Some(learning) = node.snapshot().learning.clone() else { return };
+    let file = learning.file().display().to_string();
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || learning.save()).await {
+        tracing::warn!(%error, file, "what was learned can't be written");
+    }
 }
 
 fn certificates(

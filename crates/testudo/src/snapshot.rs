@@ -18,6 +18,7 @@ use testudo_privacy::MaskKeys;
 
 use crate::config::Config;
 use crate::firewall::Firewall;
+use crate::learning::Learning;
 use crate::masks::Masks;
 use crate::pipeline::RESERVED;
 
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub policies: Policies,
     /// The firewall; none when it is off.
     pub firewall: Option<Firewall>,
+    /// What is learned from traffic.
+    pub learning: Option<Arc<Learning>>,
     /// What is masked in answers.
     pub masks: Masks,
     /// The keys of hashes and tokens in their place.

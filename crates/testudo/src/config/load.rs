@@ -257,6 +257,12 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     if config.tls.certificate.is_some() != config.tls.key.is_some() {
         return refuse("tls.certificate", "name both `tls.certificate` and `tls.key`, or neither");
     }
+    if config.contract.openapi.is_some() && config.contract.learn.is_some() {
+        return refuse(
+            "contract.learn",
+            "a first contract is learned while there is none: remove `contract.openapi`, or this",
+        );
+    }
     if config.contract.openapi.is_some() && !config.contract.public.is_empty() {
         return refuse(
             "contract.public",

@@ -1,5 +1,7 @@
 //! A request's body before it is forwarded: it is read once, and judged by the contract and by the firewall.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -15,26 +17,37 @@ use crate::snapshot::Snapshot;
 /// The most bytes of a body that are held. Up to here it is decided whole.
 pub const HELD: usize = 256 * 1024;
 
+/// What came of it.
+#[derive(Default)]
+pub struct Judged {
+    /// The decision of contract and firewall.
+    pub decision: Decision,
+    /// What the contract found.
+    pub checked: Checked,
+    /// The whole body without its content coding, for who learns from it.
+    pub plain: Option<Bytes>,
+}
+
 /// Judges a body, which is then as it was before. A longer one is judged as it flows where that can be, and its end is held
-/// back until that is done. Gives what the contract found besides.
+/// back until that is done.
 pub async fn judge(
     snapshot: &Snapshot,
     found: Option<&Found<'_>>,
     inspection: &Inspection,
     headers: &HeaderMap,
     body: &mut InboundBody,
-) -> (Decision, Checked) {
+) -> Judged {
     let contract = &snapshot.contract;
     let checked_by_contract = found.filter(|_| !contract.is_open());
-    if inspection.is_settled() && checked_by_contract.is_none() {
-        return (inspection.settled(), Checked::default());
+    let refused = |decision| Judged { decision, ..Judged::default() };
+    if inspection.is_settled() && checked_by_contract.is_none() && snapshot.learning.is_none() {
+        return refused(inspection.settled());
     }
-    let refused = |decision| (decision, Checked::default());
     // Callers can't choose to pass unread by what they say of their body: its route must say so.
     let unread = snapshot.config.waf.mode == FirewallMode::Detect
         || found.and_then(|found| found.route.rules.max_body).is_some_and(|most| most > HELD as u64);
     if is_grpc(headers) && (unread || inspection.is_settled() || snapshot.speaks_grpc()) {
-        return (inspection.whole(b""), Checked::default());
+        return refused(inspection.whole(b""));
     }
     let undo = match Undo::of(headers) {
         Ok(undo) => undo,
@@ -56,9 +69,12 @@ pub async fn judge(
             if !decision.is_denied() || snapshot.config.server.observe {
                 decision = decision.and(inspection.whole(&plain));
             }
-            drop(plain);
+            let plain = snapshot.learning.as_ref().map(|_| match plain {
+                Cow::Borrowed(_) => bytes.clone(),
+                Cow::Owned(plain) => plain.into(),
+            });
             put_back(body, bytes);
-            (decision, checked)
+            Judged { decision, checked, plain }
         }
         Ok(Collected::TooLarge(bytes)) => {
             put_back(body, bytes);

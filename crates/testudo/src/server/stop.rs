@@ -34,6 +34,7 @@ impl Server {
         let drain = self.node.config().server.drain_timeout;
         let (gateway, admin) = tokio::join!(self.gateway.drain(drain), self.admin.drain(Duration::from_secs(1)));
         self.stop.close("server-stops");
+        super::save_learned(&self.node).await;
         let (node, mut tail, mut watch, began) = (self.node, self.tail, self.watch, Instant::now());
         node.journal.settle(&node.store, PATIENCE).await;
         // A journal that can't be written has no use for these.

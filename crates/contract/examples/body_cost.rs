@@ -1,4 +1,4 @@
-//! What it costs to check the body of an order of 2 KiB: `cargo run --release -p testudo-contract --example cost`.
+//! What it costs to check the body of an order of 2 KiB: `cargo run --release -p testudo-contract --example body_cost`.
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::cast_precision_loss, reason = "a bench prints")]
 
 use std::hint::black_box;
