@@ -79,7 +79,8 @@ impl Server {
         node.responder.install(playbooks);
 
         let started = Event::new(EventKind::NodeStarted, node.clock.now()).detail("version", env!("CARGO_PKG_VERSION"));
-        announce(&node, if config.server.observe { started.detail("observe", "on") } else { started }).await;
+        announce(&node, observed(started, config.server.observe)).await;
+        warn_of_observe_mode(config.server.observe);
         node.followed();
         let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
         node.settled().await;
@@ -142,7 +143,7 @@ impl Server {
         let outcome = self.try_reload(config).await;
         let at = self.node.clock.now();
         let event = match &outcome {
-            Ok(()) => Event::new(EventKind::ConfigReloaded, at),
+            Ok(()) => observed(Event::new(EventKind::ConfigReloaded, at), self.node.config().server.observe),
             Err(error) => Event::new(EventKind::ConfigRefused, at)
                 .failed(testudo_core::Control::Audit, "config-refused")
                 .detail("error", error.to_string().chars().take(500).collect::<String>()),
@@ -169,6 +170,7 @@ impl Server {
         if fixed(&config) != fixed(&current.config) {
             tracing::warn!("`server.listen`, `server.admin` and `server.workers` change with the next start only");
         }
+        warn_of_observe_mode(config.server.observe);
         install(&self.node, config, parts, current.generation + 1).await?;
         self.node.exports.apply(&self.node, &self.stop);
         self.node.watch_by(rules);
@@ -215,6 +217,17 @@ impl Server {
                 crate::upkeep::once(&node).await;
             }
         });
+    }
+}
+
+/// The event, which says so when observe mode is on from here.
+fn observed(event: Event, observe: bool) -> Event {
+    if observe { event.detail("observe", "on") } else { event }
+}
+
+fn warn_of_observe_mode(observe: bool) {
+    if observe {
+        tracing::warn!("OBSERVE MODE: refusals are reported and not made; nothing is protected");
     }
 }
 
