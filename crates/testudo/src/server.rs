@@ -198,10 +198,8 @@ impl Server {
     fn upkeep(&self) {
         self.watch_upstreams();
         tokio::spawn(crate::upkeep::watch_health(Arc::clone(&self.node), self.stop.clone()));
-        let pool = self.node.pool.clone();
-        let target = self.node.config().identity.hash_target;
-        // Tuning takes a second of one core: it runs after readiness, and until then the floor is in force.
-        tokio::task::spawn_blocking(move || pool.set_params(testudo_crypto::password::tune(target)));
+        let node = Arc::clone(&self.node);
+        tokio::spawn(async move { crate::upkeep::tune_hashes(&node).await });
         let (node, stop, certificates) = (Arc::clone(&self.node), self.stop.clone(), Arc::clone(&self.certificates));
         let tickets = Arc::clone(&self.tickets);
         tokio::spawn(async move {
