@@ -19,7 +19,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::body::{BodyEnd, InboundBody, Outgoing, Pace, ResponseBody};
+use crate::body::outgoing::Outgoing;
+use crate::body::{BodyEnd, InboundBody, Pace, ResponseBody};
 use crate::close::CloseSignal;
 use crate::conn::{ConnFacts, ConnState, Protocol, Ticket, UpgradeAnswer};
 use crate::framing::{Arrived, Framing, MalformedCode, Shared, is_host, is_path_and_query};

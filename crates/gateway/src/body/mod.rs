@@ -2,13 +2,12 @@
 
 mod error;
 mod inbound;
-mod outgoing;
+pub(crate) mod outgoing;
 mod pace;
 mod response;
 
 pub use error::BodyError;
 pub(crate) use inbound::CallerFault;
 pub use inbound::{Collected, InboundBody};
-pub(crate) use outgoing::Outgoing;
 pub(crate) use pace::Pace;
 pub use response::{BodyEnd, EndOutcome, ResponseBody};
