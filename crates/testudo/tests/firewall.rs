@@ -192,8 +192,10 @@ fn what_others_refuse_is_refused_as_before() {
 #[test]
 fn the_core_rule_set_refuses_attacks_and_lets_an_app_work() {
     let Some(folder) = std::env::var_os("TESTUDO_CRS").map(PathBuf::from).filter(|folder| folder.is_dir()) else {
-        eprintln!("SKIPPED: the OWASP Core Rule Set is not there; set TESTUDO_CRS to the folder of a release");
-        return;
+        return support::skip(
+            "TESTUDO_REQUIRE_CRS",
+            "the OWASP Core Rule Set is not there; set TESTUDO_CRS to the folder of a release",
+        );
     };
     let upstream = Upstream::start();
     let folder = folder.canonicalize().unwrap();
