@@ -41,7 +41,10 @@ pub async fn tune_hashes(node: &Node) {
         Ok(_) => {
             let measured = tokio::task::spawn_blocking(move || testudo_crypto::password::tune(target)).await;
             let Ok(params) = measured else { return };
-            identity.keep_hash_cost(params, target, &node.context()).await
+            let kept = identity.keep_hash_cost(params, target, &node.context()).await;
+            let params = identity.hash_params();
+            tracing::info!(memory_kib = params.memory_kib, passes = params.passes, "a password hash was measured");
+            kept
         }
         Err(error) => Err(error),
     };
