@@ -228,9 +228,10 @@ impl ConnState {
         self.end_gracefully();
     }
 
-    /// Nothing is asked, and nothing has been for a while.
+    /// Nothing is asked, and nothing has been for a while. hyper may hold heads that it has not served yet: it yields
+    /// between pipelined requests, and what it has read would be lost with it.
     pub(crate) fn may_park(&self) -> bool {
-        self.flags.load(Relaxed) & PARK != 0 && self.open.load(Relaxed) == 0
+        self.flags.load(Relaxed) & PARK != 0 && self.open.load(Relaxed) == 0 && self.arrived.lock().is_empty()
     }
 
     pub(crate) fn unpark(&self) {
