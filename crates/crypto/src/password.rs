@@ -46,6 +46,20 @@ impl Params {
         self.memory_kib >= other.memory_kib && self.passes >= other.passes
     }
 
+    /// The work of one hash: memory in KiB times passes. Lanes are computed one after the other and add none.
+    pub const fn work(self) -> u64 {
+        self.memory_kib as u64 * self.passes as u64
+    }
+
+    /// What is left of the work of `whole` after a hash with these parameters; none when nothing is.
+    fn rest_of(self, whole: Params) -> Option<Params> {
+        let rest = whole.work().saturating_sub(self.work());
+        let passes = rest.div_ceil(u64::from(whole.memory_kib.max(1)));
+        let memory = rest.checked_div(passes)?;
+        let (memory_kib, passes) = (u32::try_from(memory).ok()?, u32::try_from(passes).ok()?);
+        Some(Params { memory_kib, passes, lanes: 1 }).filter(|rest| rest.within_bounds())
+    }
+
     /// Whether these parameters may be computed at all.
     pub const fn within_bounds(self) -> bool {
         self.passes >= 1
@@ -54,7 +68,7 @@ impl Params {
             && self.lanes <= Self::MAX_LANES
             && self.memory_kib >= 8 * self.lanes
             && self.memory_kib <= Self::MAX_MEMORY_KIB
-            && self.memory_kib as u64 * self.passes as u64 <= Self::MAX_WORK
+            && self.work() <= Self::MAX_WORK
     }
 
     /// The same, raised to the floor where it is below; the floor where the result is out of bounds.
@@ -102,7 +116,7 @@ impl HashError {
 pub struct Verified {
     /// The password is right.
     pub matches: bool,
-    /// It is right, and its hash is weaker than what is used now: hash it again and store that.
+    /// It is right, and its hash has another cost or algorithm than what is used now: hash it again and store that.
     pub rehash: bool,
 }
 

@@ -123,6 +123,8 @@ pub(crate) struct ConnState {
     arrived: Mutex<VecDeque<Arrived>>,
     body_fault: Mutex<Option<MalformedCode>>,
     stalls: Mutex<Slab<u64>>,
+    /// Bytes of answers that flow control holds back.
+    held: AtomicU64,
 }
 
 impl ConnState {
@@ -160,6 +162,7 @@ impl ConnState {
             arrived: Mutex::new(VecDeque::new()),
             body_fault: Mutex::new(None),
             stalls: Mutex::new(Slab::new()),
+            held: AtomicU64::new(0),
         })
     }
 
@@ -225,9 +228,10 @@ impl ConnState {
         self.end_gracefully();
     }
 
-    /// Nothing is asked, and nothing has been for a while.
+    /// Nothing is asked, and nothing has been for a while. hyper may hold heads that it has not served yet: it yields
+    /// between pipelined requests, and what it has read would be lost with it.
     pub(crate) fn may_park(&self) -> bool {
-        self.flags.load(Relaxed) & PARK != 0 && self.open.load(Relaxed) == 0
+        self.flags.load(Relaxed) & PARK != 0 && self.open.load(Relaxed) == 0 && self.arrived.lock().is_empty()
     }
 
     pub(crate) fn unpark(&self) {
@@ -317,6 +321,21 @@ impl ConnState {
         self.stalls.lock().try_remove(slot);
     }
 
+    /// A piece of an answer goes to HTTP/2, which keeps it until the peer takes it.
+    pub(crate) fn hold(&self, length: usize) {
+        self.held.fetch_add(length as u64, Relaxed);
+    }
+
+    /// It was written, or its stream was given up.
+    pub(crate) fn release(&self, length: usize) {
+        self.held.fetch_sub(length as u64, Relaxed);
+    }
+
+    /// What is held back.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Relaxed)
+    }
+
     // -- requests ----------------------------------------------------------------------------------------------
 
     /// A request begins. The ticket ends it when dropped.
@@ -354,7 +373,12 @@ impl ConnState {
             return None;
         }
         let slow = self.is_slow_reader(now, limits);
-        if slow || over(&self.write_since, limits.write_stall) || self.is_stream_stalled(now, limits.write_stall) {
+        let greedy = self.held() > limits.held;
+        if slow
+            || greedy
+            || over(&self.write_since, limits.write_stall)
+            || self.is_stream_stalled(now, limits.write_stall)
+        {
             self.kill();
             return Some(Overdue::WriteStalled);
         }
@@ -397,7 +421,8 @@ impl ConnState {
         let before = self.swept.swap(now, Relaxed);
         let taken = self.taken.swap(0, Relaxed);
         let Some(earned) = taken.saturating_mul(1_000).checked_div(u64::from(limits.write_rate)) else { return false };
-        let waits = self.write_since.load(Relaxed) != 0 || self.stalls.lock().iter().any(|(_, since)| *since != 0);
+        let stalled = || self.stalls.lock().iter().any(|(_, since)| *since != 0);
+        let waits = self.write_since.load(Relaxed) != 0 || self.held() > 0 || stalled();
         let behind = self.behind.load(Relaxed);
         if !waits && behind == 0 {
             return false;

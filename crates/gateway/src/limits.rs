@@ -48,6 +48,9 @@ pub struct Limits {
     pub stream_window: u32,
     /// HTTP/2 window of a connection. 1 MiB.
     pub connection_window: u32,
+    /// Bytes of answers that a peer may let wait over HTTP/2, of all streams together. Pieces get small long before, so
+    /// that nobody honest comes here. 2 MiB.
+    pub held: u64,
     /// HTTP/2 header list. 16 KiB.
     pub header_list: u32,
     /// HTTP/2 header fields, with cookie crumbs. 128.
@@ -91,6 +94,7 @@ impl Default for Limits {
             streams: 100,
             stream_window: 64 * 1024,
             connection_window: 1024 * 1024,
+            held: 2 * 1024 * 1024,
             header_list: 16 * 1024,
             header_fields: 128,
             resets: 200,

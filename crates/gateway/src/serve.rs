@@ -19,11 +19,12 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::body::outgoing::Outgoing;
 use crate::body::{BodyEnd, InboundBody, Pace, ResponseBody};
 use crate::close::CloseSignal;
 use crate::conn::{ConnFacts, ConnState, Protocol, Ticket, UpgradeAnswer};
 use crate::framing::{Arrived, Framing, MalformedCode, Shared, is_host, is_path_and_query};
-use crate::headers::strip_hop_by_hop;
+use crate::headers::{SecurityHeaders, strip_hop_by_hop};
 use crate::http2_watch::{FrameCounter, FrameWatch};
 use crate::limits::Limits;
 use crate::local::LocalExecutor;
@@ -218,7 +219,13 @@ impl<H: Handler> Serving<H> {
         self: Rc<Self>,
         state: Arc<ConnState>,
         request: Request<Incoming>,
-    ) -> Result<Response<ResponseBody>, Infallible> {
+    ) -> Result<Response<Outgoing>, Infallible> {
+        let counting = (state.facts.protocol == Protocol::Http2).then(|| state.clone());
+        let response = self.respond(state, request).await;
+        Ok(response.map(|body| Outgoing::new(body, counting)))
+    }
+
+    async fn respond(self: Rc<Self>, state: Arc<ConnState>, request: Request<Incoming>) -> Response<ResponseBody> {
         let headless = request.method() == Method::HEAD;
         let is_http2 = state.facts.protocol == Protocol::Http2;
         let ticket = state.open_request(self.limits.max_requests);
@@ -227,8 +234,9 @@ impl<H: Handler> Serving<H> {
             Err((code, raw)) => {
                 self.report(&state, code, raw);
                 let mut response = refusal(code, !is_http2);
+                SecurityHeaders::default().apply(response.headers_mut(), state.facts.tls.is_some());
                 response.body_mut().attach(ticket, headless, false);
-                return Ok(response);
+                return response;
             }
         };
         let waits_for_upgrade = inbound.1;
@@ -237,14 +245,14 @@ impl<H: Handler> Serving<H> {
             state.answer_upgrade(UpgradeAnswer::Refused);
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(self.switch(&state, ticket, response, waits_for_upgrade));
+            return self.switch(&state, ticket, response, waits_for_upgrade);
         }
         let bodyless = headless || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         response.body_mut().attach(ticket, bodyless, is_http2);
         if !is_http2 && state.is_last() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response)
+        response
     }
 
     /// From hyper's request to ours; the flag tells whether framing holds the caller's bytes until we answer.

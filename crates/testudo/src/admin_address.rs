@@ -78,6 +78,15 @@ impl AdminAddress {
                 "Accepted connections of the gateway.",
                 counters.connections as f64,
             ),
+            ("testudo_shed_total", "counter", "Connections refused or closed by a limit.", counters.shed as f64),
+            ("testudo_handshakes_total", "counter", "TLS handshakes completed.", counters.handshakes as f64),
+            (
+                "testudo_handshakes_failed_total",
+                "counter",
+                "TLS handshakes that failed or were too slow.",
+                counters.handshakes_failed as f64,
+            ),
+            ("testudo_requests_open", "gauge", "Requests of the gateway in work.", counters.requests_open as f64),
         ] {
             metric(&mut text, name, kind, help, &[(String::new(), value)]);
         }
@@ -151,7 +160,21 @@ fn too_many(refusal: &Refusal) -> Response<ResponseBody> {
 }
 
 impl Handler for AdminWorker {
-    async fn handle(self: Rc<Self>, mut inbound: Inbound) -> Response<ResponseBody> {
+    /// Every answer carries what protects browsers, and says that nothing is protected in observe mode.
+    async fn handle(self: Rc<Self>, inbound: Inbound) -> Response<ResponseBody> {
+        let https = inbound.conn.tls.is_some();
+        let mut response = self.answer(inbound).await;
+        let snapshot = self.0.node.snapshot();
+        snapshot.security_headers.apply(response.headers_mut(), https);
+        if snapshot.config.server.observe {
+            response.headers_mut().insert("testudo-observe", http::HeaderValue::from_static("on"));
+        }
+        response
+    }
+}
+
+impl AdminWorker {
+    async fn answer(&self, mut inbound: Inbound) -> Response<ResponseBody> {
         let AdminAddress { node, api: admin_api, pages, .. } = &self.0;
         let plain = "text/plain; charset=utf-8";
         match (&inbound.parts.method, inbound.parts.uri.path()) {
@@ -197,13 +220,9 @@ impl Handler for AdminWorker {
         request.extensions_mut().insert(Context { request: request_id, address, user_agent, now });
         let unsafe_method = !request.method().is_safe();
         let router = if request.uri().path().starts_with("/admin/") { admin_api } else { pages };
-        let Ok(mut response) = router.clone().oneshot(request).await;
+        let Ok(response) = router.clone().oneshot(request).await;
         if unsafe_method {
             node.settled().await;
-        }
-        node.snapshot().security_headers.apply(response.headers_mut(), inbound.conn.tls.is_some());
-        if observe {
-            response.headers_mut().insert("testudo-observe", http::HeaderValue::from_static("on"));
         }
         response.map(ResponseBody::boxed)
     }

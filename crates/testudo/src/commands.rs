@@ -174,6 +174,11 @@ fn drill(setting: &Setting, arguments: &incident::drill::DrillArgs) -> Result<Ex
 }
 
 fn block_on(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    wait_for(command)?
+}
+
+/// Runs to its end what asks the server or opens the store.
+fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.map_err(Failure::dependency)?.block_on(command)
+    Ok(runtime.map_err(Failure::dependency)?.block_on(work))
 }

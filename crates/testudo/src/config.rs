@@ -225,7 +225,7 @@ pub struct IdentitySection {
     pub hash_threads: usize,
     /// Password checks that may wait; more are refused with 503.
     pub hash_queue: usize,
-    /// How long one password hash should take; Argon2id is tuned to it and never goes below 19 MiB and two passes.
+    /// How long one password hash should take; Argon2id is tuned to it once and never goes below 19 MiB and two passes.
     #[serde(with = "duration")]
     pub hash_target: Duration,
 }

@@ -92,6 +92,11 @@ impl DataFolder {
         self.0.join("root.key")
     }
 
+    /// Whether a root key was made here: a file of its own, or the settings of a passphrase.
+    pub fn has_root_key(&self) -> bool {
+        self.root_key().exists() || self.0.join("root.argon2").exists()
+    }
+
     /// The file that checkpoints are appended to.
     pub fn checkpoints(&self, config: &Config) -> PathBuf {
         config.store.checkpoint_file.clone().unwrap_or_else(|| self.0.join("checkpoints.log"))

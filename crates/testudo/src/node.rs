@@ -38,8 +38,6 @@ pub struct Node {
     pub journal: JournalGate,
     /// Who signs tokens; swapped when keys rotate.
     pub authority: ArcSwap<Authority>,
-    /// Password hashing.
-    pub pool: HashPool,
     /// What administrators may do.
     pub admin_policies: Arc<AdminPolicies>,
     /// The counters of each worker.
@@ -109,9 +107,10 @@ impl Node {
         let store = Store::open(&data.store_config(&config)?, &root, Arc::clone(&clock)).await?;
         store.scrub_events(crate::scrub::fact);
         let pool = HashPool::new(hash_threads(&config), config.identity.hash_queue);
-        let identity = Identity::new(store.clone(), pool.clone(), identity_config(&config)?);
+        let identity = Identity::new(store.clone(), pool, identity_config(&config)?);
         let context = context(&*clock);
         identity.load_keys(&context).await?;
+        identity.load_hash_cost().await?;
         let authority = identity.authority()?;
         let saved = store.get::<standing::Snapshot>("current").await?.map(|saved| saved.document);
         let limits = Arc::new(Limiter::new(&config.limits, random::array())?);
@@ -120,7 +119,6 @@ impl Node {
             standing: Standing::new(saved).telling(Arc::clone(limits.tightened()), Arc::clone(&clock)),
             journal: JournalGate::default(),
             authority: ArcSwap::from_pointee(authority),
-            pool,
             admin_policies: Arc::new(AdminPolicies::embedded().map_err(|error| StartError::Listen(error.to_string()))?),
             metrics: (0..config.workers()).map(|_| Arc::default()).collect(),
             limits,

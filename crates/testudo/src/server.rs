@@ -82,7 +82,8 @@ impl Server {
         node.responder.install(playbooks);
 
         let started = Event::new(EventKind::NodeStarted, node.clock.now()).detail("version", env!("CARGO_PKG_VERSION"));
-        announce(&node, if config.server.observe { started.detail("observe", "on") } else { started }).await;
+        announce(&node, observed(started, config.server.observe)).await;
+        warn_of_observe_mode(config.server.observe);
         node.followed();
         let tail = tokio::spawn(crate::journal::follow(Arc::clone(&node), stop.clone()));
         node.settled().await;
@@ -145,7 +146,7 @@ impl Server {
         let outcome = self.try_reload(config).await;
         let at = self.node.clock.now();
         let event = match &outcome {
-            Ok(()) => Event::new(EventKind::ConfigReloaded, at),
+            Ok(()) => observed(Event::new(EventKind::ConfigReloaded, at), self.node.config().server.observe),
             Err(error) => Event::new(EventKind::ConfigRefused, at)
                 .failed(testudo_core::Control::Audit, "config-refused")
                 .detail("error", error.to_string().chars().take(500).collect::<String>()),
@@ -172,6 +173,7 @@ impl Server {
         if fixed(&config) != fixed(&current.config) {
             tracing::warn!("`server.listen`, `server.admin` and `server.workers` change with the next start only");
         }
+        warn_of_observe_mode(config.server.observe);
         install(&self.node, config, parts, current.generation + 1).await?;
         self.node.exports.apply(&self.node, &self.stop);
         self.node.watch_by(rules);
@@ -199,10 +201,8 @@ impl Server {
     fn upkeep(&self) {
         self.watch_upstreams();
         tokio::spawn(crate::upkeep::watch_health(Arc::clone(&self.node), self.stop.clone()));
-        let pool = self.node.pool.clone();
-        let target = self.node.config().identity.hash_target;
-        // Tuning takes a second of one core: it runs after readiness, and until then the floor is in force.
-        tokio::task::spawn_blocking(move || pool.set_params(testudo_crypto::password::tune(target)));
+        let node = Arc::clone(&self.node);
+        tokio::spawn(async move { crate::upkeep::tune_hashes(&node).await });
         tokio::spawn(keep_learned(Arc::clone(&self.node), self.stop.clone()));
         let (node, stop, certificates) = (Arc::clone(&self.node), self.stop.clone(), Arc::clone(&self.certificates));
         let tickets = Arc::clone(&self.tickets);
@@ -219,6 +219,17 @@ impl Server {
                 crate::upkeep::once(&node).await;
             }
         });
+    }
+}
+
+/// The event, which says so when observe mode is on from here.
+fn observed(event: Event, observe: bool) -> Event {
+    if observe { event.detail("observe", "on") } else { event }
+}
+
+fn warn_of_observe_mode(observe: bool) {
+    if observe {
+        tracing::warn!("OBSERVE MODE: refusals are reported and not made; nothing is protected");
     }
 }
 

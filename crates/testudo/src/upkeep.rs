@@ -19,12 +19,38 @@ pub async fn once(node: &Node) {
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "the signing keys could not be looked after"),
     }
+    if let Err(error) = node.identity().load_hash_cost().await {
+        tracing::warn!(%error, "the cost of a password hash can't be read; the one before stays in force");
+    }
     if let Err(error) = node.store.sweep().await {
         tracing::warn!(%error, "expired records could not be removed");
     }
     let now = u64::try_from(node.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
     node.limits.sweep(now);
     prune(node).await;
+}
+
+/// Measures what a password hash may cost here, once: the answer is kept in the store and holds for all nodes, until the
+/// configuration names another target. It takes a second of one core, so it runs after readiness, and at the first start
+/// the floor is in force until it ends.
+pub async fn tune_hashes(node: &Node) {
+    let target = node.config().identity.hash_target;
+    let identity = node.identity();
+    let kept = match identity.load_hash_cost().await {
+        Ok(Some(kept)) if kept == target => return,
+        Ok(_) => {
+            let measured = tokio::task::spawn_blocking(move || testudo_crypto::password::tune(target)).await;
+            let Ok(params) = measured else { return };
+            let kept = identity.keep_hash_cost(params, target, &node.context()).await;
+            let params = identity.hash_params();
+            tracing::info!(memory_kib = params.memory_kib, passes = params.passes, "a password hash was measured");
+            kept
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(%error, "the cost of a password hash can't be kept; it is measured again at the next start");
+    }
 }
 
 /// Exports and prunes what retention says, by whole days.
@@ -84,14 +110,44 @@ mod tests {
     use crate::config::{self, Overrides};
     use crate::data::DataFolder;
 
+    /// A node with this configuration over the data in the folder.
+    async fn open(folder: &std::path::Path, config: &str) -> std::sync::Arc<Node> {
+        let file = folder.join("testudo.toml");
+        std::fs::write(&file, config).unwrap();
+        let config = config::load(Some(&file), std::iter::empty(), &Overrides::default()).unwrap();
+        Node::open(config, DataFolder::open(&folder.join("data")).unwrap(), None).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_cost_of_a_hash_is_measured_once_and_known_before_anything_is_hashed() {
+        use testudo_crypto::password::Params;
+        let folder = tempfile::tempdir().unwrap();
+        let (target, kept) = (Duration::from_millis(1), Params { passes: 3, ..Params::FLOOR });
+        let node = open(folder.path(), "[identity]\nhash-target = \"1ms\"\n").await;
+        assert_eq!(node.identity().hash_params(), Params::FLOOR, "nothing was measured yet");
+        node.identity().keep_hash_cost(kept, target, &node.context()).await.unwrap();
+        node.store.close().await.unwrap();
+        drop(node);
+
+        let node = open(folder.path(), "[identity]\nhash-target = \"1ms\"\n").await;
+        assert_eq!(node.identity().hash_params(), kept, "as a command finds it");
+        tune_hashes(&node).await;
+        assert_eq!(node.identity().hash_params(), kept, "it is not measured again");
+        node.store.close().await.unwrap();
+        drop(node);
+
+        let node = open(folder.path(), "[identity]\nhash-target = \"2ms\"\n").await;
+        tune_hashes(&node).await;
+        assert_eq!(node.identity().hash_params(), Params::FLOOR, "for another target it is");
+        assert_eq!(node.identity().load_hash_cost().await.unwrap(), Some(Duration::from_millis(2)));
+        node.store.close().await.unwrap();
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn each_kind_is_kept_as_long_as_the_configuration_says_and_then_exported() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("testudo.toml");
-        std::fs::write(&file, "[retention]\ndefault = \"10d\"\nkinds = { \"request.decided\" = \"2d\" }\n").unwrap();
-        let config = config::load(Some(&file), std::iter::empty(), &Overrides::default()).unwrap();
-        let data = DataFolder::open(&folder.path().join("data")).unwrap();
-        let node = Node::open(config, data, None).await.unwrap();
+        let retention = "[retention]\ndefault = \"10d\"\nkinds = { \"request.decided\" = \"2d\" }\n";
+        let node = open(folder.path(), retention).await;
         let kinds = [EventKind::RequestDecided, EventKind::SignIn];
         let mut tx = Tx::new();
         for days in [11, 4, 1] {

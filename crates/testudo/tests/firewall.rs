@@ -435,8 +435,10 @@ fn another_site_can_not_write_with_cookies() {
 #[test]
 fn the_core_rule_set_refuses_attacks_and_lets_an_app_work() {
     let Some(folder) = std::env::var_os("TESTUDO_CRS").map(PathBuf::from).filter(|folder| folder.is_dir()) else {
-        eprintln!("SKIPPED: the OWASP Core Rule Set is not there; set TESTUDO_CRS to the folder of a release");
-        return;
+        return support::skip(
+            "TESTUDO_REQUIRE_CRS",
+            "the OWASP Core Rule Set is not there; set TESTUDO_CRS to the folder of a release",
+        );
     };
     let upstream = Upstream::start();
     let folder = folder.canonicalize().unwrap();

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ const KEEP_MEMORY: Duration = Duration::from_secs(5);
 pub struct HashPool {
     queue: Sender<Job>,
     params: Arc<RwLock<Params>>,
+    work: Arc<AtomicU64>,
 }
 
 struct Job {
@@ -45,16 +47,23 @@ impl HashPool {
     pub fn new(threads: usize, queue: usize) -> HashPool {
         let (sender, receiver) = bounded(queue);
         let params = Arc::new(RwLock::new(Params::FLOOR));
+        let work = Arc::new(AtomicU64::new(0));
         for number in 0..threads.max(1) {
-            let worker = Worker { jobs: receiver.clone(), params: Arc::clone(&params), memory: Memory::default() };
+            let worker = Worker {
+                jobs: receiver.clone(),
+                params: Arc::clone(&params),
+                work: Arc::clone(&work),
+                memory: Memory::default(),
+            };
             let thread = thread::Builder::new().name(format!("testudo-hash-{number}"));
             // A pool with fewer threads still works; one with none refuses every job, because nobody receives.
             drop(thread.spawn(move || worker.run()));
         }
-        HashPool { queue: sender, params }
+        HashPool { queue: sender, params, work }
     }
 
-    /// Sets what new hashes cost, raised to the floor; hashes that cost less are due for a rehash from now on.
+    /// Sets what new hashes cost, raised to the floor; hashes that cost anything else are due for a rehash from now
+    /// on.
     pub fn set_params(&self, params: Params) {
         *self.params.write() = params.raised();
     }
@@ -62,6 +71,11 @@ impl HashPool {
     /// What new hashes cost.
     pub fn params(&self) -> Params {
         *self.params.read()
+    }
+
+    /// The Argon2id work done so far: KiB of memory times passes.
+    pub fn work(&self) -> u64 {
+        self.work.load(Ordering::Relaxed)
     }
 
     /// Hashes a new password to a PHC string with a random salt.
@@ -75,7 +89,8 @@ impl HashPool {
     }
 
     /// Checks a password against a stored hash. Without a hash (no such person) it takes the same time and never
-    /// matches.
+    /// matches; a hash that costs less than [`params`](Self::params) is made up to them. What costs more, and bcrypt,
+    /// can be told apart until it is hashed anew.
     pub async fn verify(&self, password: Secret<String>, phc: Option<String>) -> Result<Verified, HashError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Job { password, work: Work::Verify(phc, reply) })?;
@@ -93,6 +108,7 @@ impl HashPool {
 struct Worker {
     jobs: Receiver<Job>,
     params: Arc<RwLock<Params>>,
+    work: Arc<AtomicU64>,
     memory: Memory,
 }
 
@@ -145,7 +161,7 @@ impl Worker {
     fn hash(&mut self, password: &[u8], params: Params) -> Result<String, HashError> {
         let salt = random::array::<SALT>();
         let mut hash = vec![0; HASH];
-        self.memory.hash(password, &salt, params, &mut hash)?;
+        self.argon2id(password, &salt, params, &mut hash)?;
         Ok(Phc { params, salt: salt.to_vec(), hash }.write())
     }
 
@@ -173,15 +189,24 @@ impl Worker {
             }
         };
         let mut computed = Zeroizing::new(vec![0; stored.hash.len()]);
-        self.memory.hash(password, &stored.salt, stored.params, &mut computed)?;
+        self.argon2id(password, &stored.salt, stored.params, &mut computed)?;
+        if let Some(rest) = stored.params.rest_of(params) {
+            self.burn(rest)?;
+        }
         let matches = equal(&computed, &stored.hash);
-        let strong = stored.params.reaches(params) && stored.salt.len() >= SALT && stored.hash.len() >= HASH;
-        Ok(Verified { matches, rehash: matches && !strong })
+        let current = stored.params == params && stored.salt.len() >= SALT && stored.hash.len() >= HASH;
+        Ok(Verified { matches, rehash: matches && !current })
     }
 
     /// Takes the time of one hash.
     fn burn(&mut self, params: Params) -> Result<(), HashError> {
         let mut out = Zeroizing::new([0; HASH]);
-        self.memory.hash(b"nobody", &[0; SALT], params, out.as_mut())
+        self.argon2id(b"nobody", &[0; SALT], params, out.as_mut())
+    }
+
+    fn argon2id(&mut self, password: &[u8], salt: &[u8], params: Params, out: &mut [u8]) -> Result<(), HashError> {
+        self.memory.hash(password, salt, params, out)?;
+        self.work.fetch_add(params.work(), Ordering::Relaxed);
+        Ok(())
     }
 }

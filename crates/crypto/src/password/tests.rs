@@ -26,7 +26,7 @@ async fn verify(pool: &HashPool, password: &str, hash: &str) -> Verified {
 }
 
 const YES: Verified = Verified { matches: true, rehash: false };
-const WEAK: Verified = Verified { matches: true, rehash: true };
+const DUE: Verified = Verified { matches: true, rehash: true };
 
 #[tokio::test]
 async fn a_hash_verifies_its_password_only() {
@@ -43,12 +43,12 @@ async fn a_hash_verifies_its_password_only() {
 async fn reference_hashes_verify() {
     let pool = HashPool::new(1, 4);
     let short_salt = verify(&pool, "password", REFERENCE).await;
-    assert_eq!(short_salt, WEAK, "its salt has 8 bytes");
+    assert_eq!(short_salt, DUE, "its salt has 8 bytes");
     assert_eq!(verify(&pool, "Password", REFERENCE).await, Verified::NO);
-    assert_eq!(verify(&pool, "", BCRYPT_EMPTY).await, WEAK);
-    assert_eq!(verify(&pool, "a", BCRYPT_A).await, WEAK);
-    assert_eq!(verify(&pool, "a", &BCRYPT_A.replace("$2a$", "$2y$")).await, WEAK);
-    assert_eq!(verify(&pool, "a", &BCRYPT_A.replace("$2a$", "$2b$")).await, WEAK);
+    assert_eq!(verify(&pool, "", BCRYPT_EMPTY).await, DUE);
+    assert_eq!(verify(&pool, "a", BCRYPT_A).await, DUE);
+    assert_eq!(verify(&pool, "a", &BCRYPT_A.replace("$2a$", "$2y$")).await, DUE);
+    assert_eq!(verify(&pool, "a", &BCRYPT_A.replace("$2a$", "$2b$")).await, DUE);
     assert_eq!(verify(&pool, "b", BCRYPT_A).await, Verified::NO);
 }
 
@@ -57,24 +57,24 @@ async fn bcrypt_never_matches_by_the_beginning() {
     let password = "p".repeat(72);
     let hash = ::bcrypt::hash_with_salt(&password, 4, [3; 16]).unwrap().to_string();
     let pool = HashPool::new(1, 4);
-    assert_eq!(verify(&pool, &password, &hash).await, WEAK);
+    assert_eq!(verify(&pool, &password, &hash).await, DUE);
     assert_eq!(verify(&pool, &format!("{password}x"), &hash).await, Verified::NO);
     let with_nul = ::bcrypt::hash_with_salt("abc\0abc", 4, [3; 16]).unwrap().to_string();
     assert_eq!(verify(&pool, "abc\0abc", &with_nul).await, Verified::NO);
 }
 
 #[tokio::test]
-async fn stronger_parameters_ask_for_a_rehash() {
+async fn other_parameters_ask_for_a_rehash() {
     let pool = HashPool::new(1, 4);
     let hash = pool.hash(secret("password123")).await.unwrap();
     pool.set_params(Params { passes: 3, ..Params::FLOOR });
-    assert_eq!(verify(&pool, "password123", &hash).await, WEAK);
+    assert_eq!(verify(&pool, "password123", &hash).await, DUE);
     assert_eq!(verify(&pool, "password124", &hash).await, Verified::NO);
     let hash = pool.hash(secret("password123")).await.unwrap();
     assert!(hash.contains(",t=3,"));
     pool.set_params(Params { memory_kib: 1, passes: 1, lanes: 0 });
     assert_eq!(pool.params(), Params::FLOOR);
-    assert_eq!(verify(&pool, "password123", &hash).await, YES);
+    assert_eq!(verify(&pool, "password123", &hash).await, DUE, "more is another cost too: it could be told apart");
 }
 
 #[tokio::test]
@@ -159,6 +159,28 @@ async fn an_unknown_person_costs_what_a_wrong_password_costs() {
         }
     }
     panic!("{unknown:?} against {wrong:?}");
+}
+
+#[tokio::test]
+async fn a_hash_of_older_parameters_costs_what_an_unknown_person_costs() {
+    let pool = HashPool::new(1, 4);
+    let old = pool.hash(secret("password123")).await.unwrap();
+    for params in [
+        Params::FLOOR,
+        Params { passes: 3, ..Params::FLOOR },
+        Params { memory_kib: 20_480, passes: 2, lanes: 1 },
+        Params { memory_kib: 31_745, passes: 5, lanes: 1 },
+    ] {
+        pool.set_params(params);
+        let before = pool.work();
+        assert_eq!(pool.verify(secret("password124"), None).await, Ok(Verified::NO));
+        let unknown = pool.work() - before;
+        assert_eq!(verify(&pool, "password124", &old).await, Verified::NO);
+        let known = pool.work() - before - unknown;
+        assert_eq!(unknown, params.work());
+        // Memory is whole KiB for each pass of the rest.
+        assert!(unknown.abs_diff(known) < 8, "{params:?}: {unknown} against {known}");
+    }
 }
 
 #[test]

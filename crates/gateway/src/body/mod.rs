@@ -2,6 +2,7 @@
 
 mod error;
 mod inbound;
+pub(crate) mod outgoing;
 mod pace;
 mod response;
 

@@ -32,7 +32,11 @@ pub enum EndOutcome {
     HungUp,
 }
 
+/// Over HTTP/2 an answer goes in pieces of this size at most,
 const PIECE: usize = 64 * 1024;
+/// and of this one while its connection holds back as much as that: so many streams that nobody reads hold little.
+const SMALL_PIECE: usize = 8 * 1024;
+const MUCH_HELD: u64 = 256 * 1024;
 
 type OnEnd = Box<dyn FnOnce(BodyEnd)>;
 type Boxed = Pin<Box<dyn Body<Data = Bytes, Error = BodyError>>>;
@@ -47,6 +51,8 @@ enum Source {
 /// The body of an answer.
 pub struct ResponseBody {
     source: Source,
+    /// What of the last frame did not fit into a piece.
+    rest: Bytes,
     bytes: u64,
     close: Option<CloseSignal>,
     closed: Option<Pin<Box<dyn Future<Output = ()>>>>,
@@ -106,6 +112,7 @@ impl ResponseBody {
     fn new(source: Source) -> ResponseBody {
         ResponseBody {
             source,
+            rest: Bytes::new(),
             bytes: 0,
             close: None,
             closed: None,
@@ -134,17 +141,40 @@ impl ResponseBody {
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.source {
+        if !self.rest.is_empty() {
+            let whole = std::mem::take(&mut self.rest);
+            return Poll::Ready(Some(Ok(self.cut(whole))));
+        }
+        let polled = match &mut self.source {
             Source::Empty => Poll::Ready(None),
             Source::Full(bytes) => {
-                // Over HTTP/2 a large body goes in pieces: what flow control holds back stays countable here.
-                let piece = if self.stall.is_some() { bytes.len().min(PIECE) } else { bytes.len() };
-                let piece = bytes.split_to(piece);
-                Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
+                let whole = std::mem::take(bytes);
+                Poll::Ready((!whole.is_empty()).then(|| Ok(Frame::data(whole))))
             }
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
             Source::Boxed(body) => body.as_mut().poll_frame(cx),
+        };
+        polled.map_ok(|frame| match frame.into_data() {
+            Ok(whole) => self.cut(whole),
+            Err(trailers) => trailers,
+        })
+    }
+
+    /// The first piece of a frame; the rest waits.
+    fn cut(&mut self, mut whole: Bytes) -> Frame<Bytes> {
+        if let (Some(_), Some(ticket)) = (self.stall, &self.ticket) {
+            let most = if ticket.conn().held() < MUCH_HELD { PIECE } else { SMALL_PIECE };
+            if whole.len() > most {
+                self.rest = whole.split_off(most);
+            }
         }
+        Frame::data(whole)
+    }
+
+    /// Nothing more is sent.
+    fn give_up(&mut self) {
+        self.source = Source::Empty;
+        self.rest = Bytes::new();
     }
 
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
@@ -177,7 +207,7 @@ impl Body for ResponseBody {
         let this = self.get_mut();
         if let Some(signal) = this.close.as_ref().filter(|signal| signal.is_closed()) {
             let reason = signal.reason().unwrap_or("closed");
-            this.source = Source::Empty;
+            this.give_up();
             this.finish(EndOutcome::Aborted(reason));
             return Poll::Ready(Some(Err(BodyError::Closed(reason))));
         }
@@ -201,7 +231,7 @@ impl Body for ResponseBody {
             Poll::Pending => {
                 this.mark(false);
                 if let Poll::Ready(reason) = this.poll_closed(cx) {
-                    this.source = Source::Empty;
+                    this.give_up();
                     this.finish(EndOutcome::Aborted(reason));
                     return Poll::Ready(Some(Err(BodyError::Closed(reason))));
                 }
@@ -211,6 +241,9 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
+        if !self.rest.is_empty() {
+            return false;
+        }
         match &self.source {
             Source::Empty => true,
             Source::Full(bytes) => bytes.is_empty(),
@@ -220,11 +253,17 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        let source = match &self.source {
             Source::Empty => SizeHint::with_exact(0),
             Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Upstream(body) => body.size_hint(),
             Source::Boxed(body) => body.size_hint(),
+        };
+        let rest = self.rest.len() as u64;
+        match source.exact() {
+            _ if rest == 0 => source,
+            Some(length) => SizeHint::with_exact(length + rest),
+            None => SizeHint::new(),
         }
     }
 }

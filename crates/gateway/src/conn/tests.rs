@@ -6,15 +6,12 @@ use super::*;
 use crate::admission::{Network, Seats};
 
 fn connection(limits: &Limits) -> (Arc<ConnState>, Arc<CoarseClock>) {
+    connection_of(Protocol::Http2, limits)
+}
+
+fn connection_of(protocol: Protocol, limits: &Limits) -> (Arc<ConnState>, Arc<CoarseClock>) {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    let facts = ConnFacts {
-        peer: address,
-        local: address,
-        tls: None,
-        protocol: Protocol::Http2,
-        worker: 0,
-        opened: Instant::now(),
-    };
+    let facts = ConnFacts { peer: address, local: address, tls: None, protocol, worker: 0, opened: Instant::now() };
     let (clock, seats) = (CoarseClock::new(), Seats::new(9, 9));
     let seat = seats.take(Network::of(address.ip())).unwrap();
     (ConnState::new(facts, clock.clone(), Arc::default(), seat, limits.max_age), clock)
@@ -116,4 +113,21 @@ fn a_farewell_leaves_one_request_and_a_second() {
     drop(state.open_request(9));
     state.farewell();
     assert!(state.is_graceful());
+}
+
+#[test]
+fn a_connection_is_not_parked_while_a_request_of_it_waits_in_hyper() {
+    let limits = Limits::default();
+    let (state, clock) = connection_of(Protocol::Http1, &limits);
+    let head = || Arrived::Head { raw: bytes::Bytes::new(), at: Instant::now(), upgrade: false };
+    state.push_arrived(head());
+    state.push_arrived(head());
+    // The first is served; hyper yields, and the worker comes back to it late.
+    state.pop_arrived();
+    drop(state.open_request(9));
+    clock.set(Duration::from_secs(5));
+    assert_eq!(state.sweep(&limits), None);
+    assert!(!state.may_park(), "the second would be lost");
+    state.pop_arrived();
+    assert!(state.may_park());
 }

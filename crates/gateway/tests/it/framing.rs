@@ -13,6 +13,13 @@ pub struct Verdict {
     refused: Option<&'static str>,
 }
 
+impl Verdict {
+    /// How it was refused.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.refused
+    }
+}
+
 pub fn verdict<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Verdict {
     let mut follower = Follower::new(HeadLimits::default());
     let mut held: Vec<u8> = Vec::new();

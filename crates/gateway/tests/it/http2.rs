@@ -222,7 +222,7 @@ fn headers_frame(stream: u32) -> Vec<u8> {
     get_frame(stream, "/slow")
 }
 
-fn get_frame(stream: u32, path: &str) -> Vec<u8> {
+pub fn get_frame(stream: u32, path: &str) -> Vec<u8> {
     // :method GET, :scheme https, :path (literal), :authority localhost (literal).
     let mut block = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
     block.extend(path.as_bytes());
@@ -234,7 +234,7 @@ fn get_frame(stream: u32, path: &str) -> Vec<u8> {
     frame
 }
 
-async fn raw(fixture: &Fixture, ca: &Path) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+pub async fn raw(fixture: &Fixture, ca: &Path) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     let mut stream = connect(fixture.address, client(ca, &[&rustls::version::TLS13], b"h2")).await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     stream

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod answers;
+mod bounds;
 mod framing;
 mod harness;
 mod http1;

@@ -68,6 +68,27 @@ async fn the_signal_closes_within_100_ms_with_a_close_frame() {
     assert_eq!(fixture.seen.ends.lock()[0].outcome, EndOutcome::Aborted("session-revoked"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_in_which_nothing_moves_is_closed() {
+    let mut setup = Setup::upstream(format!("http://{}", echo_origin()));
+    setup.limits.tunnel_idle = Duration::from_millis(400);
+    let fixture = setup.start();
+    let mut socket = open(&fixture);
+    let began = Instant::now();
+    // What moves keeps it open, beyond the time that it may be silent.
+    while began.elapsed() < Duration::from_millis(800) {
+        socket.send(Message::text("hi")).unwrap();
+        socket.read().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    match socket.read().unwrap() {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+        other => panic!("{other:?}"),
+    }
+    eventually("the end", || !fixture.seen.ends.lock().is_empty()).await;
+    assert_eq!(fixture.seen.ends.lock()[0].outcome, EndOutcome::Aborted("tunnel-idle"));
+}
+
 const ASK: &[u8] = b"GET /no-websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
 #[tokio::test]

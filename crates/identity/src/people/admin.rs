@@ -94,7 +94,7 @@ pub struct ImportedPerson {
     pub username: String,
     /// How to call her.
     pub name: String,
-    /// An Argon2id PHC string or a bcrypt hash; the hash is renewed at her next sign-in when it is weaker than ours.
+    /// An Argon2id PHC string or a bcrypt hash; the hash is renewed at her next sign-in when it costs anything else than ours.
     pub hash: Secret<String>,
     /// Her roles.
     pub roles: BTreeSet<String>,

@@ -2,7 +2,7 @@
 //!
 //! An unknown name, a wrong password, a soft lock and a locked account get the same answer after the same work: one
 //! lookup, one password hash on the bounded pool, one commit that carries the event. What a caller can't learn is in the
-//! event's `code`. A successful sign-in costs nothing beside its hash but that one durable commit (a hash of older
+//! event's `code`. A successful sign-in costs nothing beside its hash but that one durable commit (a hash of other
 //! parameters or another algorithm is renewed then, once).
 //!
 //! The record is read again after the hash: failures that were counted while this attempt waited for the pool count.

@@ -1,5 +1,7 @@
 //! `testudo doctor`: what keeps Testudo from running well on this machine?
 
+mod store;
+
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +31,7 @@ pub fn run(setting: &Setting) -> Result<ExitCode, Failure> {
     // A socket that a crash left behind answers nobody.
     let running = std::os::unix::net::UnixStream::connect(setting.data.join("testudo.sock")).is_ok();
     let mut findings = vec![data_folder(setting), open_files(), disk(setting), clock(), entropy()];
+    findings.extend(super::wait_for(store::findings(setting, &config))?);
     findings.extend(config.upstream.servers.iter().map(|server| upstream(server)));
     for address in config.server.listen.iter().chain([&config.server.admin]) {
         findings.push(port(*address, running));

@@ -27,7 +27,11 @@ struct Node {
 impl Node {
     fn start() -> Option<Node> {
         let Some(postgres) = TempPostgres::start(None).unwrap() else {
-            eprintln!("SKIPPED: PostgreSQL is not installed; nothing is known of a node on it");
+            // Past what the test harness captures.
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("SKIPPED: PostgreSQL is not installed; nothing is known of a node on it\n"),
+            );
             return None;
         };
         let (proxy, origin) = (Proxy::start(postgres.address()).unwrap(), Origin::start());
@@ -38,6 +42,10 @@ impl Node {
         std::fs::write(folder.path().join("testudo.toml"), text).unwrap();
         std::fs::write(folder.path().join("url"), postgres.url_at(proxy.address(), "postgres")).unwrap();
         let server = Server::start_in(folder, &["--upstream", &origin.url(), "--public", "/t/*"]);
+        // What a hash costs is kept once; afterwards nobody writes by itself.
+        eventually("the cost of a hash", Duration::from_secs(30), || {
+            server.log().contains("password hash was measured")
+        });
         Some(Node { server, postgres, proxy, _origin: origin })
     }
 

@@ -1,23 +1,23 @@
 //! Floods of HTTP/2 frames, written by hand.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::crowd::open;
 use crate::support::{Server, eventually, open_files, skip};
 use crate::wire::{Honest, Tls, client_config, journal_tells, memory_is_bounded, read_to_end, tls, told};
 
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GO_AWAY: u8 = 7;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const GO_AWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
 
 /// Each attack comes from a network of its own.
-fn connect(server: &Server, network: u8) -> Tls {
+pub fn connect(server: &Server, network: u8) -> Tls {
     let mut stream = tls(&client_config(server, "h2"), [127, 0, network, 1], server.gateway).unwrap();
     assert_eq!(stream.conn.alpn_protocol(), Some(b"h2".as_slice()));
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
@@ -25,7 +25,7 @@ fn connect(server: &Server, network: u8) -> Tls {
     stream
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = vec![a, b, c, kind, flags];
     bytes.extend_from_slice(&stream.to_be_bytes());
@@ -34,7 +34,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// `GET /health` in HPACK, from the static table and literals that are not indexed.
-fn request() -> Vec<u8> {
+pub fn request() -> Vec<u8> {
     let mut block = vec![0x82, 0x87];
     block.extend_from_slice(b"\x04\x07/health");
     block.extend_from_slice(b"\x01\x09localhost");
@@ -42,7 +42,7 @@ fn request() -> Vec<u8> {
 }
 
 /// Writes a flood until the server stops taking it, and says how long the connection lived.
-fn flood(mut stream: Tls, mut next: impl FnMut(u32) -> Vec<u8>) -> Duration {
+pub fn flood(mut stream: Tls, mut next: impl FnMut(u32) -> Vec<u8>) -> Duration {
     let began = Instant::now();
     let mut number = 0;
     while began.elapsed() < Duration::from_secs(10) {
@@ -148,9 +148,44 @@ fn header_bombs_in_hpack_are_refused() {
                 break;
             }
         }
+        // Each bomb ends its stream or the connection, and no handler sees it.
+        let refused = |(kind, id, _): &(u8, u32, Vec<u8>)| *kind == GO_AWAY || *kind == RST_STREAM && *id > 1;
+        let frames = frames_until(&mut stream, |frames| frames.iter().any(refused));
+        // `:status` 431 as hpack writes it: the name from the static table, the value behind it.
+        let answered = frames.iter().filter(|(kind, id, _)| *kind == HEADERS && *id > 1);
+        assert!(answered.clone().all(|(_, _, block)| block.first() == Some(&0x48)), "{frames:?}");
     }
     honest.was_served();
     memory_is_bounded(&server);
+}
+
+/// The frames that come, as kind, stream and payload, until they hold what is looked for or the connection ends.
+pub fn frames_until(stream: &mut Tls, found: impl Fn(&[(u8, u32, Vec<u8>)]) -> bool) -> Vec<(u8, u32, Vec<u8>)> {
+    let (began, mut bytes, mut frames) = (Instant::now(), Vec::new(), Vec::new());
+    stream.sock.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    loop {
+        while let Some((head, rest)) = bytes.split_at_checked(9) {
+            let head: &[u8] = head;
+            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let id = u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]);
+            if rest.len() < length {
+                break;
+            }
+            frames.push((head[3], id, rest[..length].to_vec()));
+            bytes.drain(..9 + length);
+        }
+        if found(&frames) {
+            return frames;
+        }
+        let mut piece = [0; 16 * 1024];
+        match stream.read(&mut piece) {
+            Ok(count @ 1..) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("still open after {:?} and {frames:?}", began.elapsed())
+            }
+            _ => return frames,
+        }
+    }
 }
 
 /// Asks for `/health` on a stream and reads until the end of the answer.

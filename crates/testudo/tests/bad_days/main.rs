@@ -24,5 +24,6 @@ mod http2;
 mod origin;
 mod restart;
 mod store;
+mod streams;
 mod upstream;
 mod wire;

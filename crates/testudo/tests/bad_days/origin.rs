@@ -96,6 +96,7 @@ fn answer(stream: &mut TcpStream, how: &str) -> bool {
             std::thread::sleep(Duration::from_secs(4));
             say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
         }
+        "64-kib" => say(&format!("HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n{}", "a".repeat(65_536))),
         "short" => {
             say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
             false

@@ -21,7 +21,11 @@ fn with_key_of(first: &Path, folder: &Path) {
 #[test]
 fn when_the_node_that_exports_is_killed_the_other_one_goes_on() {
     let Some(postgres) = TempPostgres::start(None).unwrap() else {
-        eprintln!("SKIPPED: PostgreSQL is not installed; nothing is known of exports of several nodes");
+        // Past what the test harness captures.
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED: PostgreSQL is not installed; nothing is known of exports of several nodes\n"),
+        );
         return;
     };
     let index = Arc::new(Index::default());

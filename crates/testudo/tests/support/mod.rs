@@ -340,7 +340,8 @@ pub fn succeeded(arguments: &[&str], output: &Output) -> String {
 /// Whether tests that need this may be skipped here; `.ci/run` sets the variable so that they may not.
 pub fn skip(variable: &str, what: &str) {
     assert!(std::env::var_os(variable).is_none(), "{variable} is set, and {what}");
-    eprintln!("SKIPPED: {what}");
+    // The handle itself: what the macros print is captured, and shown of failed tests only.
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {what}\n").as_bytes());
 }
 
 /// Raises this process's limit of open files as far as it may, and gives it. Children inherit it.

@@ -1,11 +1,14 @@
 //! Signing in, the soft lock, and what must not be told apart.
 
+use std::time::Duration;
+
 use testudo_core::{EventKind, Outcome};
+use testudo_crypto::password::{HashPool, Params};
 
 use super::{ADA, House, PASSWORD, refused, secret};
 use crate::people::hashing::work;
 use crate::people::person::Person;
-use crate::{Acr, Amr, SignInOutcome, SignUpOutcome};
+use crate::{Acr, Amr, Identity, SignInOutcome, SignUpOutcome};
 
 #[tokio::test]
 async fn a_sign_in_tells_its_story_in_the_journal() {
@@ -125,10 +128,10 @@ async fn a_known_browser_does_not_wait_for_strangers() {
 }
 
 #[tokio::test]
-async fn a_weaker_hash_is_renewed_once() {
+async fn a_hash_of_another_cost_is_renewed_once() {
     let house = House::with_ada().await;
     let before = phc(&house).await;
-    let stronger = testudo_crypto::password::Params { memory_kib: 19_456, passes: 3, lanes: 1 };
+    let stronger = Params { passes: 3, ..Params::FLOOR };
     house.identity.pool.set_params(stronger);
     work::take();
     house.sign_in(ADA, PASSWORD).await;
@@ -138,6 +141,42 @@ async fn a_weaker_hash_is_renewed_once() {
     house.sign_in(ADA, PASSWORD).await;
     assert_eq!(work::take(), 1);
     assert_eq!(phc(&house).await, renewed);
+}
+
+#[tokio::test]
+async fn known_and_unknown_people_cost_the_same_whenever_the_account_was_made() {
+    let house = House::with_ada().await;
+    let measured = Params { memory_kib: 20_480, passes: 3, lanes: 1 };
+    let target = Duration::from_millis(100);
+    assert_eq!(house.identity.load_hash_cost().await.unwrap(), None);
+    house.identity.keep_hash_cost(measured, target, &house.ctx()).await.unwrap();
+    assert_eq!(house.sign_up("eve@example.com", PASSWORD).await, SignUpOutcome::Done);
+    let cost = async |name: &str| {
+        let before = house.identity.pool.work();
+        assert!(refused(&house.try_password(name, "not the password").await), "{name}");
+        house.identity.pool.work() - before
+    };
+    assert_eq!(cost("nobody@example.com").await, measured.work());
+    assert_eq!(cost("eve@example.com").await, measured.work(), "made after the measurement");
+    assert_eq!(cost(ADA).await, measured.work(), "made before it");
+    house.sign_in(ADA, PASSWORD).await;
+    assert!(phc(&house).await.contains("m=20480,t=3,p=1"));
+    assert_eq!(cost(ADA).await, measured.work(), "hashed anew");
+}
+
+#[tokio::test]
+async fn every_node_and_command_hashes_at_the_cost_that_was_kept_first() {
+    let house = House::build().await;
+    let pool = HashPool::new(1, 4);
+    let other = Identity::new(house.identity.store().clone(), pool.clone(), house.identity.config().clone());
+    let (first, second) = (Params { passes: 3, ..Params::FLOOR }, Params { passes: 4, ..Params::FLOOR });
+    let (target, longer) = (Duration::from_millis(100), Duration::from_millis(200));
+    house.identity.keep_hash_cost(first, target, &house.ctx()).await.unwrap();
+    other.keep_hash_cost(second, target, &house.ctx()).await.unwrap();
+    assert_eq!(pool.params(), first, "a measurement for the same target changes nothing");
+    other.keep_hash_cost(second, longer, &house.ctx()).await.unwrap();
+    assert_eq!(house.identity.load_hash_cost().await.unwrap(), Some(longer));
+    assert_eq!((house.identity.pool.params(), pool.params()), (second, second));
 }
 
 async fn phc(house: &House) -> String {
