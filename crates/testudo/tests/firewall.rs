@@ -352,6 +352,28 @@ fn without_a_word_the_built_in_rules_are_on() {
     assert_eq!(refused(&leak), (502, "leak-suspected".to_owned()));
 }
 
+/// The rules of Debian's package are found by themselves; what of them is not done is told.
+#[test]
+fn the_rules_of_debians_package_are_found() {
+    if !std::path::Path::new("/etc/modsecurity/crs/crs-setup.conf").is_file() {
+        support::skip("TESTUDO_REQUIRE_DEBIAN_CRS", "Debian's package `modsecurity-crs` is not installed");
+        return;
+    }
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("[upstream]\nservers = [\"{}\"]\n[contract]\npublic = [\"/app/*\"]\n[waf]\n", upstream.url());
+    std::fs::write(folder.path().join("testudo.toml"), text).unwrap();
+    let server = Server::start_in(folder, &[]);
+    assert!(server.greeting.iter().any(|line| line.contains("Debian's package")), "{:?}", server.greeting);
+    assert!(server.log().contains("rule 953120 is left out"), "{}", server.log());
+    let app = [("User-Agent", "ShopApp/4.2.1 (iPhone; iOS 18.1)"), ("Accept", "application/json"), JSON];
+    let attack = server.send("GET", "/app/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--", &app, b"");
+    assert_eq!(refused(&attack), (403, "attack-suspected".to_owned()));
+    let order = r#"{"sku":"SKU-1","qty":2,"note":"Please ring twice"}"#;
+    let reply = server.send("POST", "/app/orders", &app, order.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
 #[test]
 fn a_release_is_installed_once_it_was_read_without_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
