@@ -289,9 +289,9 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
     let limits = format!("{table}[limits.in-flight]\nqueue-delay-ms = 10000\n");
     let shop = Shop::start(&format!("[server]\ntrusted-proxies = [\"127.0.0.1/32\"]\n{limits}"));
     let server = &shop.server;
-    let waiting = AtomicU64::new(0);
+    let (waiting, busy) = (AtomicU64::new(0), AtomicU64::new(0));
     let flood = |from: u64, to: u64| {
-        let (threads, waiting) = (4, &waiting);
+        let (threads, waiting, busy) = (4, &waiting, &busy);
         std::thread::scope(|scope| {
             for thread in 0..threads {
                 scope.spawn(move || {
@@ -313,6 +313,8 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
                                 match read_reply(&mut stream).status {
                                     404 => {}
                                     429 => drop(waiting.fetch_add(1, Ordering::Relaxed)),
+                                    // A machine that does other things may fall behind with the journal.
+                                    503 => drop(busy.fetch_add(1, Ordering::Relaxed)),
                                     status => panic!("{status}"),
                                 }
                             }
@@ -335,6 +337,8 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
     assert!(after < 256 * 1024, "{after} KiB");
     // Nobody asked twice: who had to wait had no place of its own any more.
     let waiting = waiting.into_inner();
+    let busy = busy.into_inner();
+    assert!(busy < all / 50, "{busy} of {all} were refused for want of the journal");
     assert!(waiting > all / 4, "the table was not full: {waiting} of {all} had to wait");
     assert!(all - waiting > 10_000, "{waiting} of {all} had to wait, also while there was room");
     // The flood came from one operator; those of others are served.
@@ -342,8 +346,8 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
         let source = format!("2a02:{number:x}:1::1");
         server.send("GET", "/nowhere", &[("X-Forwarded-For", &source)], b"").status
     };
-    let served = (0..40).filter(|number| from(*number) == 404).count();
-    assert!(served > 30, "{served} of 40 from elsewhere");
+    let let_in = (0..40).filter(|number| from(*number) == 404).count();
+    assert!(let_in > 30, "{let_in} of 40 from elsewhere");
 }
 
 #[test]

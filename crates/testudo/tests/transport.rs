@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use support::Server;
-use support::http::{Http, Person, read_reply};
+use support::http::{Http, Person, Reply, read_reply};
 
 /// Clients that speak these versions of TLS and trust the server's CA.
 fn client(server: &Server, versions: &[&'static SupportedProtocolVersion], alpn: &[u8]) -> Arc<ClientConfig> {
@@ -158,7 +158,8 @@ fn the_servers_own_answers_carry_what_protects_browsers() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("testudo.toml"), "[limits]\naddress = \"1/min burst 1\"\n").unwrap();
     let strict = Server::start_in(folder, &[]);
-    let refused = (0..4).map(|_| strict.send_admin("GET", "/admin/v1/status", &[], b"")).last().unwrap();
+    let replies: Vec<Reply> = (0..4).map(|_| strict.send_admin("GET", "/admin/v1/status", &[], b"")).collect();
+    let refused = &replies[3];
     assert_eq!((refused.status, refused.header("x-content-type-options")), (429, Some("nosniff")));
 }
 

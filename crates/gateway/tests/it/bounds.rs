@@ -91,7 +91,7 @@ async fn a_flood_of_frames_that_make_us_reset_ends_the_connection() {
 async fn answers_that_wait_for_a_window_are_bounded_and_end_their_connection() {
     let mut setup = Setup::default();
     setup.limits.write_grace = Duration::from_millis(600);
-    setup.limits.write_stall = Duration::from_secs(60);
+    setup.limits.write_stall = Duration::from_mins(1);
     let (fixture, _dir, ca) = start(setup);
     let mut stream = raw(&fixture, &ca).await;
     // One byte of each answer; its body ends with its first piece, and the rest waits.
