@@ -83,7 +83,10 @@ fn a_body_is_what_the_contract_says_or_the_place_is_named() {
         )
     };
     let kind = ("Content-Type", "multipart/form-data; boundary=xyz");
-    assert_eq!(post("/orders", &[kind], form("<html><script>1</script>").as_bytes()).0, (400, "content-mismatch".into()));
+    assert_eq!(
+        post("/orders", &[kind], form("<html><script>1</script>").as_bytes()).0,
+        (400, "content-mismatch".into())
+    );
     assert_eq!(upstream.requests(), before + 1, "the backend saw none of what was refused");
     support::attack::wait("the event names the place", || {
         let events = server.events("request.decided");

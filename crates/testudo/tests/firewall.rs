@@ -367,7 +367,8 @@ fn the_rules_of_debians_package_are_found() {
     assert!(server.greeting.iter().any(|line| line.contains("Debian's package")), "{:?}", server.greeting);
     assert!(server.log().contains("rule 953120 is left out"), "{}", server.log());
     let app = [("User-Agent", "ShopApp/4.2.1 (iPhone; iOS 18.1)"), ("Accept", "application/json"), JSON];
-    let attack = server.send("GET", "/app/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--", &app, b"");
+    let attack =
+        server.send("GET", "/app/search?q=1'%20UNION%20SELECT%20username,password%20FROM%20users--", &app, b"");
     assert_eq!(refused(&attack), (403, "attack-suspected".to_owned()));
     let order = r#"{"sku":"SKU-1","qty":2,"note":"Please ring twice"}"#;
     let reply = server.send("POST", "/app/orders", &app, order.as_bytes());
