@@ -121,15 +121,15 @@ pub(crate) struct PersonKeyRow {
 pub(crate) struct EventDraft {
     pub body: Vec<u8>,
     pub terms: Vec<u64>,
-    /// For those who follow the journal; nothing when nobody does.
-    pub seen: Option<Arc<Seen>>,
 }
 
 /// A transaction that is ready to be applied.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Prepared {
     pub ops: Vec<Op>,
-    pub drafts: Vec<EventDraft>,
+    pub drafts: Arc<Vec<EventDraft>>,
+    /// What those who follow the journal will see, draft by draft; what is not here they read from the journal.
+    pub seen: Vec<Option<Arc<Seen>>>,
 }
 
 /// A stored document.

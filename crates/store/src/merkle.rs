@@ -23,10 +23,13 @@ pub enum ProofError {
     Mismatch,
 }
 
+/// The byte before an entry in the hash of its leaf.
+pub(crate) const LEAF: u8 = 0;
+
 /// The hash of a leaf: SHA-256 over 0x00 and the entry.
 pub fn leaf_hash(entry: &[u8]) -> Hash {
     let mut bytes = Vec::with_capacity(entry.len() + 1);
-    bytes.push(0);
+    bytes.push(LEAF);
     bytes.extend_from_slice(entry);
     digest::sha256(&bytes)
 }

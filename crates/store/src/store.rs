@@ -20,7 +20,7 @@ use crate::journal::committed::Recent;
 use crate::journal::entry::{self, Entry, Opened, Personal, Sealing};
 use crate::journal::filter::JournalFilter;
 use crate::journal::lane::Lane;
-use crate::journal::read;
+use crate::journal::{read, seal};
 use crate::persons::{KeyOf, PersonKeys};
 use crate::tx::{Receipt, Tx};
 use crate::{CommitError, Full, Key, ReadError, prepare};
@@ -281,12 +281,12 @@ impl Store {
 
     /// The pseudonym under which the journal knows a person.
     pub fn person_pseudonym(&self, person: PersonId) -> Pseudonym {
-        prepare::person_pseudonym(&self.core().ring(), person)
+        seal::person_pseudonym(&self.core().ring(), person)
     }
 
     /// The pseudonyms under which the journal knows an address and its /24 or /64.
     pub fn address_pseudonyms(&self, address: IpAddr) -> (Pseudonym, Pseudonym) {
-        prepare::address_pseudonyms(&self.core().ring(), address)
+        seal::address_pseudonyms(&self.core().ring(), address)
     }
 
     /// Passes the details, target and method of every event through this from now on, before they are written in plain.

@@ -6,6 +6,7 @@ use testudo_core::EventKind;
 use tokio::sync::watch;
 
 use crate::journal::committed::{Committed, Seen};
+use crate::journal::entry::Plain;
 use crate::journal::filter::JournalFilter;
 use crate::{ReadError, Store};
 
@@ -51,9 +52,9 @@ impl Tail {
         if self.next >= head {
             return Ok(Vec::new());
         }
-        if let Some(mut found) = self.store.core().recent.get(&(self.next..head), BATCH) {
-            self.next = found.last().map_or(self.next, |last| last.seq + 1);
-            found.retain(|entry| self.filter.passes(&entry.plain));
+        let passes = |plain: &Plain| self.filter.passes(plain);
+        if let Some((passed, found)) = self.store.core().recent.get(&(self.next..head), BATCH, passes) {
+            self.next += passed;
             return Ok(found);
         }
         let entries = self.store.read_journal(self.next, BATCH, &self.filter).await?;

@@ -17,19 +17,9 @@ use std::sync::Arc;
 use regex_automata::meta::Regex;
 use support::drive::{Outcome, run};
 use support::front::{Request, bytes};
-use support::rules::{BASE, corpus, crs, program, waf};
+use support::rules::{BASE, SUITE, corpus, crs, program, waf};
 use support::suite::{Stage, files};
 use testudo_waf::{Options, Waf};
-
-/// The run configuration that the suite is written for.
-const SETTINGS: &str = r#"
-SecRuleEngine DetectionOnly
-SecResponseBodyMimeType text/plain text/html text/xml application/json
-SecAction "id:900005,phase:1,nolog,pass,ctl:ruleEngine=DetectionOnly,ctl:ruleRemoveById=910000,\
-    setvar:tx.blocking_paranoia_level=4,setvar:tx.crs_validate_utf8_encoding=1,setvar:tx.arg_name_length=100,\
-    setvar:tx.arg_length=400,setvar:tx.total_arg_length=64000,setvar:tx.max_num_args=255,\
-    setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535"
-"#;
 
 /// Tests that can't pass here, with the reason.
 const EXCEPTED: &[(&str, &str)] = &[
@@ -99,7 +89,7 @@ fn outcomes(settings: &str, options: Options) -> Option<Vec<(String, Outcome)>> 
 /// At the level of the suite, and as the rule set comes: level 1, blocking.
 #[test]
 fn shortcuts_change_nothing() {
-    for settings in [SETTINGS, ""] {
+    for settings in [SUITE, ""] {
         let plain = Options { prefilter: false, fold: false, ..Options::default() };
         let Some(expected) = outcomes(settings, plain) else { return };
         let mut different = 0;
@@ -126,7 +116,7 @@ fn shortcuts_change_nothing() {
 
 #[test]
 fn the_suite_passes() {
-    let Some((waf, suite)) = engine(SETTINGS, Options::default()) else { return };
+    let Some((waf, suite)) = engine(SUITE, Options::default()) else { return };
     let excepted: BTreeMap<&str, &str> = EXCEPTED.iter().copied().collect();
     let (mut passed, mut failed, mut spared) = (0, Vec::new(), Vec::new());
     for (path, file) in files(&suite) {

@@ -94,6 +94,18 @@ SecRule TX:2 "@ge 10" "setvar:tx.done=1"
     assert!(refused.log_lines()[0].contains("[id \"1\"]"), "{:?}", refused.log_lines());
 }
 
+/// `MATCHED_VARS` grows along a chain, as in both versions of `ModSecurity`.
+#[test]
+fn a_chain_knows_all_that_it_matched() {
+    let rules = r#"
+SecRule ARGS "@rx ^x" "id:1,phase:2,pass,log,chain"
+SecRule MATCHED_VARS "@contains 1" "chain"
+SecRule MATCHED_VARS "@contains 2" ""
+"#;
+    assert_eq!(ids(&ask(rules, "/?a=x1&b=x2", b"")), [1]);
+    assert_eq!(ids(&ask(rules, "/?a=x1&b=2", b"")), [0u64; 0]);
+}
+
 #[test]
 fn skips_leave_rules_out() {
     let rules = r#"
@@ -190,6 +202,36 @@ fn json_within_arguments_is_read_when_asked() {
             transaction.request_header(b"Cookie", cookie.as_bytes());
             transaction.request_head();
             assert_eq!(transaction.matches().len(), count, "{target}");
+        }
+    }
+}
+
+/// As in version 2 of `ModSecurity` and in the tests of the rule set; forced, as in version 3.
+#[test]
+fn the_body_of_a_form_is_there_and_any_when_it_is_forced() {
+    let rules = "SecRuleEngine On\n\
+        SecRule REQUEST_HEADERS:Content-Type \"@contains json\" \"id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON\"\n\
+        SecRule REQUEST_BODY \"@contains needle\" \"id:2,phase:2,pass,log\"\n\
+        SecRule &ARGS \"@eq 1\" \"id:3,phase:2,pass,log\"";
+    let force = "SecAction \"id:4,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On\"";
+    let (plain, forced) = (rules.to_owned(), format!("{rules}\n{force}"));
+    let part = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nneedle\r\n--b--\r\n";
+    let list = r#"{"needle":[{"a":[]},["x"],{}]}"#;
+    let cases: [(&str, &str, &[u64], &[u64]); 4] = [
+        ("application/json", list, &[3], &[2, 3]),
+        ("multipart/form-data; boundary=b", part, &[3], &[2, 3]),
+        ("application/x-www-form-urlencoded", "needle=1", &[2, 3], &[2, 3]),
+        ("text/plain", "a needle", &[], &[2]),
+    ];
+    for (kind, body, usual, whole) in cases {
+        for (rules, expected) in [(&plain, usual), (&forced, whole)] {
+            let mut transaction =
+                load(rules, Options::default()).unwrap().open(&CONNECTION, "id", Timestamp::from_seconds(0));
+            transaction.request_header(b"Content-Type", kind.as_bytes());
+            transaction.request_head();
+            transaction.request_body(body.as_bytes());
+            transaction.request_end();
+            assert_eq!(ids(&transaction), expected, "{kind}");
         }
     }
 }

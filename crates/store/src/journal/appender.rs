@@ -1,6 +1,8 @@
 //! Gives events their place in the log: entry, leaf hash, authentication code, tree nodes and index chunks.
 
-use testudo_crypto::{KeyRing, Purpose};
+use std::ops::Range;
+
+use testudo_crypto::{KeyRing, Purpose, digest};
 
 use super::entry::{self, Entry};
 use super::terms::{self, Chunk, SEGMENT, Tail};
@@ -17,13 +19,55 @@ pub(crate) struct Row {
     pub mac: Vec<u8>,
 }
 
-/// What a backend must store for one entry.
+/// Entries that have their places now, and what else a backend must store for them.
+#[derive(Default)]
 pub(crate) struct Appended {
-    pub row: Row,
+    places: Vec<Placed>,
+    /// Each entry behind the byte with which its leaf is hashed.
+    bytes: Vec<u8>,
     /// Inner nodes of the tree that are complete now.
     pub nodes: Vec<(Node, Hash)>,
-    /// The index of a segment that is full now.
+    /// The index of segments that are full now.
     pub chunks: Vec<Chunk>,
+}
+
+struct Placed {
+    seq: u64,
+    leaf: Hash,
+    mac: [u8; MAC],
+    bytes: Range<usize>,
+}
+
+/// A row of the journal to be stored.
+#[derive(Clone, Copy)]
+pub(crate) struct NewRow<'a> {
+    pub seq: u64,
+    pub leaf: &'a [u8],
+    pub mac: &'a [u8],
+    pub entry: &'a [u8],
+}
+
+impl Appended {
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The rows of the journal.
+    pub fn rows(&self) -> impl Iterator<Item = NewRow<'_>> {
+        self.places.iter().map(|Placed { seq, leaf, mac, bytes }| {
+            let entry = self.bytes.get(bytes.clone()).unwrap_or_default();
+            NewRow { seq: *seq, leaf, mac, entry }
+        })
+    }
+
+    /// Empties it, to be used again.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.bytes.clear();
+        self.nodes.clear();
+        self.chunks.clear();
+    }
 }
 
 /// From where appending goes on.
@@ -78,24 +122,23 @@ impl Appender {
         true
     }
 
-    /// Gives a draft the next place.
-    pub fn append(&mut self, draft: &EventDraft, ring: &KeyRing) -> Appended {
-        let seq = self.frontier.size();
-        let bytes = entry::encode(seq, &draft.body);
-        let leaf = merkle::leaf_hash(&bytes);
+    /// Gives a draft the next place, which is returned.
+    pub fn append(&mut self, draft: &EventDraft, ring: &KeyRing, to: &mut Appended) -> u64 {
+        let (seq, start) = (self.frontier.size(), to.bytes.len());
+        to.bytes.push(merkle::LEAF);
+        entry::encode(seq, &draft.body, &mut to.bytes);
+        let leaf = digest::sha256(to.bytes.get(start..).unwrap_or_default());
         let mac = authenticate(ring, Presence::Whole, seq, &leaf);
-        let mut nodes = Vec::new();
-        self.frontier.push(leaf, |node, hash| nodes.push((node, hash)));
+        to.places.push(Placed { seq, leaf, mac, bytes: start + 1..to.bytes.len() });
+        self.frontier.push(leaf, |node, hash| to.nodes.push((node, hash)));
         let offset = u16::try_from(seq % SEGMENT).unwrap_or(u16::MAX);
         self.tail.pairs.extend(draft.terms.iter().map(|term| (*term, offset)));
-        let chunks = if (seq + 1).is_multiple_of(SEGMENT) {
-            let segment = self.tail.segment;
+        if (seq + 1).is_multiple_of(SEGMENT) {
+            to.chunks.extend(terms::chunks(self.tail.segment, &mut self.tail.pairs));
+            self.tail.pairs.clear();
             self.tail.segment += 1;
-            terms::chunks(segment, std::mem::take(&mut self.tail.pairs))
-        } else {
-            Vec::new()
-        };
-        Appended { row: Row { seq, entry: Some(bytes), leaf, mac }, nodes, chunks }
+        }
+        seq
     }
 }
 
@@ -123,8 +166,8 @@ fn authenticated(presence: Presence, seq: u64, leaf: &Hash) -> [u8; 41] {
 }
 
 /// The code that binds a leaf to its place, and says whether its body may be gone.
-pub(crate) fn authenticate(ring: &KeyRing, presence: Presence, seq: u64, leaf: &Hash) -> Vec<u8> {
-    ring.mac(Purpose::JournalMac, &authenticated(presence, seq, leaf)).to_vec()
+pub(crate) fn authenticate(ring: &KeyRing, presence: Presence, seq: u64, leaf: &Hash) -> [u8; MAC] {
+    ring.mac(Purpose::JournalMac, &authenticated(presence, seq, leaf))
 }
 
 /// Why a stored row is not what was appended.

@@ -250,7 +250,8 @@ impl Audit<'_> {
 
     /// The index of a segment holds exactly the terms of its entries; at least those when some were pruned.
     async fn index(&mut self, segment: u64) -> Result<(), ReadError> {
-        let expected = terms::chunks(segment, std::mem::take(&mut self.pairs));
+        let expected = terms::chunks(segment, &mut self.pairs);
+        self.pairs.clear();
         let stored = self.backend.segment(segment).await?;
         let pairs = |chunks: &[terms::Chunk]| -> Vec<Vec<u8>> {
             chunks.iter().flat_map(|chunk| chunk.data.chunks(10).map(<[u8]>::to_vec)).collect()

@@ -96,14 +96,24 @@ impl Recent {
         }
     }
 
-    /// The entries from the beginning of the range on, at most `limit`; none if that is not kept.
-    pub fn get(&self, range: &Range<u64>, limit: usize) -> Option<Vec<Committed>> {
+    /// Those that pass of the first `limit` entries of the range, and how many that are; nothing if its beginning is not
+    /// kept.
+    pub fn get(
+        &self,
+        range: &Range<u64>,
+        limit: usize,
+        passes: impl Fn(&Plain) -> bool,
+    ) -> Option<(u64, Vec<Committed>)> {
         let kept = self.kept.lock();
         let first = kept.front()?.seq;
-        let skip = usize::try_from(range.start.checked_sub(first)?).ok()?;
-        let found: Vec<_> =
-            kept.iter().skip(skip).take(limit).take_while(|entry| entry.seq < range.end).cloned().collect();
-        (!found.is_empty()).then_some(found)
+        let at = |seq: u64| usize::try_from(seq.checked_sub(first)?).ok();
+        let (start, end) = (at(range.start)?, at(range.end)?.min(kept.len()));
+        let end = end.min(start.saturating_add(limit));
+        if start >= end {
+            return None;
+        }
+        let found = kept.range(start..end).filter(|entry| passes(&entry.plain)).cloned().collect();
+        Some(((end - start) as u64, found))
     }
 }
 
@@ -124,23 +134,26 @@ mod tests {
         Committed::new(seq, Arc::new(Seen { plain, event, erased: false }))
     }
 
-    fn places(found: Option<Vec<Committed>>) -> Option<Vec<u64>> {
-        found.map(|found| found.iter().map(|entry| entry.seq).collect())
+    fn places(recent: &Recent, range: Range<u64>, limit: usize) -> Option<Vec<u64>> {
+        let (passed, found) = recent.get(&range, limit, |_| true)?;
+        assert_eq!(passed, found.len() as u64);
+        assert_eq!(recent.get(&range, limit, |_| false), Some((passed, Vec::new())));
+        Some(found.iter().map(|entry| entry.seq).collect())
     }
 
     #[test]
     fn what_is_kept_has_no_gaps_and_a_bound() {
         let recent = Recent::default();
-        assert_eq!(places(recent.get(&(0..9), 9)), None);
+        assert_eq!(places(&recent, 0..9, 9), None);
         recent.extend((5..9).map(entry));
-        assert_eq!(places(recent.get(&(6..8), 9)), Some(vec![6, 7]));
-        assert_eq!(places(recent.get(&(6..9), 1)), Some(vec![6]));
-        assert_eq!(places(recent.get(&(4..9), 9)), None, "the beginning is not kept");
-        assert_eq!(places(recent.get(&(9..12), 9)), None);
+        assert_eq!(places(&recent, 6..8, 9), Some(vec![6, 7]));
+        assert_eq!(places(&recent, 6..9, 1), Some(vec![6]));
+        assert_eq!(places(&recent, 4..9, 9), None, "the beginning is not kept");
+        assert_eq!(places(&recent, 9..12, 9), None);
         recent.extend([entry(20)]);
-        assert_eq!(places(recent.get(&(5..9), 9)), None, "a gap forgets what was before it");
+        assert_eq!(places(&recent, 5..9, 9), None, "a gap forgets what was before it");
         recent.extend((21..21 + MOST as u64).map(entry));
-        assert_eq!(places(recent.get(&(20..22), 9)), None);
-        assert_eq!(places(recent.get(&(21..22), 9)), Some(vec![21]));
+        assert_eq!(places(&recent, 20..22, 9), None);
+        assert_eq!(places(&recent, 21..22, 9), Some(vec![21]));
     }
 }

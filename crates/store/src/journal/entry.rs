@@ -29,6 +29,8 @@ const FORMAT: u8 = 1;
 const HEAD: usize = 9;
 /// The largest entry in bytes.
 pub(crate) const MAX_ENTRY: usize = 512 * 1024;
+/// Room for the body of most entries.
+const USUAL_BODY: usize = 1_024;
 
 /// What an entry says to everybody who may read the journal; nothing personal, only keyed pseudonyms.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -175,9 +177,10 @@ pub(crate) enum EntryError {
     Plain(String),
 }
 
-/// Assembles the part of an entry that does not depend on its place.
-pub(crate) fn body(sealing: Sealing, plain: &[u8], sealed: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(plain.len() + sealed.len() + 21);
+/// Begins the part of an entry that does not depend on its place, to which the sealed part is to be added; and what binds
+/// that to the plain part.
+pub(crate) fn body(sealing: Sealing, plain: &Plain) -> serde_json::Result<(Vec<u8>, Hash)> {
+    let mut body = Vec::with_capacity(USUAL_BODY);
     match sealing {
         Sealing::Nothing => body.push(0),
         Sealing::Person(handle) => {
@@ -189,20 +192,22 @@ pub(crate) fn body(sealing: Sealing, plain: &[u8], sealed: &[u8]) -> Vec<u8> {
             body.extend_from_slice(&day.to_be_bytes());
         }
     }
-    let length = u32::try_from(plain.len()).unwrap_or(u32::MAX);
-    body.extend_from_slice(&length.to_be_bytes());
-    body.extend_from_slice(plain);
-    body.extend_from_slice(sealed);
-    body
+    let start = body.len() + 4;
+    body.extend_from_slice(&[0; 4]);
+    serde_json::to_writer(&mut body, plain)?;
+    let json = body.get(start..).unwrap_or_default();
+    let (binding, length) = (binding(json), u32::try_from(json.len()).unwrap_or(u32::MAX));
+    if let Some(before) = body.get_mut(start - 4..start) {
+        before.copy_from_slice(&length.to_be_bytes());
+    }
+    Ok((body, binding))
 }
 
-/// Puts a body at its place.
-pub(crate) fn encode(seq: u64, body: &[u8]) -> Vec<u8> {
-    let mut entry = Vec::with_capacity(HEAD + body.len());
-    entry.push(FORMAT);
-    entry.extend_from_slice(&seq.to_be_bytes());
-    entry.extend_from_slice(body);
-    entry
+/// Adds the entry that a body is at its place to what is there.
+pub(crate) fn encode(seq: u64, body: &[u8], to: &mut Vec<u8>) {
+    to.push(FORMAT);
+    to.extend_from_slice(&seq.to_be_bytes());
+    to.extend_from_slice(body);
 }
 
 /// What is authenticated with the personal part: a hash of the plain part.

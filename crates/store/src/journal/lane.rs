@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::seal::{Pseudonyms, Sealer};
 use crate::backend::Prepared;
 use crate::store::Core;
 use crate::{CommitError, Full, prepare};
@@ -150,6 +151,9 @@ impl Lane {
     }
 }
 
+/// Events on their way: boxed, because they are large and are handed on several times.
+type Events = Vec<Box<Event>>;
+
 /// What the tasks of the lane work with.
 #[derive(Clone)]
 struct Writer {
@@ -167,6 +171,7 @@ struct Batch {
 impl Writer {
     async fn run(self, mut events: mpsc::Receiver<Message>) {
         let (mut folded, mut buffer, mut open) = (Folded::default(), Vec::new(), true);
+        let mut pseudonyms = Pseudonyms::default();
         // While one batch is being committed, the next one is sealed.
         let mut flight: Option<JoinHandle<()>> = None;
         while open {
@@ -187,7 +192,7 @@ impl Writer {
             let (mut batch, mut waiting) = (Vec::with_capacity(buffer.len()), Vec::new());
             for message in buffer.drain(..) {
                 match message {
-                    Message::Event(event) => batch.extend(folded.take(*event)),
+                    Message::Event(event) => batch.extend(folded.take(event)),
                     Message::Flush(done) => waiting.push(done),
                 }
             }
@@ -197,7 +202,7 @@ impl Writer {
                 batch.extend(folded.all());
             }
             if !batch.is_empty() {
-                let Some(batch) = self.seal(batch).await else { return };
+                let Some(batch) = self.seal(batch, &mut pseudonyms).await else { return };
                 land(&mut flight).await;
                 flight = Some(tokio::spawn(self.clone().write(batch)));
             }
@@ -214,36 +219,40 @@ impl Writer {
     }
 
     /// Seals a batch, however long its keys take to come; none when the lane gave up before.
-    async fn seal(&self, batch: Vec<Event>) -> Option<Batch> {
+    async fn seal(&self, batch: Events, pseudonyms: &mut Pseudonyms) -> Option<Batch> {
         let owners = loop {
-            match prepare::owners(&self.core, &batch).await {
+            match prepare::owners(&self.core, batch.iter().map(AsRef::as_ref)).await {
                 Ok(owners) => break owners,
                 Err(error) => self.wait(&error.to_string(), batch.len()).await?,
             }
         };
         let mut events: BTreeMap<EventKind, u64> = BTreeMap::new();
-        for event in &batch {
-            *events.entry(event.kind).or_default() += u64::from(event.count);
-        }
-        let kinds: Vec<(EventKind, u64)> = batch.iter().map(|event| (event.kind, u64::from(event.count))).collect();
-        let mut drafts = Vec::with_capacity(batch.len());
-        for (sealed, (kind, count)) in prepare::seal(&self.core, batch, owners).into_iter().zip(kinds) {
-            match sealed {
-                Ok(draft) => drafts.push(draft),
+        let (mut drafts, mut seen) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        let ring = self.core.ring();
+        let mut sealer = Sealer::new(&self.core, &ring, pseudonyms);
+        for (event, owner) in batch.into_iter().zip(owners) {
+            let (kind, count) = (event.kind, u64::from(event.count));
+            match sealer.seal(event, owner) {
+                Ok((draft, shown)) => {
+                    drafts.push(draft);
+                    seen.push(shown);
+                    *events.entry(kind).or_default() += count;
+                }
                 Err(error) => {
                     tracing::error!(%error, %kind, "an event cannot be sealed: this is a mistake in the program");
-                    events.entry(kind).and_modify(|events| *events = events.saturating_sub(count));
                 }
             }
         }
-        Some(Batch { prepared: Prepared { ops: Vec::new(), drafts }, events })
+        Some(Batch { prepared: Prepared { ops: Vec::new(), drafts: Arc::new(drafts), seen }, events })
     }
 
     /// Writes a batch, however long it takes, unless the lane gives up.
-    async fn write(self, batch: Batch) {
+    async fn write(self, mut batch: Batch) {
         let count = batch.prepared.drafts.len();
         loop {
-            match self.core.backend.commit_surely(batch.prepared.clone()).await {
+            // What those who follow will see is for the first try only.
+            let seen = std::mem::take(&mut batch.prepared.seen);
+            match self.core.backend.commit_surely(Prepared { seen, ..batch.prepared.clone() }).await {
                 Ok(_) => break,
                 Err(CommitError::Invalid(cause)) => {
                     tracing::error!(%cause, count, "events are not acceptable; this is a mistake in the program");
@@ -327,13 +336,13 @@ struct Fold {
 
 #[derive(Default)]
 struct Folded {
-    events: HashMap<Fold, Event>,
+    events: HashMap<Fold, Box<Event>>,
     since: Option<Instant>,
 }
 
 impl Folded {
     /// Keeps a denial of a stranger back; gives anything else back at once.
-    fn take(&mut self, event: Event) -> Option<Event> {
+    fn take(&mut self, event: Box<Event>) -> Option<Box<Event>> {
         let stranger = event.outcome == Outcome::Failure && event.actor.person.is_none();
         if !stranger || event.lane() != CoreLane::Batched {
             return Some(event);
@@ -360,7 +369,7 @@ impl Folded {
     }
 
     /// The events whose second is over.
-    fn due(&mut self, now: i64) -> Vec<Event> {
+    fn due(&mut self, now: i64) -> Events {
         if self.since.is_some_and(|since| since.elapsed() > LONGEST_WAIT) {
             return self.all();
         }
@@ -371,14 +380,14 @@ impl Folded {
         due
     }
 
-    fn all(&mut self) -> Vec<Event> {
+    fn all(&mut self) -> Events {
         self.since = None;
         in_order(self.events.drain())
     }
 }
 
-fn in_order(events: impl Iterator<Item = (Fold, Event)>) -> Vec<Event> {
-    let mut events: Vec<Event> = events.map(|(_, event)| event).collect();
+fn in_order(events: impl Iterator<Item = (Fold, Box<Event>)>) -> Events {
+    let mut events: Events = events.map(|(_, event)| event).collect();
     events.sort_by_key(|event| event.at);
     events
 }

@@ -12,4 +12,5 @@ pub(crate) mod lane;
 pub(crate) mod proofs;
 pub(crate) mod prune;
 pub(crate) mod read;
+pub(crate) mod seal;
 pub(crate) mod terms;

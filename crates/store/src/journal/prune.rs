@@ -68,7 +68,7 @@ pub(crate) async fn prune(core: &Core, request: &PruneRequest) -> Result<PruneRe
             .iter()
             .map(|row| Pruned {
                 seq: row.seq,
-                mac: appender::authenticate(&ring, Presence::Pruned, row.seq, &row.leaf),
+                mac: appender::authenticate(&ring, Presence::Pruned, row.seq, &row.leaf).to_vec(),
             })
             .collect();
         let event = Event::new(EventKind::JournalPruned, core.clock.now())
@@ -77,8 +77,8 @@ pub(crate) async fn prune(core: &Core, request: &PruneRequest) -> Result<PruneRe
             .detail("entries", rows.len().to_string())
             .detail("kinds", names.clone())
             .detail("sha256", digest.clone());
-        let drafts = prepare::events(core, vec![event]).await?;
-        core.backend.commit(Prepared { ops: vec![Op::Prune(pruned)], drafts }).await?;
+        let announced = prepare::event(core, event).await?;
+        core.backend.commit(Prepared { ops: vec![Op::Prune(pruned)], ..announced }).await?;
         report.entries += rows.len() as u64;
         report.range = Some((report.range.map_or(first, |(first, _)| first), last));
         report.digests.push(digest);

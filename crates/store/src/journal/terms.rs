@@ -81,8 +81,8 @@ pub(crate) struct Chunk {
     pub data: Vec<u8>,
 }
 
-/// Sorts and cuts the terms of a full segment into chunks.
-pub(crate) fn chunks(segment: u64, mut pairs: Vec<(u64, u16)>) -> Vec<Chunk> {
+/// Sorts the terms of a full segment and cuts them into chunks.
+pub(crate) fn chunks(segment: u64, pairs: &mut [(u64, u16)]) -> Vec<Chunk> {
     pairs.sort_unstable();
     let chunk = |(number, pairs): (usize, &[(u64, u16)])| Chunk {
         segment,
@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_term_is_found_in_the_chunks_that_can_hold_it() {
-        let pairs: Vec<(u64, u16)> = (0..2_000u16).map(|offset| (u64::from(offset % 7), offset)).collect();
-        let chunks = chunks(3, pairs);
+        let mut pairs: Vec<(u64, u16)> = (0..2_000u16).map(|offset| (u64::from(offset % 7), offset)).collect();
+        let chunks = chunks(3, &mut pairs);
         assert_eq!(chunks.len(), 8);
         let found: Vec<u16> = chunks.iter().flat_map(|chunk| offsets(&chunk.data, 5)).collect();
         assert_eq!(found, (0..2_000).filter(|offset| offset % 7 == 5).collect::<Vec<u16>>());

@@ -115,10 +115,12 @@ impl Integrator<'_> {
             return Err("the key ring of the database does not open here".to_owned());
         }
         let ring = self.driver.ring();
-        let (mut moved, mut appended) = (Vec::with_capacity(rows.len()), Vec::new());
+        let (mut moved, mut appended) = (Vec::with_capacity(rows.len()), Appended::default());
         for (place, drafts) in rows {
             let first = self.appender.size();
-            appended.extend(drafts.iter().map(|draft| self.appender.append(draft, &ring)));
+            for draft in &drafts {
+                self.appender.append(draft, &ring, &mut appended);
+            }
             moved.push(Moved { place, first, last: self.appender.size().saturating_sub(1) });
         }
         store(session, &moved, &appended).await.map_err(failed)?;
@@ -154,7 +156,7 @@ async fn take(session: &ClientWrapper) -> Result<Taken, Error> {
     let rows = session.query(&statement, &[&BATCH.0, &BATCH.1]).await?;
     let draft = |(body, terms): (Vec<u8>, Vec<u8>)| {
         let terms = terms.chunks_exact(8).filter_map(|term| term.first_chunk::<8>());
-        EventDraft { body, terms: terms.map(|term| u64::from_be_bytes(*term)).collect(), seen: None }
+        EventDraft { body, terms: terms.map(|term| u64::from_be_bytes(*term)).collect() }
     };
     let mut taken = Taken::default();
     for row in rows {
@@ -167,7 +169,7 @@ async fn take(session: &ClientWrapper) -> Result<Taken, Error> {
 }
 
 /// Writes a batch of the log, and takes it out of the inbox, at once.
-async fn store(session: &mut ClientWrapper, moved: &[Moved], appended: &[Appended]) -> Result<(), Error> {
+async fn store(session: &mut ClientWrapper, moved: &[Moved], appended: &Appended) -> Result<(), Error> {
     let sql = "INSERT INTO journal (seq, leaf, mac, entry) \
                SELECT * FROM UNNEST($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[])";
     let to_journal = session.prepare_cached(sql).await?;
@@ -184,20 +186,19 @@ async fn store(session: &mut ClientWrapper, moved: &[Moved], appended: &[Appende
     let to_placed = session.prepare_cached(sql).await?;
     let to_tell = session.prepare_cached("SELECT pg_notify('testudo', 'log')").await?;
 
-    let rows = || appended.iter().map(|one| &one.row);
+    let rows = || appended.rows();
     let seqs: Vec<i64> = rows().map(|row| row.seq.cast_signed()).collect();
-    let leaves: Vec<&[u8]> = rows().map(|row| row.leaf.as_slice()).collect();
-    let macs: Vec<&[u8]> = rows().map(|row| row.mac.as_slice()).collect();
-    let entries: Vec<Option<&[u8]>> = rows().map(|row| row.entry.as_deref()).collect();
-    let nodes = || appended.iter().flat_map(|one| &one.nodes);
-    let levels: Vec<i32> = nodes().map(|(node, _)| node.level.cast_signed()).collect();
-    let indexes: Vec<i64> = nodes().map(|(node, _)| node.index.cast_signed()).collect();
-    let hashes: Vec<&[u8]> = nodes().map(|(_, hash)| hash.as_slice()).collect();
-    let chunks = || appended.iter().flat_map(|one| &one.chunks);
-    let segments: Vec<i64> = chunks().map(|chunk| chunk.segment.cast_signed()).collect();
-    let firsts: Vec<i64> = chunks().map(|chunk| signed(chunk.first)).collect();
-    let numbers: Vec<i64> = chunks().map(|chunk| i64::from(chunk.number)).collect();
-    let data: Vec<&[u8]> = chunks().map(|chunk| chunk.data.as_slice()).collect();
+    let leaves: Vec<&[u8]> = rows().map(|row| row.leaf).collect();
+    let macs: Vec<&[u8]> = rows().map(|row| row.mac).collect();
+    let entries: Vec<&[u8]> = rows().map(|row| row.entry).collect();
+    let (nodes, chunks) = (&appended.nodes, &appended.chunks);
+    let levels: Vec<i32> = nodes.iter().map(|(node, _)| node.level.cast_signed()).collect();
+    let indexes: Vec<i64> = nodes.iter().map(|(node, _)| node.index.cast_signed()).collect();
+    let hashes: Vec<&[u8]> = nodes.iter().map(|(_, hash)| hash.as_slice()).collect();
+    let segments: Vec<i64> = chunks.iter().map(|chunk| chunk.segment.cast_signed()).collect();
+    let firsts: Vec<i64> = chunks.iter().map(|chunk| signed(chunk.first)).collect();
+    let numbers: Vec<i64> = chunks.iter().map(|chunk| i64::from(chunk.number)).collect();
+    let data: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.data.as_slice()).collect();
     let places: Vec<i64> = moved.iter().map(|one| one.place).collect();
     let from: Vec<i64> = moved.iter().map(|one| one.first.cast_signed()).collect();
     let to: Vec<i64> = moved.iter().map(|one| one.last.cast_signed()).collect();

@@ -1,12 +1,24 @@
 //! Applies prepared operations within a transaction of the data file.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::LazyLock;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::backend::{Op, PersonKeyRow, Rewrap, Term, Write};
-use crate::journal::appender::Appended;
+use crate::journal::appender::{Appended, NewRow};
 use crate::journal::terms::signed;
 use crate::tx::WriteMode;
 use crate::{CommitError, Key};
+
+/// The most entries that are stored with one statement.
+pub(super) const ROWS: usize = 16;
+static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert_rows(1));
+static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert_rows(ROWS));
+
+fn insert_rows(count: usize) -> String {
+    format!("INSERT INTO journal (seq, leaf, mac, entry) VALUES {}", vec!["(?, ?, ?, ?)"; count].join(", "))
+}
 
 /// Why an operation failed.
 #[derive(Debug)]
@@ -99,15 +111,15 @@ pub(super) fn apply(data: &Connection, op: Op, changes: &mut KeyChanges) -> Resu
     }
 }
 
-/// Stores an appended entry.
+/// Stores appended entries: [`ROWS`] of them with one statement, others one by one.
 pub(super) fn store(data: &Connection, appended: &Appended) -> rusqlite::Result<()> {
-    let row = &appended.row;
-    data.prepare_cached("INSERT INTO journal (seq, leaf, mac, entry) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        row.seq.cast_signed(),
-        row.leaf.as_slice(),
-        row.mac.as_slice(),
-        row.entry.as_deref()
-    ])?;
+    if appended.len() == ROWS {
+        data.prepare_cached(&INSERT_ROWS)?.execute(params_from_iter(appended.rows().flat_map(values)))?;
+    } else {
+        for row in appended.rows() {
+            data.prepare_cached(&INSERT_ROW)?.execute(params_from_iter(values(row)))?;
+        }
+    }
     for (node, hash) in &appended.nodes {
         data.prepare_cached("INSERT OR REPLACE INTO node (level, place, hash) VALUES (?1, ?2, ?3)")?
             .execute(params![node.level, node.index.cast_signed(), hash.as_slice()])?;
@@ -117,6 +129,11 @@ pub(super) fn store(data: &Connection, appended: &Appended) -> rusqlite::Result<
             .execute(params![chunk.segment.cast_signed(), signed(chunk.first), chunk.number, chunk.data])?;
     }
     Ok(())
+}
+
+fn values(row: NewRow<'_>) -> [ToSqlOutput<'_>; 4] {
+    let [leaf, mac, entry] = [row.leaf, row.mac, row.entry].map(ValueRef::Blob);
+    [ValueRef::Integer(row.seq.cast_signed()), leaf, mac, entry].map(ToSqlOutput::Borrowed)
 }
 
 /// Writes what must be in the keys file before the data file commits.

@@ -33,7 +33,7 @@ use crate::backend::{
 };
 use crate::backup::blocking;
 use crate::counters::Counters;
-use crate::journal::appender::{Appender, Row};
+use crate::journal::appender::{Appended, Appender, Row};
 use crate::journal::committed::Recent;
 use crate::journal::terms::{Chunk, Tail};
 use crate::merkle::Hash;
@@ -207,6 +207,7 @@ impl Opening {
         let writer = Writer {
             connections,
             appender,
+            appended: Appended::default(),
             ring,
             head: head.clone(),
             tail: tail.clone(),

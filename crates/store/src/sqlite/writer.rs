@@ -15,7 +15,7 @@ use super::apply::{self, Failed, KeyChanges};
 use super::{Connections, Job, read};
 use crate::CommitError;
 use crate::backend::{Prepared, SharedRing};
-use crate::journal::appender::Appender;
+use crate::journal::appender::{Appended, Appender};
 use crate::journal::committed::{Committed, Recent};
 use crate::journal::terms::Tail;
 use crate::tx::Receipt;
@@ -39,6 +39,8 @@ pub(super) enum Message {
 pub(super) struct Writer {
     pub connections: Connections,
     pub appender: Appender,
+    /// What is appended and not stored yet.
+    pub appended: Appended,
     pub ring: SharedRing,
     pub head: watch::Sender<u64>,
     /// What readers see of the index of the last entries.
@@ -111,12 +113,13 @@ impl Writer {
 
     fn attempt(&mut self, work: Vec<Prepared>) -> rusqlite::Result<(Vec<Outcome>, Vec<Committed>)> {
         self.destroy_keys()?;
+        self.appended.clear();
         let ring = self.ring.read().clone();
         let data = &self.connections.data;
         data.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let (mut outcomes, mut changes) = (Vec::with_capacity(work.len()), KeyChanges::default());
         let mut landed = Vec::new();
-        for Prepared { ops, drafts } in work {
+        for Prepared { ops, drafts, seen } in work {
             if !ops.is_empty() {
                 data.prepare_cached("SAVEPOINT step")?.execute([])?;
                 let mut own = KeyChanges::default();
@@ -132,16 +135,20 @@ impl Writer {
                 }
                 data.prepare_cached("RELEASE step")?.execute([])?;
             }
-            let mut receipt = Receipt::default();
-            for draft in drafts {
-                let appended = self.appender.append(&draft, &ring);
-                apply::store(data, &appended)?;
-                receipt.first_seq.get_or_insert(appended.row.seq);
-                receipt.last_seq = Some(appended.row.seq);
-                landed.extend(draft.seen.map(|seen| Committed::new(appended.row.seq, seen)));
+            let (mut receipt, mut seen) = (Receipt::default(), seen.into_iter());
+            for draft in drafts.iter() {
+                let seq = self.appender.append(draft, &ring, &mut self.appended);
+                if self.appended.len() == apply::ROWS {
+                    apply::store(data, &self.appended)?;
+                    self.appended.clear();
+                }
+                receipt.first_seq.get_or_insert(seq);
+                receipt.last_seq = Some(seq);
+                landed.extend(seen.next().flatten().map(|seen| Committed::new(seq, seen)));
             }
             outcomes.push(Ok(receipt));
         }
+        apply::store(data, &self.appended)?;
         if changes.writes_before() {
             let keys = &self.connections.keys;
             keys.execute_batch("BEGIN IMMEDIATE")?;
@@ -174,12 +181,12 @@ impl Writer {
         }
         let current = self.appender.tail();
         let mut tail = self.tail.lock();
-        if tail.segment == current.segment {
-            let known = tail.pairs.len();
-            tail.pairs.extend(current.pairs.iter().skip(known));
-        } else {
-            tail.clone_from(current);
+        if tail.segment != current.segment {
+            tail.segment = current.segment;
+            tail.pairs.clear();
         }
+        let known = tail.pairs.len();
+        tail.pairs.extend(current.pairs.iter().skip(known));
         drop(tail);
         self.head.send_replace(size);
     }

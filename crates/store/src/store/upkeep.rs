@@ -56,7 +56,7 @@ impl Core {
         let root = proofs::root(self.backend.as_ref(), size).await?;
         let made = Checkpoint::sign(&self.origin, size, root, self.clock.now(), &self.ring().checkpoint_signer());
         let row = CheckpointRow { size, note: made.note.clone() };
-        self.backend.commit(Prepared { ops: vec![Op::Checkpoint(row)], drafts: Vec::new() }).await?;
+        self.backend.commit(Prepared { ops: vec![Op::Checkpoint(row)], ..Prepared::default() }).await?;
         if let Some(path) = self.checkpoint_file.clone() {
             let note = made.note.clone();
             blocking(move || checkpoint::append(&path, &note)).await?;
@@ -138,7 +138,7 @@ impl Store {
     pub async fn sweep(&self) -> Result<(), UpkeepError> {
         let before = self.core().clock.now().micros();
         let ops = vec![Op::Sweep { before, limit: SWEEP }];
-        self.core().backend.commit(Prepared { ops, drafts: Vec::new() }).await?;
+        self.core().backend.commit(Prepared { ops, ..Prepared::default() }).await?;
         Ok(())
     }
 
@@ -154,9 +154,9 @@ impl Store {
         let ring = KeyRing::unwrap(root, &stored).map_err(|error| RotateError::RootKey(error.to_string()))?;
         let rotated = ring.rotate(purpose, now).map_err(|_| RotateError::Fixed)?;
         let event = Event::new(EventKind::KeyRotated, now).on(format!("{purpose:?}"));
-        let drafts = prepare::events(core, vec![event]).await?;
+        let announced = prepare::event(core, event).await?;
         let ops = vec![Op::Ring { old: stored, new: rotated.wrap(root) }];
-        core.backend.commit(Prepared { ops, drafts }).await?;
+        core.backend.commit(Prepared { ops, ..announced }).await?;
         let newest = |ring: &KeyRing| ring.history(purpose).last().map(|(version, _)| *version);
         let mut held = core.ring.write();
         // Unless this node heard meanwhile that another one rotated it once more.
@@ -230,7 +230,7 @@ async fn rewrap(core: &Core, after: Option<[u8; 16]>) -> Result<Option<[u8; 16]>
         rewraps.push(Rewrap { person: row.person, old: row.wrapped, new });
     }
     if !rewraps.is_empty() {
-        core.backend.commit(Prepared { ops: vec![Op::Rewrap(rewraps)], drafts: Vec::new() }).await?;
+        core.backend.commit(Prepared { ops: vec![Op::Rewrap(rewraps)], ..Prepared::default() }).await?;
     }
     Ok(Some(last))
 }

@@ -63,8 +63,7 @@ impl OperatorError {
     pub fn is_unsupported(&self) -> bool {
         matches!(
             self,
-            OperatorError::Unsupported { .. }
-                | OperatorError::Pattern { source: PatternError::Unsupported { .. }, .. }
+            OperatorError::Unsupported { .. } | OperatorError::Pattern { source: PatternError::Unsupported { .. }, .. }
         )
     }
 }

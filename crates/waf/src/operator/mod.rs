@@ -5,6 +5,7 @@
 //! an operator no further where that is missing.
 
 mod address;
+mod caches;
 mod captures;
 mod compile;
 mod error;
@@ -22,6 +23,7 @@ mod tests;
 
 use std::io;
 
+pub use caches::Lent;
 pub use captures::{Capture, Captures, MOST_GROUPS};
 pub use error::{OperatorError, PatternError};
 pub use literals::LiteralSet;
@@ -111,7 +113,18 @@ impl Operator {
 
     /// Whether the operator matches `value`. `parameter` is the expanded one where [`Self::takes_macro`] says so, and
     /// not looked at elsewhere. `captures`, where wanted, hold the groups of the match, and none when there is none.
-    pub fn matches(&self, parameter: &[u8], value: &[u8], mut captures: Option<&mut Captures>) -> bool {
+    pub fn matches(&self, parameter: &[u8], value: &[u8], captures: Option<&mut Captures>) -> bool {
+        self.matches_with(parameter, value, captures, &mut Lent::default())
+    }
+
+    /// The same; `lent` is kept from one question to the next.
+    pub fn matches_with<'a>(
+        &'a self,
+        parameter: &[u8],
+        value: &[u8],
+        mut captures: Option<&mut Captures>,
+        lent: &mut Lent<'a>,
+    ) -> bool {
         if let Some(captures) = &mut captures {
             captures.clear();
         }
@@ -136,20 +149,8 @@ impl Operator {
             Kind::Number(number) => number.matches(parameter, value),
             Kind::Addresses(addresses) => addresses.contains(value),
             Kind::Phrases(phrases) => phrases.matches(value, captures),
-            Kind::Rx(pattern) => {
-                let matched = pattern.ask(parameter, |regex| match captures {
-                    Some(captures) => regex.capture(value, captures),
-                    None => regex.is_match(value),
-                });
-                matched.unwrap_or_default()
-            }
-            Kind::RxGlobal(pattern) => {
-                let matched = pattern.ask(parameter, |regex| match captures {
-                    Some(captures) => regex.capture_all(value, captures),
-                    None => regex.is_match(value),
-                });
-                matched.unwrap_or_default()
-            }
+            Kind::Rx(pattern) => pattern.matches(parameter, value, captures, false, lent),
+            Kind::RxGlobal(pattern) => pattern.matches(parameter, value, captures, true, lent),
             Kind::ByteRange(valid) => validate::has_other_bytes(valid, value),
             Kind::UrlEncoding => validate::is_url_encoding_broken(value),
             Kind::Utf8Encoding => validate::is_utf8_broken(value),

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use regex_automata::Input;
-use regex_automata::meta;
+use regex_automata::meta::{self, Cache};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::hir::Hir;
 
+use super::caches::{Caches, Lent};
 use super::captures::{Capture, Captures, MOST_GROUPS};
 use super::error::PatternError;
 use super::literals::Needs;
@@ -17,6 +18,7 @@ use super::pcre::{Translated, translate};
 #[derive(Debug)]
 pub(super) struct Regex {
     regex: meta::Regex,
+    caches: Caches,
     /// Whether it takes the end behind a last newline for an empty line, which PCRE does not.
     last_line: bool,
 }
@@ -29,7 +31,7 @@ const EXPANDED_LIMIT: usize = 1 << 20;
 const EXPANDED_LENGTH: usize = 4096;
 /// How often `@rxGlobal` searches a value behind empty matches.
 const MOST_SEARCHES: usize = 64;
-/// How much of a lazy automaton each thread keeps, in bytes.
+/// How large a lazy automaton may become, in bytes.
 const LAZY_CACHE: usize = 256 << 10;
 
 impl Regex {
@@ -48,17 +50,34 @@ impl Regex {
             .hybrid_cache_capacity(LAZY_CACHE);
         let built = meta::Builder::new().configure(config).build_from_hir(hir);
         let regex = built.map_err(|_| PatternError::TooLarge { limit })?;
-        let matches_behind = |byte: u8| regex.is_match(Input::new(&[byte]).range(1..));
+        // What they leave behind is not kept.
+        let tried = Caches::default();
+        let matches_behind =
+            |byte: u8| is_match(&regex, tried.lend(&regex, &mut Lent::default()), Input::new(&[byte]).range(1..));
         let last_line = matches_behind(b'\n') && !matches_behind(0) && !matches_behind(b'a');
-        Ok(Regex { regex, last_line })
+        Ok(Regex { regex, caches: Caches::default(), last_line })
     }
 
     #[inline]
-    pub(super) fn is_match(&self, value: &[u8]) -> bool {
+    fn is_match_with<'a>(&'a self, value: &[u8], lent: &mut Lent<'a>) -> bool {
         if self.last_line && value.last() == Some(&b'\n') {
-            return self.find_from(value, 0).is_some();
+            return self.find_from(value, 0, lent).is_some();
         }
-        self.regex.is_match(Input::new(value))
+        is_match(&self.regex, self.caches.lend(&self.regex, lent), Input::new(value))
+    }
+
+    #[inline]
+    fn matches<'a>(&'a self, value: &[u8], captures: Option<&mut Captures>, all: bool, lent: &mut Lent<'a>) -> bool {
+        match captures {
+            Some(captures) if all => self.capture_all(value, captures, lent),
+            Some(captures) => self.capture(value, captures, lent),
+            None => self.is_match_with(value, lent),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_match(&self, value: &[u8]) -> bool {
+        self.is_match_with(value, &mut Lent::default())
     }
 
     /// Whether a match is the empty one behind the last newline, where only `^` could let the pattern match.
@@ -67,46 +86,53 @@ impl Regex {
     }
 
     /// The leftmost match in a part of the value.
-    pub(super) fn find_from(&self, value: &[u8], start: usize) -> Option<Range<usize>> {
+    pub(super) fn find_from<'a>(&'a self, value: &[u8], start: usize, lent: &mut Lent<'a>) -> Option<Range<usize>> {
         let start = Some(start).filter(|start| *start <= value.len())?;
-        let found = self.regex.search(&Input::new(value).range(start..))?.range();
+        let input = Input::new(value).range(start..);
+        let found = self.regex.search_with(self.caches.lend(&self.regex, lent), &input)?.range();
         (!self.is_last_line(&found, value)).then_some(found)
     }
 
     /// Captures the groups of the leftmost match.
-    pub(super) fn capture(&self, value: &[u8], captures: &mut Captures) -> bool {
+    pub(super) fn capture<'a>(&'a self, value: &[u8], captures: &mut Captures, lent: &mut Lent<'a>) -> bool {
         captures.clear();
-        self.capture_from(value, 0, captures).is_some()
+        self.capture_from(value, 0, captures, lent).is_some()
     }
 
     /// Captures the groups of every match, one match behind the other; an empty match counts only as the first.
-    pub(super) fn capture_all(&self, value: &[u8], captures: &mut Captures) -> bool {
+    pub(super) fn capture_all<'a>(&'a self, value: &[u8], captures: &mut Captures, lent: &mut Lent<'a>) -> bool {
         captures.clear();
-        let Some(mut found) = self.capture_from(value, 0, captures) else { return false };
+        let Some(mut found) = self.capture_from(value, 0, captures, lent) else { return false };
         // Searches may each look at the whole rest.
         let mut searches = 0;
         while captures.len() < MOST_GROUPS {
             let mut start = found.end + usize::from(found.is_empty());
             let next = loop {
                 searches += 1;
-                match self.find_from(value, start) {
+                match self.find_from(value, start, lent) {
                     Some(empty) if empty.is_empty() && searches < MOST_SEARCHES => start = empty.end + 1,
                     next => break next.filter(|next| !next.is_empty()),
                 }
             };
             let Some(next) = next else { break };
-            let Some(again) = self.capture_from(value, next.start, captures) else { break };
+            let Some(again) = self.capture_from(value, next.start, captures, lent) else { break };
             found = again;
         }
         true
     }
 
     /// Adds the groups of the leftmost match from `start` on, and gives its place.
-    fn capture_from(&self, value: &[u8], start: usize, captures: &mut Captures) -> Option<Range<usize>> {
+    fn capture_from<'a>(
+        &'a self,
+        value: &[u8],
+        start: usize,
+        captures: &mut Captures,
+        lent: &mut Lent<'a>,
+    ) -> Option<Range<usize>> {
         let mut slots: [Option<NonMaxUsize>; MOST_GROUPS * 2] = [None; MOST_GROUPS * 2];
         let used = slots.get_mut(..self.regex.captures_len().min(MOST_GROUPS) * 2)?;
         let input = Input::new(value).range(start..);
-        self.regex.search_slots(&input, used)?;
+        self.regex.search_slots_with(self.caches.lend(&self.regex, lent), &input, used)?;
         let (groups, _) = used.as_chunks::<2>();
         let spans = groups.iter().map(|[start, end]| Some(start.as_ref()?.get()..end.as_ref()?.get()));
         let last = spans.clone().rposition(|span| span.is_some())?;
@@ -116,6 +142,11 @@ impl Regex {
         }
         Some(whole)
     }
+}
+
+#[inline]
+fn is_match(regex: &meta::Regex, cache: &mut Cache, input: Input<'_>) -> bool {
+    regex.search_half_with(cache, &input.earliest(true)).is_some()
 }
 
 /// The meaning of a pattern. An empty one matches everything.
@@ -153,12 +184,21 @@ type Kept = (Box<[u8]>, Option<Arc<Regex>>);
 const MOST_KEPT: usize = 16;
 
 impl Pattern {
-    /// Asks the compiled pattern; nothing when the expansion is none.
+    /// Asks the compiled pattern for a match, or for all; there is none when the expansion is none.
     #[inline]
-    pub(super) fn ask<T>(&self, expanded: &[u8], question: impl FnOnce(&Regex) -> T) -> Option<T> {
+    pub(super) fn matches<'a>(
+        &'a self,
+        expanded: &[u8],
+        value: &[u8],
+        captures: Option<&mut Captures>,
+        all: bool,
+        lent: &mut Lent<'a>,
+    ) -> bool {
         match self {
-            Pattern::Fixed(regex) => Some(question(regex)),
-            Pattern::Expanded(kept) => compiled(kept, expanded).map(|regex| question(&regex)),
+            Pattern::Fixed(regex) => regex.matches(value, captures, all, lent),
+            Pattern::Expanded(kept) => {
+                compiled(kept, expanded).is_some_and(|regex| regex.matches(value, captures, all, &mut Lent::default()))
+            }
         }
     }
 }
@@ -192,7 +232,11 @@ mod tests {
     fn groups(pattern: &str, value: &[u8], all: bool) -> Vec<Option<Vec<u8>>> {
         let (regex, _) = Regex::new(pattern.as_bytes()).unwrap();
         let mut captures = Captures::new();
-        let matched = if all { regex.capture_all(value, &mut captures) } else { regex.capture(value, &mut captures) };
+        let matched = if all {
+            regex.capture_all(value, &mut captures, &mut Lent::default())
+        } else {
+            regex.capture(value, &mut captures, &mut Lent::default())
+        };
         assert_eq!(matched, regex.is_match(value));
         (0..captures.len()).map(|group| captures.get(group, value).map(<[u8]>::to_vec)).collect()
     }
@@ -225,15 +269,14 @@ mod tests {
     #[test]
     fn expansions_are_kept() {
         let pattern = Pattern::Expanded(Mutex::default());
+        let matches =
+            |expanded: &[u8], value: &[u8]| pattern.matches(expanded, value, None, false, &mut Lent::default());
         for round in 0..40 {
             let text = format!("v{}", round % 20);
-            assert_eq!(
-                pattern.ask(format!("^{text}$").as_bytes(), |regex| regex.is_match(text.as_bytes())),
-                Some(true)
-            );
+            assert!(matches(format!("^{text}$").as_bytes(), text.as_bytes()));
         }
         for none in [&b"("[..], b"(", &[b'a'; 5000]] {
-            assert_eq!(pattern.ask(none, |regex| regex.is_match(b"a")), None);
+            assert!(!matches(none, b"a"));
         }
         let Pattern::Expanded(kept) = &pattern else { unreachable!() };
         assert_eq!(kept.lock().unwrap().len(), MOST_KEPT);

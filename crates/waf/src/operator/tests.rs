@@ -175,9 +175,10 @@ fn names() {
 
 #[test]
 fn a_bracket_in_a_class_begins_an_element_only_when_one_ends() {
-    let matches = |value: &str| super::pcre::translate(b"^['\" ?[=<>]+$").is_ok_and(|pattern| {
-        regex_automata::meta::Regex::new(&pattern.text).unwrap().is_match(value)
-    });
+    let matches = |value: &str| {
+        super::pcre::translate(b"^['\" ?[=<>]+$")
+            .is_ok_and(|pattern| regex_automata::meta::Regex::new(&pattern.text).unwrap().is_match(value))
+    };
     assert!(matches("[=<"), "`[=` is two bytes when no `=]` follows");
     assert!(super::pcre::translate(b"[[=a=]]").is_err() && super::pcre::translate(b"[[.a.]]").is_err());
 }

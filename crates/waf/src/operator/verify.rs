@@ -4,6 +4,7 @@
 //! United States may have issued. SVNR: Austria's check digit.
 
 use super::PatternError;
+use super::caches::Lent;
 use super::captures::{Capture, Captures};
 use super::literals::Needs;
 use super::rx::Regex;
@@ -36,7 +37,8 @@ impl Verify {
     pub(super) fn matches(&self, value: &[u8], captures: Option<&mut Captures>) -> bool {
         let mut budget = value.len().saturating_mul(16).saturating_add(4096);
         let mut start = 0;
-        while let Some(found) = self.pattern.find_from(value, start) {
+        let mut lent = Lent::default();
+        while let Some(found) = self.pattern.find_from(value, start, &mut lent) {
             let candidate = value.get(found.clone()).unwrap_or_default();
             if self.scheme.holds(candidate) {
                 if let Some(captures) = captures {

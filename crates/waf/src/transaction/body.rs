@@ -75,7 +75,13 @@ impl Body {
             self.begin(state, set);
         }
         match &mut self.multipart {
-            Some(parts) => parts.push(state, set, chunk),
+            Some(parts) if !state.force_request_body => parts.push(state, set, chunk),
+            Some(parts) => {
+                parts.push(state, set, chunk);
+                let limit = usize::try_from(set.settings.request_no_files_limit).unwrap_or(usize::MAX);
+                let room = limit.saturating_sub(self.held.len());
+                self.held.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
+            }
             // What is larger is an error, and not read.
             None if state.processor.is_some() && self.held.len() as u64 > set.settings.request_no_files_limit => {}
             None => self.held.extend_from_slice(chunk),
@@ -131,11 +137,7 @@ impl Body {
     fn request_text(&self, state: &mut State, set: &RuleSet) {
         if self.len > 0 {
             state.set_number(Variable::RequestBodyLength, usize::try_from(self.len).unwrap_or(usize::MAX));
-            let shown = match state.processor {
-                Some(Processor::UrlEncoded) => true,
-                None => state.force_request_body,
-                Some(_) => false,
-            };
+            let shown = state.force_request_body || state.processor == Some(Processor::UrlEncoded);
             if shown && set.reads(Variable::RequestBody) {
                 state.set(Variable::RequestBody, &self.held);
             }

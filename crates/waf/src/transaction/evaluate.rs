@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::expand::{Candidate, Candidates, Seen};
 use super::state::{Matched, State};
-use crate::operator::Captures;
+use crate::operator::{Captures, Lent};
 use crate::ruleset::text::Text;
 use crate::ruleset::view::{Pick, Reading, Source, View};
 use crate::ruleset::{Bits, Link, Phase, PipeScan, RuleSet, Test};
@@ -124,8 +124,7 @@ impl State {
         self.before.clear();
         for link in &rule.links {
             let matched = self.link(set, number, link);
-            std::mem::swap(&mut self.before, &mut self.matched);
-            self.matched.clear();
+            self.before.append(&mut self.matched);
             if !matched {
                 self.before.clear();
                 return None;
@@ -148,7 +147,7 @@ impl State {
         let is_constant = matches!(test.parameter, Text::Constant(..));
         let mut expanded: Option<Vec<u8>> = None;
         let mut found = Candidates::new();
-        let mut any = false;
+        let (mut any, mut lent) = (false, Lent::default());
         for view in &link.views {
             found.clear();
             self.candidates(set, rule, link, view, &mut found);
@@ -173,21 +172,23 @@ impl State {
                         out
                     })
                 };
-                any |= self.ask(set, link, test, parameter, view, candidate);
+                any |= self.ask(set, link, test, parameter, view, candidate, &mut lent);
             }
         }
         any
     }
 
     /// Asks about one value, in all stages of its transformations when the rule wants them.
-    fn ask(
+    #[expect(clippy::too_many_arguments, reason = "the parts of one question")]
+    fn ask<'a>(
         &mut self,
         set: &RuleSet,
         link: &Link,
-        test: &Test,
+        test: &'a Test,
         parameter: &[u8],
         view: &View,
         candidate: &Candidate,
+        lent: &mut Lent<'a>,
     ) -> bool {
         let value = self.text_of(candidate.value);
         // It may have been ruled out since, as an equal value.
@@ -202,7 +203,7 @@ impl State {
             let seen = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
             if last != Some(seen) {
                 last = Some(seen);
-                any |= self.ask_value(set, link, test, parameter, view, candidate, seen);
+                any |= self.ask_value(set, link, test, parameter, view, candidate, seen, lent);
             }
         }
         if !any {
@@ -212,15 +213,16 @@ impl State {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one question")]
-    fn ask_value(
+    fn ask_value<'a>(
         &mut self,
         set: &RuleSet,
         link: &Link,
-        test: &Test,
+        test: &'a Test,
         parameter: &[u8],
         view: &View,
         candidate: &Candidate,
         value: ValueId,
+        lent: &mut Lent<'a>,
     ) -> bool {
         let needs = test.operator.required_bytes();
         if !needs.is_empty() {
@@ -231,12 +233,12 @@ impl State {
         }
         self.values.work += self.values.len(value) as u64 * WEIGHT + 16;
         let bytes = self.values.get(value);
-        if test.operator.matches(parameter, bytes, None) == test.negated {
+        if test.operator.matches_with(parameter, bytes, None, lent) == test.negated {
             return false;
         }
         if link.capture && !test.negated {
             let mut captures = Captures::new();
-            test.operator.matches(parameter, bytes, Some(&mut captures));
+            test.operator.matches_with(parameter, bytes, Some(&mut captures), lent);
             self.capture(&captures, value);
         }
         self.values.work += MATCH;

@@ -75,13 +75,7 @@ impl Flat<'_> {
     fn token(&mut self, token: &Token<'_>) -> Result<(), TooMany> {
         match token {
             Token::BeginObject(_) => self.begin(None),
-            Token::BeginArray(_) => {
-                // The name of a list says as much as that of a value, and its elements have longer ones.
-                if !self.open.is_empty() && !self.state.argument(self.set, self.variable, &self.name, b"") {
-                    return Err(TooMany);
-                }
-                self.begin(Some(0));
-            }
+            Token::BeginArray(_) => self.begin(Some(0)),
             Token::EndObject(_) | Token::EndArray(_) => {
                 if let Some(open) = self.open.pop() {
                     self.name.truncate(open.len);

@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// Other members, by collection and name in lower case.
     pub(crate) members: BTreeMap<(Store, Box<[u8]>), Member>,
     pub(crate) env: BTreeMap<Box<[u8]>, ValueId>,
-    /// What the link that is asked has matched, and what the one before it had.
+    /// What the link that is asked has matched, and what those before it in the chain had.
     pub(crate) matched: Vec<Matched>,
     pub(crate) before: Vec<Matched>,
     pub(crate) mode: Mode,

@@ -32,17 +32,24 @@ struct Reflection {
     encoded: Option<String>,
 }
 
-struct Response {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+/// What the backend answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 pub const CONNECTION: Connection<'static> =
     Connection { client: "127.0.0.1", client_port: 50_000, server: "127.0.0.1", server_port: 8080 };
 
-/// Runs all phases.
+/// Runs all phases; what a strict front end refuses gets no answer of the backend.
 pub fn run(waf: &Arc<Waf>, request: &Request) -> Outcome {
+    run_with(waf, request, (!request.is_refused()).then(|| answer(request)).as_ref())
+}
+
+/// Runs all phases with this answer of the backend.
+pub fn run_with(waf: &Arc<Waf>, request: &Request, response: Option<&Response>) -> Outcome {
     let mut transaction = waf.open(&CONNECTION, "aRb2x5Xq", Timestamp::from_seconds(1_772_407_800));
     transaction.request_line(&RequestLine {
         method: &request.method,
@@ -60,10 +67,8 @@ pub fn run(waf: &Arc<Waf>, request: &Request) -> Outcome {
         }
         stopped = stopped.or_else(|| transaction.request_end().cloned());
     }
-    let mut status = if request.is_refused() { 400 } else { 200 };
-    if stopped.is_none() && status == 200 {
-        let response = answer(request);
-        status = response.status;
+    let status = response.map_or(400, |response| response.status);
+    if let (None, Some(response)) = (&stopped, response) {
         transaction.response_line(response.status, b"HTTP/1.1");
         for (name, value) in &response.headers {
             transaction.response_header(name.as_bytes(), value.as_bytes());
@@ -92,7 +97,7 @@ pub fn run(waf: &Arc<Waf>, request: &Request) -> Outcome {
 }
 
 /// The backend: `/reflect` answers what the body describes, everything else is empty.
-fn answer(request: &Request) -> Response {
+pub fn answer(request: &Request) -> Response {
     let mut response = Response { status: 200, headers: Vec::new(), body: Vec::new() };
     if request.target.starts_with(b"/reflect") {
         let Ok(reflection) = serde_json::from_slice::<Reflection>(&request.body) else {

@@ -10,7 +10,10 @@
     reason = "test code, and not every test uses all of it"
 )]
 
+pub mod cases;
 pub mod drive;
 pub mod front;
+pub mod heavy;
 pub mod rules;
 pub mod suite;
+pub mod wire;

@@ -54,6 +54,12 @@ fn found(folder: PathBuf, variable: &str, required: &str) -> Option<PathBuf> {
 /// The base configuration that the rule set expects, with the numbers that its tests know.
 pub const BASE: &str = include_str!("base.conf");
 
+/// The run configuration of the rule set's tests.
+pub const SUITE: &str = include_str!("suite.conf");
+
+/// The methods and content types of the apps of `corpora/benign`.
+pub const ALLOWED: &str = include_str!("allowed.conf");
+
 /// Loads the rule set between a base configuration and settings of our own.
 pub fn program(crs: &Path, base: &str, settings: &str) -> Program {
     let disk = Disk;
