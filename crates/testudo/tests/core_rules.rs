@@ -40,6 +40,11 @@ const EXCEPTED: &[(&str, &str)] = &[
     ),
     ("920620-1", "expects a server that joins two Content-Type headers; ours keeps them apart, so the rule matches"),
     ("921140-1", "expects a server that refuses a bare CR before any rule sees it; ours shows it to the rules first"),
+    (
+        "934210-13",
+        "expects the text of a JSON body in REQUEST_BODY without being forced, as libmodsecurity has it, which fails 30 \
+         other tests for it",
+    ),
 ];
 
 /// Where the rule set and its tests are.
@@ -227,5 +232,5 @@ fn the_suite_passes_through_the_gateway() {
     }
     eprintln!("{passed} passed, {} failed, {} excepted", failed.len(), spared.len());
     assert!(failed.is_empty());
-    assert!(!shown.is_empty() || (passed, spared.len()) == (5_078, 4));
+    assert!(!shown.is_empty() || (passed, spared.len()) == (5_077, 5));
 }
