@@ -30,7 +30,7 @@ const HEAD: usize = 9;
 /// The largest entry in bytes.
 pub(crate) const MAX_ENTRY: usize = 512 * 1024;
 /// Room for the body of most entries.
-const USUAL_BODY: usize = 1_024;
+const USUAL_BODY: usize = 768;
 
 /// What an entry says to everybody who may read the journal; nothing personal, only keyed pseudonyms.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
