@@ -36,6 +36,8 @@ pub enum Denial {
     NotFound,
     /// The route has no such method: 405.
     MethodNotAllowed,
+    /// The request does not arrive in time: 408.
+    TooSlow,
     /// A header or body is too large: 413.
     TooLarge,
     /// The media type or content coding is not accepted: 415.
@@ -55,6 +57,7 @@ impl Denial {
             Denial::Forbidden => 403,
             Denial::NotFound => 404,
             Denial::MethodNotAllowed => 405,
+            Denial::TooSlow => 408,
             Denial::TooLarge => 413,
             Denial::UnsupportedMediaType => 415,
             Denial::TooMany => 429,

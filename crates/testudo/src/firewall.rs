@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use testudo_waf::seclang::{Loader, Note, Sources};
 use testudo_waf::{Options, Waf};
@@ -60,6 +61,8 @@ pub struct Firewall {
     pub rules: Rules,
     /// Whether some of them look at answers.
     pub answers: bool,
+    /// Requests that keep their tables while the backend thinks.
+    pub resting: Arc<AtomicUsize>,
     /// Where matches are logged as ModSecurity logs them.
     pub log: Option<MatchLog>,
 }
@@ -91,7 +94,13 @@ impl Firewall {
             })
         });
         let answers = loaded.waf.rules().judges_answers();
-        Ok(Some(Firewall { waf: loaded.waf, rules: selection.rules, answers, log: log.transpose()? }))
+        Ok(Some(Firewall {
+            waf: loaded.waf,
+            rules: selection.rules,
+            answers,
+            resting: Arc::default(),
+            log: log.transpose()?,
+        }))
     }
 }
 

@@ -97,7 +97,7 @@ impl Worker {
         let mut rate = peer.rate;
 
         // Does its head look like an attack?
-        let (inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
+        let (mut inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
         decision = decision.and(inspected);
 
         // What is asked for: the route and its parameters. A CORS preflight carries no token and ends here.
@@ -249,6 +249,7 @@ impl Worker {
             }
         };
 
+        inspection.rest(&snapshot);
         let upstreams = self.upstreams(&snapshot);
         let owed = match Box::pin(upstreams.forward(admission)).await {
             Ok(owed) => owed,
@@ -268,7 +269,7 @@ impl Worker {
         }
         // Does the answer show what it should not?
         if snapshot.firewall.is_some() {
-            let (judged, leak) = Box::pin(inspection.answer(&snapshot, facts.request, response)).await;
+            let (judged, leak) = Box::pin(inspection.answer(&snapshot, &facts, response)).await;
             response = judged;
             inspection.finish(&snapshot);
             ledger.inspected(&inspection);

@@ -109,10 +109,10 @@ fn check_shows_what_is_off() {
         assert_eq!(control["on"].as_bool().unwrap(), control["why"].is_null(), "{control}");
         control["on"] == false
     };
-    for name in ["contract", "waf", "masking", "consent"] {
+    for name in ["contract", "masking", "consent"] {
         assert!(off(name), "{name} is shown as on");
     }
-    for name in ["authentication", "rate-limit", "audit", "risk"] {
+    for name in ["authentication", "rate-limit", "audit", "risk", "waf"] {
         assert!(!off(name), "{name} is shown as off");
     }
 }

@@ -131,7 +131,12 @@ fn scopes_roles_policies_and_strength_decide() {
     assert_eq!(server.get("/orders", &shop.ada("openid orders:read")).status, 200);
     assert_eq!(server.get("/staff", &plain).refusal(), (403, "role-missing".into()));
 
-    let reply = server.send("POST", "/refunds", &[("Authorization", &plain.bearer())], b"{}");
+    let reply = server.send(
+        "POST",
+        "/refunds",
+        &[("Authorization", &plain.bearer()), ("Content-Type", "application/json")],
+        b"{}",
+    );
     assert_eq!(reply.refusal(), (403, "policy-denied".into()));
     let text = reply.text();
     assert!(text.contains("no-refunds") && text.contains("refunds are made at the counter"), "{text}");

@@ -228,7 +228,7 @@ fn rules_of_the_configuration_see_what_is_sealed_and_are_swapped_by_a_reload() {
     let rule = "3f0c1f3e-7f0a-4f53-9c5e-0d8f8d3c7a10";
     let probe = |address: &str| {
         let from = format!("X-Forwarded-For: {address}");
-        assert_eq!(server.curl(&["-H", &from, &format!("{}/.env", server.url())]).0, 404);
+        assert_eq!(server.curl(&["-H", &from, &format!("{}/.env", server.url())]).0, 403);
     };
     probe("203.0.113.7");
     wait_for(&server, rule, 1);

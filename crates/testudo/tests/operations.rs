@@ -13,6 +13,8 @@ use support::shop::{POLICY, Shop, toml};
 use support::upstream::{Upstream, saw};
 use support::{Server, eventually};
 
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
 #[test]
 fn observe_mode_lets_through_and_still_takes_claims_off() {
     let shop = Shop::start("[server]\nobserve = true\n");
@@ -21,7 +23,7 @@ fn observe_mode_lets_through_and_still_takes_claims_off() {
     assert_eq!((reply.status, reply.header("testudo-observe")), (200, Some("on")));
     assert!(!reply.text().contains("evil") && !reply.text().contains("clerk"), "{}", reply.text());
     let tokens = shop.ada("openid");
-    let reply = server.send("POST", "/refunds", &[("Authorization", &tokens.bearer())], b"{}");
+    let reply = server.send("POST", "/refunds", &[("Authorization", &tokens.bearer()), JSON], b"{}");
     assert_eq!(reply.status, 200);
     assert_eq!(saw(&reply.json(), "testudo-client"), ["app"]);
     let told = |code: &str| {
@@ -117,7 +119,7 @@ fn a_hang_up_signal_swaps_the_configuration_whole_or_not_at_all() {
     let server = &shop.server;
     let file = server.folder().join("testudo.toml");
     let tokens = shop.ada("openid");
-    let refund = || server.send("POST", "/refunds", &[("Authorization", &tokens.bearer())], &[b'a'; 1500]).status;
+    let refund = || server.send("POST", "/refunds", &[("Authorization", &tokens.bearer()), JSON], &[b'1'; 1500]).status;
     assert_eq!(refund(), 403);
     // A good file: another policy and a smaller body, together.
     std::fs::write(server.folder().join("policy.cedar"), POLICY.replace("/refunds", "/notes")).unwrap();
@@ -256,7 +258,11 @@ fn logs_are_json_and_hold_neither_secrets_nor_names() {
     server.create_person("grace.hopper@example.org", password);
     let mut grace = Person::new("grace.hopper@example.org", password);
     let tokens = server.tokens(&mut grace, "wallet-app", "openid offline_access accounts:read");
-    assert_eq!(server.get("/accounts?secret=in-the-query", &tokens).status, 200);
+    assert_eq!(
+        server.get("/accounts?secret=in-the-query", &tokens).status,
+        400,
+        "the contract names no such parameter"
+    );
     server.send("GET", "/accounts", &[("Authorization", "Bearer made.up.token")], b"");
     server.signal("HUP");
     eventually("the reload", Duration::from_secs(5), || server.events("config.reloaded").len() == 1);

@@ -114,10 +114,12 @@ fn too_large() -> Decision {
 }
 
 fn broken(error: &BodyError) -> Decision {
-    if matches!(error, BodyError::TooLarge) {
-        let text = "the request body is larger than this route takes";
-        return Decision::deny(Control::Contract, Denial::TooLarge, "body-too-large", text);
-    }
-    let text = "the request body was cut off or came too slowly";
-    Decision::deny(Control::Transport, Denial::Malformed, "body-incomplete", text)
+    let (control, denial, text) = match error {
+        BodyError::TooLarge => {
+            (Control::Contract, Denial::TooLarge, "the request body is larger than this route takes".to_owned())
+        }
+        BodyError::TooSlow | BodyError::Deadline => (Control::Transport, Denial::TooSlow, error.to_string()),
+        _ => (Control::Transport, Denial::Malformed, error.to_string()),
+    };
+    Decision::deny(control, denial, error.code(), text)
 }

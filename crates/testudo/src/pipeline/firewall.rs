@@ -10,6 +10,8 @@ mod stream;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
 use testudo_core::{Control, ControlSet, Decision, Denial, Event};
@@ -32,16 +34,65 @@ pub const SUSPECTED: &str = "attack-suspected";
 const MOST: usize = 32;
 const MOST_TOLD: usize = 8;
 
+/// Requests of this node that keep their tables, of some ten KiB, while the backend thinks. Those beyond get new ones for
+/// its answer.
+const MOST_RESTING: usize = 512;
+
 /// One request before the firewall; nothing where it is off.
-pub struct Inspection(Option<Shared>);
+pub struct Inspection {
+    shared: Option<Shared>,
+    /// Its tables were given back when the request had been judged.
+    rested: bool,
+    seat: Option<Seat>,
+}
+
+/// One of those that keep their tables.
+struct Seat(Arc<AtomicUsize>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Whoever looks at a body that flows looks at the same transaction.
 type Shared = Rc<RefCell<Transaction>>;
 
 impl Inspection {
-    /// Judges the head.
+    /// Judges the head of a request to the backend.
     pub fn open(snapshot: &Snapshot, facts: &Facts, inbound: &Inbound) -> (Inspection, Decision) {
-        let Some(Firewall { waf, .. }) = &snapshot.firewall else { return (Inspection(None), Decision::default()) };
+        Inspection::begin(snapshot, facts, inbound, |transaction| {
+            let (method, uri) = (inbound.parts.method.as_str().as_bytes(), &inbound.parts.uri);
+            if let Some(raw) = &inbound.raw_head {
+                head::read(transaction, raw);
+                return;
+            }
+            let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes();
+            transaction.request_line(&RequestLine { method, target, protocol: b"HTTP/2.0", raw: None });
+            headers(transaction, inbound);
+        })
+    }
+
+    /// Judges the head of a request to an endpoint of our own.
+    pub fn open_own(snapshot: &Snapshot, facts: &Facts, inbound: &Inbound) -> (Inspection, Decision) {
+        Inspection::begin(snapshot, facts, inbound, |transaction| {
+            let (method, uri) = (inbound.parts.method.as_str().as_bytes(), &inbound.parts.uri);
+            let target = secrets::target(uri.path(), uri.query());
+            let protocol: &[u8] = if inbound.raw_head.is_some() { b"HTTP/1.1" } else { b"HTTP/2.0" };
+            transaction.request_line(&RequestLine { method, target: &target, protocol, raw: None });
+            headers(transaction, inbound);
+        })
+    }
+
+    fn begin(
+        snapshot: &Snapshot,
+        facts: &Facts,
+        inbound: &Inbound,
+        tell: impl FnOnce(&mut Transaction),
+    ) -> (Inspection, Decision) {
+        let Some(Firewall { waf, .. }) = &snapshot.firewall else {
+            return (Inspection { shared: None, rested: false, seat: None }, Decision::default());
+        };
         let (client, server) = (facts.address.to_string(), inbound.conn.local.ip().to_string());
         let connection = Connection {
             client: &client,
@@ -49,47 +100,37 @@ impl Inspection {
             server: &server,
             server_port: inbound.conn.local.port(),
         };
-        let parts = &inbound.parts;
         let mut transaction = waf.open(&connection, &facts.request.to_string(), facts.now);
-        if let Some(raw) = &inbound.raw_head {
-            head::read(&mut transaction, raw);
-        } else {
-            let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes();
-            let method = parts.method.as_str().as_bytes();
-            transaction.request_line(&RequestLine { method, target, protocol: b"HTTP/2.0", raw: None });
-            for (name, value) in &parts.headers {
-                transaction.request_header(name.as_str().as_bytes(), value.as_bytes());
-            }
-        }
+        tell(&mut transaction);
         let decision = match transaction.request_head() {
             Some(intervention) => judged(intervention),
             None => Decision::default(),
         };
-        (Inspection(Some(Rc::new(RefCell::new(transaction)))), decision)
+        (Inspection { shared: Some(Rc::new(RefCell::new(transaction))), rested: false, seat: None }, decision)
     }
 
     /// Whether the body changes nothing any more: the firewall is off, or refuses already.
     pub fn is_settled(&self) -> bool {
-        self.0.as_ref().is_none_or(|shared| shared.borrow().intervention().is_some())
+        self.shared.as_ref().is_none_or(|shared| shared.borrow().intervention().is_some())
     }
 
     /// What it says when it is settled.
     pub fn settled(&self) -> Decision {
-        if self.0.is_some() { Decision::allow(Control::Waf) } else { Decision::default() }
+        if self.shared.is_some() { Decision::allow(Control::Waf) } else { Decision::default() }
     }
 
     /// Whether the body is read as it comes, so that it may be longer than what is held.
     pub fn flows(&self) -> bool {
         !self.is_settled()
             && self
-                .0
+                .shared
                 .as_ref()
                 .is_some_and(|shared| matches!(shared.borrow().processor(), None | Some(Processor::Multipart)))
     }
 
     /// Judges a body that is in memory, without its content coding.
     pub fn whole(&self, body: &[u8]) -> Decision {
-        let Some(shared) = self.0.as_ref().filter(|_| !self.is_settled()) else { return self.settled() };
+        let Some(shared) = self.shared.as_ref().filter(|_| !self.is_settled()) else { return self.settled() };
         let mut transaction = shared.borrow_mut();
         if !body.is_empty() {
             transaction.request_body(body);
@@ -102,15 +143,30 @@ impl Inspection {
 
     /// Judges a body while it is sent on.
     pub fn watch(&self, snapshot: &Snapshot, undo: Undo, body: &mut InboundBody) {
-        if let (Some(shared), Some(firewall)) = (&self.0, &snapshot.firewall) {
+        if let (Some(shared), Some(firewall)) = (&self.shared, &snapshot.firewall) {
             let limit = firewall.waf.rules().settings().request_no_files_limit;
             body.watch(Stream::new(Rc::clone(shared), undo, limit));
         }
     }
 
+    /// The request goes to the backend. Where many wait for theirs, it gives its tables back.
+    pub fn rest(&mut self, snapshot: &Snapshot) {
+        let (Some(shared), Some(firewall)) = (&self.shared, &snapshot.firewall) else { return };
+        if firewall.resting.fetch_add(1, Ordering::Relaxed) < MOST_RESTING {
+            self.seat = Some(Seat(Arc::clone(&firewall.resting)));
+            return;
+        }
+        firewall.resting.fetch_sub(1, Ordering::Relaxed);
+        // A body that flows is judged by the same.
+        if Rc::strong_count(shared) == 1 {
+            self.finish(snapshot);
+            (self.shared, self.rested) = (None, true);
+        }
+    }
+
     /// Nothing more will be judged: rules that only sum up run, and the log gets its lines.
     pub fn finish(&self, snapshot: &Snapshot) {
-        let (Some(shared), Some(firewall)) = (&self.0, &snapshot.firewall) else { return };
+        let (Some(shared), Some(firewall)) = (&self.shared, &snapshot.firewall) else { return };
         let mut transaction = shared.borrow_mut();
         transaction.finish();
         if let Some(log) = &firewall.log {
@@ -120,7 +176,13 @@ impl Inspection {
 
     /// What an event says about it.
     pub fn found(&self) -> Option<Findings> {
-        findings(&mut self.0.as_ref()?.borrow_mut())
+        findings(&mut self.shared.as_ref()?.borrow_mut())
+    }
+}
+
+fn headers(transaction: &mut Transaction, inbound: &Inbound) {
+    for (name, value) in &inbound.parts.headers {
+        transaction.request_header(name.as_str().as_bytes(), value.as_bytes());
     }
 }
 

@@ -85,7 +85,7 @@ impl Worker {
             .decision
             .and(self.node.standing.check_peer(facts.address, facts.now))
             .and(self.node.standing.check_anonymous(facts.monotonic));
-        let (inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
+        let (inspection, inspected) = firewall::Inspection::open_own(&snapshot, &facts, &inbound);
         decision = decision.and(inspected);
         let door = door(&inbound.parts.method, inbound.parts.uri.path());
         let observe = snapshot.config.server.observe;

@@ -32,7 +32,8 @@ use support::{Server, eventually};
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What is counted here is not how much one address may do.
-pub const WIDE: &str = "[limits]\naddress = \"off\"\nsubnet = \"off\"\nroute = \"off\"\n";
+pub const WIDE: &str =
+    "[limits]\naddress = \"off\"\nsubnet = \"off\"\nroute = \"off\"\n[contract]\nunknown = \"allow\"\n";
 
 /// A server with this configuration, in a folder of its own.
 pub fn serve(configuration: &str) -> Server {

@@ -37,7 +37,7 @@ paths:
   /staff:
     get: {x-testudo: {roles: [clerk]}, responses: {"200": {description: ok}}}
   /refunds:
-    post: {responses: {"200": {description: ok}}}
+    post: {requestBody: {content: {"*/*": {}}}, responses: {"200": {description: ok}}}
   /notes:
     post:
       x-testudo: {max-body: 1 KiB}

@@ -1,8 +1,10 @@
 //! What the backend answers: its head and the beginning of its body are judged before either is delivered, so that what
 //! leaks (an error of a database, a stack trace, a key) stays inside.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,11 +12,13 @@ use http::{Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use testudo_core::{Control, Decision, Denial, RequestId};
 use testudo_gateway::{BodyError, Outbound, ResponseBody};
-use testudo_waf::{Intervention, Transaction};
+use testudo_waf::{Connection, Intervention, RequestLine, Transaction};
 
+use super::super::facts::Facts;
 use super::super::mask::{Coding, Decoder, narrow};
 use super::super::refuse;
-use super::Inspection;
+use super::{Inspection, Shared};
+use crate::firewall::Firewall;
 use crate::snapshot::Snapshot;
 
 /// The code of an answer that shows what it should not.
@@ -27,7 +31,7 @@ const MOST_DECODED: usize = 256 * 1024;
 impl Inspection {
     /// Whether answers are looked at.
     fn judges(&self, snapshot: &Snapshot) -> bool {
-        self.0.is_some() && snapshot.firewall.as_ref().is_some_and(|firewall| firewall.answers)
+        (self.shared.is_some() || self.rested) && snapshot.firewall.as_ref().is_some_and(|firewall| firewall.answers)
     }
 
     /// Makes the request one whose answer can be read.
@@ -39,14 +43,19 @@ impl Inspection {
 
     /// Judges an answer. What was found in it is refused in its place.
     pub async fn answer(
-        &self,
+        &mut self,
         snapshot: &Snapshot,
-        request: RequestId,
+        facts: &Facts,
         response: Response<ResponseBody>,
     ) -> (Response<ResponseBody>, Decision) {
-        let Some(shared) = self.0.as_ref().filter(|_| self.judges(snapshot)) else {
+        if !self.judges(snapshot) {
             return (response, Decision::default());
-        };
+        }
+        if self.rested {
+            self.shared = snapshot.firewall.as_ref().map(|firewall| again(firewall, facts));
+        }
+        let Some(shared) = self.shared.clone() else { return (response, Decision::default()) };
+        let request = facts.request;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS || shared.borrow().intervention().is_some() {
             return (response, Decision::default());
         }
@@ -72,6 +81,19 @@ impl Inspection {
         }
         (Response::from_parts(parts, read.body(body)), Decision::default())
     }
+}
+
+/// Tables for an answer whose request was judged before: rules set up what they need for it.
+fn again(firewall: &Firewall, facts: &Facts) -> Shared {
+    let (client, id) = (facts.address.to_string(), facts.request.to_string());
+    let connection = Connection { client: &client, client_port: 0, server: "", server_port: 0 };
+    let mut transaction = firewall.waf.open(&connection, &id, facts.now);
+    transaction.request_line(&RequestLine { method: b"GET", target: b"/", protocol: b"HTTP/1.1", raw: None });
+    for (name, value) in [("Host", facts.host.as_deref().unwrap_or("-")), ("User-Agent", "-"), ("Accept", "*/*")] {
+        transaction.request_header(name.as_bytes(), value.as_bytes());
+    }
+    transaction.request_head();
+    Rc::new(RefCell::new(transaction))
 }
 
 fn head(transaction: &mut Transaction, response: &Response<ResponseBody>) {
