@@ -14,6 +14,7 @@ use support::upstream::{Upstream, saw};
 use support::{Server, eventually};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
+const TEXT: (&str, &str) = ("Content-Type", "text/plain");
 
 #[test]
 fn observe_mode_lets_through_and_still_takes_claims_off() {
@@ -119,7 +120,7 @@ fn a_hang_up_signal_swaps_the_configuration_whole_or_not_at_all() {
     let server = &shop.server;
     let file = server.folder().join("testudo.toml");
     let tokens = shop.ada("openid");
-    let refund = || server.send("POST", "/refunds", &[("Authorization", &tokens.bearer()), JSON], &[b'1'; 1500]).status;
+    let refund = || server.send("POST", "/refunds", &[("Authorization", &tokens.bearer()), TEXT], &[b'a'; 1500]).status;
     assert_eq!(refund(), 403);
     // A good file: another policy and a smaller body, together.
     std::fs::write(server.folder().join("policy.cedar"), POLICY.replace("/refunds", "/notes")).unwrap();

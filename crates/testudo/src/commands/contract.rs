@@ -172,8 +172,8 @@ fn learn(setting: &Setting, arguments: &LearnArgs) -> Result<ExitCode, Failure> 
         }
         progress.finish_and_clear();
     }
-    let (learned, skipped) = learner.counts();
-    if learned == 0 {
+    let (taken, skipped) = learner.counts();
+    if taken == 0 {
         return Err(Failure::usage("there is nothing to learn from: no request that was answered with less than 400"));
     }
     let document = learner.document(&arguments.title);
@@ -183,10 +183,10 @@ fn learn(setting: &Setting, arguments: &LearnArgs) -> Result<ExitCode, Failure> 
             learning::write(out, &document)
                 .map_err(|error| Failure::usage(format!("can't write `{}`: {error}", out.display())))?;
             let routes = Contract::from_openapi("learned", &document).map_or(0, |contract| contract.routes().len());
-            let answer = json!({ "file": out, "routes": routes, "learned": learned, "skipped": skipped });
+            let answer = json!({ "file": out, "routes": routes, "learned": taken, "skipped": skipped });
             output::value(setting.format, &answer, |_| {
                 output::line(format!(
-                    "{routes} routes from {learned} requests in {} ({skipped} were skipped: refused, not readable, or too many)",
+                    "{routes} routes from {taken} requests in {} ({skipped} were skipped: refused, not readable, or too many)",
                     out.display()
                 ));
             });

@@ -72,6 +72,7 @@ fn holds(text: &[u8], word: &[u8]) -> bool {
 
 impl Worker {
     /// The trip of a request to an OAuth endpoint or a page.
+    #[expect(clippy::too_many_lines, reason = "the trip is one straight function, to be read from top to bottom")]
     pub(super) async fn internal(
         self: Rc<Self>,
         snapshot: Arc<Snapshot>,

@@ -7,7 +7,7 @@ use crate::pieces::{name, value, word};
 /// A form or query.
 pub fn fields(dice: &mut Dice, hostile: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    for number in 0..1 + dice.below(5) {
+    for number in 0..=dice.below(5) {
         if number > 0 {
             out.push(b'&');
         }
@@ -76,7 +76,7 @@ fn element(dice: &mut Dice, hostile: bool, depth: usize) -> Vec<u8> {
                 out.extend([b"<![CDATA[".as_slice(), &text, b"]]>"].concat());
             }
         }
-        _ => (0..1 + dice.below(3)).for_each(|_| out.extend(element(dice, hostile, depth + 1))),
+        _ => (0..=dice.below(3)).for_each(|_| out.extend(element(dice, hostile, depth + 1))),
     }
     out.extend(format!("</{tag}>").bytes());
     out
@@ -84,7 +84,7 @@ fn element(dice: &mut Dice, hostile: bool, depth: usize) -> Vec<u8> {
 
 fn parts(dice: &mut Dice, hostile: bool, boundary: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    for _ in 0..1 + dice.below(4) {
+    for _ in 0..=dice.below(4) {
         out.extend(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"").bytes());
         out.extend(quoted(&name(dice, hostile)));
         out.push(b'"');

@@ -12,6 +12,7 @@
 //! of a multipart body, code points beyond U+10FFFF, and NUL (`docs/conformance.md`, "Beside libmodsecurity").
 
 #![allow(
+    clippy::same_item_push,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::panic,

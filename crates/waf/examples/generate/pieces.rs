@@ -54,7 +54,7 @@ fn benign(dice: &mut Dice) -> Vec<u8> {
                 dice.pick(list("words")),
                 dice.pick(list("names")),
                 number(dice)
-            )
+            );
         }
         10 | 11 => out = data_encoding::BASE64URL.encode(number(dice).as_bytes()),
         12 => {
@@ -63,7 +63,7 @@ fn benign(dice: &mut Dice) -> Vec<u8> {
                 dice.pick(list("names")),
                 dice.pick(list("words")),
                 dice.below(99)
-            )
+            );
         }
         13..=16 => out.push_str(dice.pick(list("words"))),
         _ => {
@@ -83,7 +83,7 @@ fn attack(dice: &mut Dice) -> Vec<u8> {
     if dice.percent(30) {
         out.extend(benign(dice));
     }
-    for _ in 0..1 + dice.below(6) {
+    for _ in 0..=dice.below(6) {
         let kind = if dice.percent(15) { dice.pick(KINDS) } else { kind };
         out.extend(dice.pick(list(kind)).bytes());
         if dice.percent(25) {

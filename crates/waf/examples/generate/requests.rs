@@ -18,7 +18,7 @@ const AGENTS: &[&str] = &[
 
 fn target(dice: &mut Dice, hostile: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    for _ in 0..1 + dice.below(4) {
+    for _ in 0..=dice.below(4) {
         out.push(b'/');
         if hostile && dice.percent(12) {
             // An encoded `?` ends the path in libmodsecurity before 3.0.12 (CVE-2024-1019).
@@ -51,7 +51,7 @@ fn header(dice: &mut Dice, hostile: bool) -> Vec<u8> {
 
 fn cookies(dice: &mut Dice, hostile: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    for number in 0..1 + dice.below(3) {
+    for number in 0..=dice.below(3) {
         if number > 0 {
             out.extend(b"; ");
         }

@@ -17,7 +17,7 @@ use super::pcre::{Translated, translate};
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Regex {
-    regex: meta::Regex,
+    automata: meta::Regex,
     caches: Caches,
     /// Whether it takes the end behind a last newline for an empty line, which PCRE does not.
     last_line: bool,
@@ -55,7 +55,7 @@ impl Regex {
         let matches_behind =
             |byte: u8| is_match(&regex, tried.lend(&regex, &mut Lent::default()), Input::new(&[byte]).range(1..));
         let last_line = matches_behind(b'\n') && !matches_behind(0) && !matches_behind(b'a');
-        Ok(Regex { regex, caches: Caches::default(), last_line })
+        Ok(Regex { automata: regex, caches: Caches::default(), last_line })
     }
 
     #[inline]
@@ -63,7 +63,7 @@ impl Regex {
         if self.last_line && value.last() == Some(&b'\n') {
             return self.find_from(value, 0, lent).is_some();
         }
-        is_match(&self.regex, self.caches.lend(&self.regex, lent), Input::new(value))
+        is_match(&self.automata, self.caches.lend(&self.automata, lent), Input::new(value))
     }
 
     #[inline]
@@ -89,7 +89,7 @@ impl Regex {
     pub(super) fn find_from<'a>(&'a self, value: &[u8], start: usize, lent: &mut Lent<'a>) -> Option<Range<usize>> {
         let start = Some(start).filter(|start| *start <= value.len())?;
         let input = Input::new(value).range(start..);
-        let found = self.regex.search_with(self.caches.lend(&self.regex, lent), &input)?.range();
+        let found = self.automata.search_with(self.caches.lend(&self.automata, lent), &input)?.range();
         (!self.is_last_line(&found, value)).then_some(found)
     }
 
@@ -130,9 +130,9 @@ impl Regex {
         lent: &mut Lent<'a>,
     ) -> Option<Range<usize>> {
         let mut slots: [Option<NonMaxUsize>; MOST_GROUPS * 2] = [None; MOST_GROUPS * 2];
-        let used = slots.get_mut(..self.regex.captures_len().min(MOST_GROUPS) * 2)?;
+        let used = slots.get_mut(..self.automata.captures_len().min(MOST_GROUPS) * 2)?;
         let input = Input::new(value).range(start..);
-        self.regex.search_slots_with(self.caches.lend(&self.regex, lent), &input, used)?;
+        self.automata.search_slots_with(self.caches.lend(&self.automata, lent), &input, used)?;
         let (groups, _) = used.as_chunks::<2>();
         let spans = groups.iter().map(|[start, end]| Some(start.as_ref()?.get()..end.as_ref()?.get()));
         let last = spans.clone().rposition(|span| span.is_some())?;

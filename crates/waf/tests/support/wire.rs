@@ -48,13 +48,14 @@ impl Exchange {
 
     /// Reads the next one; nothing at the end.
     pub fn read(from: &mut impl Read) -> Option<Exchange> {
-        let name = text(take(from)?);
+        let name = text(&take(from)?);
         let (method, target, protocol) = (take(from)?, take(from)?, take(from)?);
         let line = [method.as_slice(), &target, &protocol].join(&b' ');
         let headers = (0..count(from)?).map(|_| Some((take(from)?, take(from)?))).collect::<Option<_>>()?;
         let request = Request { method, target, protocol, line, headers, body: take(from)? };
-        let status = text(take(from)?).parse().ok()?;
-        let headers = (0..count(from)?).map(|_| Some((text(take(from)?), text(take(from)?)))).collect::<Option<_>>()?;
+        let status = text(&take(from)?).parse().ok()?;
+        let headers =
+            (0..count(from)?).map(|_| Some((text(&take(from)?), text(&take(from)?)))).collect::<Option<_>>()?;
         Some(Exchange { name, request, response: Response { status, headers, body: take(from)? } })
     }
 }
@@ -80,6 +81,6 @@ fn take(from: &mut impl Read) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -200,7 +200,7 @@ impl Body for Resumed {
 /// Shows the rules the body as a client would read it, as far as it can be decoded.
 fn show(transaction: &mut Transaction, coding: Coding, frames: &VecDeque<Frame<Bytes>>) {
     let mut decoder = Decoder::new(coding);
-    let (mut decoded, mut total) = (Vec::new(), 0);
+    let (mut plain, mut total) = (Vec::new(), 0);
     for bytes in frames.iter().filter_map(Frame::data_ref) {
         if coding == Coding::Identity {
             transaction.response_body(bytes);
@@ -208,12 +208,12 @@ fn show(transaction: &mut Transaction, coding: Coding, frames: &VecDeque<Frame<B
         }
         let mut left: &[u8] = bytes;
         loop {
-            decoded.clear();
-            let Ok(taken) = decoder.step(left, &mut decoded) else { return };
+            plain.clear();
+            let Ok(taken) = decoder.step(left, &mut plain) else { return };
             left = left.get(taken..).unwrap_or_default();
-            total += decoded.len();
-            transaction.response_body(&decoded);
-            if total > MOST_DECODED || (decoded.is_empty() && (left.is_empty() || taken == 0)) {
+            total += plain.len();
+            transaction.response_body(&plain);
+            if total > MOST_DECODED || (plain.is_empty() && (left.is_empty() || taken == 0)) {
                 break;
             }
         }

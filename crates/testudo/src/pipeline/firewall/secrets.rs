@@ -21,8 +21,8 @@ const SECRETS: [&str; 12] = [
     "assertion",
 ];
 
-/// Their fields that hold URLs and must be among those that are known, byte by byte (RFC 6749, 8707; OpenID Connect): a rule
-/// that looks for URLs finds nothing else.
+/// Their fields that hold URLs and must be among those that are known, byte by byte (RFC 6749, RFC 8707, RP-initiated
+/// logout): a rule that looks for URLs finds nothing else.
 const URLS: [&str; 4] = ["redirect_uri", "post_logout_redirect_uri", "resource", "return_to"];
 
 /// A form without the values of such fields; anything else as it is.
