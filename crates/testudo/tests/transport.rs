@@ -133,12 +133,13 @@ fn the_servers_own_answers_carry_what_protects_browsers() {
     let http = Http::new(&server.ca());
     let raw = |to: SocketAddr, bytes: &[u8]| {
         let mut stream = http.open(to);
-        stream.write_all(bytes).unwrap();
+        // It may be refused before all of it is sent.
+        let _ = stream.write_all(bytes);
         read_reply(&mut stream)
     };
     let endless = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}", "a".repeat(40 * 1024));
-    let large = "POST /enrol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned()
-        + &"a".repeat(2_000_000);
+    let large = "POST /enrol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1060000\r\n\r\n".to_owned()
+        + &"a".repeat(1_060_000);
     for (to, bytes, status) in [
         (server.gateway, "GET / HTTP/1.1\r\n\r\n", 400),
         (server.gateway, endless.as_str(), 431),
