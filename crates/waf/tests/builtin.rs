@@ -9,14 +9,12 @@
     reason = "test code"
 )]
 
-#[path = "builtin/corpora.rs"]
-mod corpora;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use corpora::{attacks, harmless};
+use support::cases::{attacks, harmless};
 use support::drive::{Outcome, run};
 use support::front::Request;
 use support::rules::{BASE, Disk, corpus, crs, program, waf};

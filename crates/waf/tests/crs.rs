@@ -14,11 +14,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use regex_automata::meta::Regex;
 use support::drive::{Outcome, run};
 use support::front::{Request, bytes};
 use support::rules::{BASE, SUITE, corpus, crs, program, waf};
-use support::suite::{Stage, files};
+use support::suite::files;
 use testudo_waf::{Options, Waf};
 
 /// Tests that can't pass here, with the reason.
@@ -40,40 +39,6 @@ const EXCEPTED: &[(&str, &str)] = &[
 fn engine(settings: &str, options: Options) -> Option<(Arc<Waf>, std::path::PathBuf)> {
     let (crs, suite) = (crs()?, corpus("crs")?);
     Some((waf(program(&crs, BASE, settings), options), suite.join("tests/regression/tests")))
-}
-
-/// What is wrong with the outcome of a stage.
-fn judge(stage: &Stage, outcome: &Outcome) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let output = &stage.output;
-    if let Some(status) = output.status
-        && status != outcome.status
-    {
-        wrong.push(format!("status {} instead of {status}", outcome.status));
-    }
-    let Some(log) = &output.log else { return wrong };
-    for id in &log.expect_ids {
-        if !outcome.ids.contains(id) {
-            wrong.push(format!("no {id}"));
-        }
-    }
-    for id in &log.no_expect_ids {
-        if outcome.ids.contains(id) {
-            wrong.push(format!("but {id}"));
-        }
-    }
-    let matches = |pattern: &str| Regex::new(pattern).unwrap().is_match(&outcome.log);
-    if let Some(pattern) = &log.match_regex
-        && !matches(pattern)
-    {
-        wrong.push(format!("the log does not match {pattern}"));
-    }
-    if let Some(pattern) = &log.no_match_regex
-        && matches(pattern)
-    {
-        wrong.push(format!("the log matches {pattern}"));
-    }
-    wrong
 }
 
 /// The suite's stages with what came of them.
@@ -131,7 +96,7 @@ fn the_suite_passes() {
             for stage in &test.stages {
                 let request = Request::parse(&bytes(&stage.input));
                 let outcome = run(&waf, &request);
-                let verdict = judge(stage, &outcome);
+                let verdict = stage.judge(outcome.status, &outcome.ids, &outcome.log);
                 if !verdict.is_empty() {
                     wrong.extend(verdict);
                     if std::env::var("TESTUDO_SHOW").is_ok_and(|shown| shown == name) {
