@@ -332,18 +332,23 @@ fn a_flood_of_sources_does_not_grow_the_memory() {
     // The first flood fills what is filled once: caches of the store, the queue of the journal, the allocator.
     flood(0, total);
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let before = server.memory_kib();
-    let all = total + total / 2;
-    flood(total, all);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    // What the allocator holds goes up and down; what is kept for each source grows with every flood.
+    let (mut all, mut growths) = (total, Vec::new());
+    while growths.len() < 3 && growths.iter().all(|(before, after)| *after >= before + 16 * 1024) {
+        let before = server.memory_kib();
+        flood(all, all + total / 2);
+        all += total / 2;
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        growths.push((before, server.memory_kib()));
+    }
+    eprintln!("{total} sources, then half as many others each time, KiB before and after: {growths:?}");
+    assert!(growths.iter().any(|(before, after)| *after < before + 16 * 1024), "it grew each time: {growths:?}");
     let after = server.memory_kib();
-    eprintln!("{total} sources: {before} KiB, and {after} KiB after half as many others");
-    assert!(after < before + 24 * 1024, "{before} KiB grew to {after} KiB");
     assert!(after < 256 * 1024, "{after} KiB");
     // Nobody asked twice: who had to wait had no place of its own any more.
     let waiting = waiting.into_inner();
     let busy = busy.into_inner();
-    assert!(busy < all / 5, "{busy} of {all} were refused for want of the journal");
+    assert!(busy < all / 50, "{busy} of {all} were refused for want of the journal");
     assert!(waiting > all / 4, "the table was not full: {waiting} of {all} had to wait");
     assert!(all - waiting > 10_000, "{waiting} of {all} had to wait, also while there was room");
     // The flood came from one operator; those of others are served.
