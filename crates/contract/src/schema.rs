@@ -292,6 +292,9 @@ pub struct Schema {
     /// Somebody looked, and neither the value nor anything within it is personal (`x-testudo-data: none`).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exempt: bool,
+    /// People write what they like, code too (`x-testudo-text: free`): the firewall's rules about attacks don't look at it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub free_text: bool,
 }
 
 impl TypeSet {

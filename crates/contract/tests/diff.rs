@@ -96,6 +96,12 @@ fn schemas() {
             "opens body/a: only in answers no more",
         ),
         (
+            "{properties: {a: {type: string}}}",
+            "{properties: {a: {type: string, x-testudo-text: free}}}",
+            "opens body/a: rules about attacks look at it no more",
+            "closes body/a: rules about attacks look at it now",
+        ),
+        (
             "{not: {const: 1}}",
             "{not: {const: 2}}",
             "changes body: `not` says something else",

@@ -1,4 +1,4 @@
-//! Values whose strict type was verified, so that rules that can't match them may be skipped.
+//! Values whose strict type was verified, or that the contract leaves free, so that rules about attacks skip them.
 
 /// A range of bytes in the body or target that the upstream will read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -22,6 +22,9 @@ pub enum ProvenKind {
     Enum,
     /// `true` or `false`.
     Boolean,
+    /// Text of which the contract says that people write there what they like. It may say anything; where it is used,
+    /// nothing takes it for a command.
+    Free,
 }
 
 /// The contract verified that the very bytes at `span` have the strict type `kind`.

@@ -7,6 +7,7 @@ pub mod found;
 mod log;
 pub mod request;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use testudo_contract::Contract;
 use testudo_waf::seclang::{Loader, Note, Sources};
 use testudo_waf::{Options, Waf};
 
@@ -41,6 +43,8 @@ pub struct Selection {
     pub paranoia: u8,
     /// Whether rules only report.
     pub detect: bool,
+    /// Media types of bodies that the contract names, beyond those that the Core Rule Set allows.
+    pub types: BTreeSet<String>,
     /// Lines that stand after all rules.
     pub last: Vec<String>,
 }
@@ -68,8 +72,8 @@ pub struct Firewall {
 }
 
 impl Firewall {
-    /// The firewall of a configuration; none when it is off.
-    pub fn build(section: &FirewallSection) -> Result<Option<Firewall>, FirewallError> {
+    /// The firewall of a configuration, before the API of a contract; none when it is off.
+    pub fn build(section: &FirewallSection, contract: &Contract) -> Result<Option<Firewall>, FirewallError> {
         if section.is_off() {
             return Ok(None);
         }
@@ -77,6 +81,7 @@ impl Firewall {
             rules: Rules::of(section),
             paranoia: section.paranoia,
             detect: section.mode == FirewallMode::Detect,
+            types: types(contract),
             last: section.exclusions.clone(),
         };
         let loaded = load(&selection)?;
@@ -209,6 +214,28 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
     Ok(Loaded { waf, notes })
 }
 
+/// The media types that the Core Rule Set allows in requests.
+const USUAL_TYPES: [&str; 6] = [
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/xml",
+    "application/xml",
+    "application/soap+xml",
+    "application/json",
+];
+
+/// The other media types that a contract names for the bodies of requests.
+pub fn types(contract: &Contract) -> BTreeSet<String> {
+    let bodies = contract.routes().iter().filter_map(|route| route.request_body.as_ref());
+    let names = bodies.flat_map(|body| body.content.keys());
+    let essences = names.map(|name| name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    // What stands for several is none.
+    let is_one = |name: &String| {
+        name.contains('/') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.+-_".contains(&byte))
+    };
+    essences.filter(|name| is_one(name) && !USUAL_TYPES.contains(&name.as_str())).collect()
+}
+
 /// Our settings, in the words of the Core Rule Set. They stand between its setup and its rules.
 fn settings(selection: &Selection) -> String {
     // Methods are the contract's matter, which knows them for each route.
@@ -216,6 +243,17 @@ fn settings(selection: &Selection) -> String {
         "SecRule &TX:allowed_methods \"@eq 0\" \"id:199101,phase:1,pass,nolog,t:none,\
          setvar:'tx.allowed_methods=GET HEAD POST OPTIONS PUT PATCH DELETE'\"\n",
     );
+    if !selection.types.is_empty() {
+        // Which of them a route takes is the contract's matter too.
+        let types: Vec<String> =
+            USUAL_TYPES.into_iter().chain(selection.types.iter().map(String::as_str)).map(|one| format!("|{one}|")).collect();
+        let _ = writeln!(
+            text,
+            "SecRule &TX:allowed_request_content_type \"@eq 0\" \"id:199102,phase:1,pass,nolog,t:none,\
+             setvar:'tx.allowed_request_content_type={}'\"",
+            types.join(" ")
+        );
+    }
     if selection.paranoia > 0 {
         let level = selection.paranoia;
         let _ = writeln!(

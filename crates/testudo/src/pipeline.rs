@@ -114,8 +114,10 @@ impl Worker {
         let head = Head { method, path, query: inbound.parts.uri.query(), headers: &inbound.parts.headers };
         let mut checked = Checked::default();
         if let Some(found) = found {
-            checked = contract.inspect_parameters(found, &head, options).0;
-            decision = decision.and(checked.decision());
+            let (parameters, proven) = contract.inspect_parameters(found, &head, options);
+            inspection.prove(&proven);
+            decision = decision.and(parameters.decision());
+            checked = parameters;
         }
         // Or did another site make the browser send it?
         let token = found.is_some_and(|found| found.route.rules.csrf_token);

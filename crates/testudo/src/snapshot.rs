@@ -138,14 +138,16 @@ pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>)
     check_reserved(config, &contract)?;
     let masks = Masks::build(config, &contract)?;
     let (policies, upstreams) = (policies(config, &contract)?, upstreams(config, servers)?);
-    Ok(Parts { policies, upstreams, firewall: firewall(config)?, masks, contract })
+    Ok(Parts { policies, upstreams, firewall: firewall(config, &contract)?, masks, contract })
 }
 
-fn firewall(config: &Config) -> Result<Option<Firewall>, SnapshotError> {
-    Firewall::build(&config.waf).map_err(|error| SnapshotError::Value { key: error.key(), message: error.to_string() })
+fn firewall(config: &Config, contract: &Contract) -> Result<Option<Firewall>, SnapshotError> {
+    Firewall::build(&config.waf, contract)
+        .map_err(|error| SnapshotError::Value { key: error.key(), message: error.to_string() })
 }
 
-fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, SnapshotError> {
+/// The app's API, as the configuration names it, or else this file.
+pub fn contract(config: &Config, openapi: Option<(&str, &str)>) -> Result<Contract, SnapshotError> {
     if let Some(path) = &config.contract.openapi {
         let text = read("contract.openapi", path)?;
         return Contract::from_openapi(&path.display().to_string(), &text).map_err(SnapshotError::Contract);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use support::drive::CONNECTION;
 use support::rules::Disk;
-use testudo_core::Timestamp;
+use testudo_core::{Proven, ProvenKind, Span, Timestamp};
 use testudo_waf::seclang::{LoadError, Loader};
 use testudo_waf::{BUDGET_RULE, Intervention, LIMIT_RULE, Options, RequestLine, Transaction, Waf};
 
@@ -43,6 +43,121 @@ fn ask(rules: &str, target: &str, body: &[u8]) -> Transaction {
     }
     assert_eq!(answers[0].matches(), answers[1].matches(), "shortcuts change nothing");
     answers.swap_remove(0)
+}
+
+/// Rules of the kinds that proven values are told apart by.
+const LOOKING: &str = r#"
+SecRuleEngine On
+SecRequestBodyAccess On
+SecRule REQUEST_HEADERS:Content-Type "@contains json" "id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON"
+SecRule ARGS|REQUEST_HEADERS|REQUEST_COOKIES "@rx evil" "id:10,phase:2,pass,tag:'attack-test'"
+SecRule ARGS|REQUEST_HEADERS|REQUEST_COOKIES "@rx evil" "id:11,phase:2,pass,tag:'attack-test',t:lowercase,multiMatch"
+SecRule ARGS "@rx evil" "id:20,phase:2,pass,tag:'policy'"
+SecRule &ARGS "@gt 0" "id:21,phase:2,pass,tag:'attack-test'"
+SecRule ARGS "!@rx ^[a-z]+$" "id:22,phase:2,pass,tag:'attack-test'"
+SecRule ARGS_NAMES "@rx evil" "id:23,phase:2,pass,tag:'attack-test'"
+SecRule QUERY_STRING "@rx evil" "id:24,phase:2,pass,tag:'attack-test'"
+"#;
+
+fn looked(kind: &str, target: &str, body: &[u8], prove: impl Fn(&mut Transaction)) -> Vec<u64> {
+    let mut answers = Vec::new();
+    for options in [Options::default(), Options { prefilter: false, fold: false, ..Options::default() }] {
+        let waf = load(LOOKING, options).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        // The second transaction takes over the tables of the first, in which nothing is proven any more.
+        for prove in [Some(&prove), None] {
+            let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(1_772_407_800));
+            transaction.request_line(&RequestLine {
+                method: b"POST",
+                target: target.as_bytes(),
+                protocol: b"HTTP/1.1",
+                raw: None,
+            });
+            transaction.request_header(b"Content-Type", kind.as_bytes());
+            if let Some(prove) = prove {
+                prove(&mut transaction);
+            }
+            transaction.request_head();
+            transaction.request_body(body);
+            transaction.request_end();
+            answers.push(ids(&transaction));
+        }
+    }
+    assert_eq!(answers[0], answers[2], "shortcuts change nothing");
+    assert_eq!(answers[1], answers[3], "shortcuts change nothing");
+    assert!(answers[1].contains(&10) && answers[1].contains(&11), "without proof it is looked at: {:?}", answers[1]);
+    answers.swap_remove(0)
+}
+
+fn span(text: &[u8], part: &str) -> Proven {
+    let start = text.windows(part.len()).position(|window| window == part.as_bytes()).unwrap();
+    Proven { span: Span { start, end: start + part.len() }, kind: ProvenKind::Free }
+}
+
+#[test]
+fn rules_about_attacks_skip_what_is_proven_and_all_others_look_at_it() {
+    let json = br#"{"a":"evil\"1","b":["x"]}"#;
+    let proven = span(json, r#""evil\"1""#);
+    let found = looked("application/json", "/", json, |transaction| transaction.prove_body(&[proven], false));
+    assert_eq!(found, [20, 21, 22], "its place in a JSON body");
+
+    let off = Proven { span: Span { start: proven.span.start, end: proven.span.end - 1 }, ..proven };
+    let found = looked("application/json", "/", json, |transaction| transaction.prove_body(&[off], false));
+    assert_eq!(found, [10, 11, 20, 21, 22], "another place proves nothing");
+
+    let twice = br#"{"a":"evil","b":"evil"}"#;
+    let found =
+        looked("application/json", "/", twice, |transaction| transaction.prove_body(&[span(twice, r#""evil""#)], false));
+    assert_eq!(found, [10, 11, 20, 21], "the same text elsewhere is looked at");
+
+    let named = br#"{"evil":"evil"}"#;
+    for (names, expected) in [(false, &[10, 11, 20, 21, 23][..]), (true, &[10, 11, 20, 21])] {
+        let found = looked("application/json", "/", named, |transaction| transaction.prove_body(&[], names));
+        assert_eq!(found, expected, "names that are proven: {names}");
+    }
+
+    let form = b"a=evil+1&b=x";
+    let kind = "application/x-www-form-urlencoded";
+    let found = looked(kind, "/", form, |transaction| transaction.prove_body(&[span(form, "evil+1")], false));
+    assert_eq!(found, [20, 21, 22], "its place in a form");
+
+    let parts = b"--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nevil\r\n--B--\r\n";
+    let kind = "multipart/form-data; boundary=B";
+    let found = looked(kind, "/", parts, |transaction| transaction.prove_body(&[span(parts, "evil")], false));
+    assert_eq!(found, [20, 21], "its place among parts");
+
+    let kind = "text/plain";
+    let query = b"a=evil&evil=x";
+    let found = looked(kind, "/?a=evil&evil=x", b"", |transaction| {
+        transaction.prove_head(&[span(query, "evil")], &[], &[]);
+    });
+    assert_eq!(found, [20, 21, 23, 24], "its place in a query; names and the query itself are looked at");
+}
+
+#[test]
+fn proven_headers_and_cookies_are_skipped_by_their_names() {
+    let said = |transaction: &mut Transaction| {
+        transaction.request_header(b"X-One", b"evil");
+        transaction.request_header(b"Cookie", b"one=evil");
+    };
+    let names = |name: &str| [Arc::<str>::from(name)];
+    let found = |prove: &dyn Fn(&mut Transaction)| {
+        let waf = load(LOOKING, Options::default()).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(1_772_407_800));
+        prove(&mut transaction);
+        transaction.request_head();
+        transaction.request_end();
+        transaction.matches().iter().map(|found| found.variable.clone()).collect::<Vec<_>>()
+    };
+    let all = ["REQUEST_HEADERS:X-One", "REQUEST_HEADERS:Cookie", "REQUEST_COOKIES:one"];
+    assert!(all.iter().all(|name| found(&said).iter().any(|found| found == name)), "{:?}", found(&said));
+    let proven = found(&|transaction| {
+        said(transaction);
+        transaction.prove_head(&[], &names("x-one"), &names("one"));
+    });
+    assert!(!proven.iter().any(|name| name == all[0] || name == all[2]), "{proven:?}");
+    assert!(proven.iter().any(|name| name == all[1]), "{proven:?}");
+    let token = found(&|transaction| transaction.request_header_proven(b"Authorization", b"evil"));
+    assert_eq!(token, Vec::<String>::new());
 }
 
 fn ids(transaction: &Transaction) -> Vec<u64> {

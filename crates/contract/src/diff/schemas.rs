@@ -65,6 +65,7 @@ impl Comparison<'_> {
         said(changes, "the format", old.format.as_deref(), new.format.as_deref());
         said(changes, "the pattern", old.pattern.as_deref(), new.pattern.as_deref());
         flag(changes, "items must differ", old.unique_items, new.unique_items);
+        flag(changes, "rules about attacks look at it", !old.free_text, !new.free_text);
         flag(changes, "only in answers", old.read_only, new.read_only);
         self.properties(changes, old, new);
         self.within(changes, "/*", old.one.get("items"), new.one.get("items"));

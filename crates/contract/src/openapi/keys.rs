@@ -229,8 +229,11 @@ pub(super) const SCHEMA: Construct = Construct {
         "contentSchema",
         "examples",
     ],
-    ours: &["x-testudo-data"],
+    ours: SCHEMA_OURS,
 };
+
+/// Our own keys of a schema.
+pub(super) const SCHEMA_OURS: &[&str] = &["x-testudo-data", "x-testudo-text"];
 
 /// Keys of a schema that say nothing about values.
 pub(super) const ANNOTATIONS: &[&str] = &[

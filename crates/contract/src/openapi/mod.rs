@@ -282,8 +282,11 @@ impl<'d> Reader<'d> {
         if key.to_ascii_lowercase().starts_with("x-testudo") {
             let (near, remedy) = match key {
                 "x-testudo" => (None, "it belongs on an operation, beside `responses`"),
-                "x-testudo-data" => (None, "it belongs on a schema, beside `type`"),
-                _ => (nearest(key, ["x-testudo", "x-testudo-data"]), "the keys are `x-testudo` and `x-testudo-data`"),
+                "x-testudo-data" | "x-testudo-text" => (None, "it belongs on a schema, beside `type`"),
+                _ => (
+                    nearest(key, ["x-testudo", "x-testudo-data", "x-testudo-text"]),
+                    "the keys are `x-testudo`, `x-testudo-data` and `x-testudo-text`",
+                ),
             };
             self.unknown(position, &pointer, format!("`{key}` means nothing on {}", construct.name), near, remedy);
         } else if !key.starts_with("x-") {

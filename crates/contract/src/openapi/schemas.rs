@@ -48,7 +48,7 @@ impl<'d> Reader<'d> {
         let target = self.target(&reference)?;
         let referred = SchemaNode::Ref(self.refer(&target));
         let beside =
-            |key: &str| !keys::ANNOTATIONS.contains(&key) && (!key.starts_with("x-") || key == "x-testudo-data");
+            |key: &str| !keys::ANNOTATIONS.contains(&key) && (!key.starts_with("x-") || keys::SCHEMA_OURS.contains(&key));
         let siblings: Vec<&str> = at.node.map()?.keys().map(|key| &**key).filter(|key| beside(key)).collect();
         if siblings.is_empty() {
             return Some(referred);
@@ -56,10 +56,11 @@ impl<'d> Reader<'d> {
         let mut schema = Schema::default();
         if self.version == Version::V31 {
             schema = self.keywords(at);
-        } else if siblings.contains(&"x-testudo-data") {
+        } else {
             self.data_class(at, &mut schema);
+            self.free_text(at, &mut schema);
         }
-        if self.version == Version::V30 && siblings.iter().any(|key| *key != "x-testudo-data") {
+        if self.version == Version::V30 && siblings.iter().any(|key| !keys::SCHEMA_OURS.contains(key)) {
             let what = format!("OpenAPI 3.0 ignores `{}` beside `$ref`", siblings.join("`, `"));
             self.note(at, what, "put the reference into `allOf`");
         }
@@ -272,6 +273,15 @@ impl<'d> Reader<'d> {
             let remedy = format!("the classes are {}, or `none`", names.join(", "));
             let near = nearest(text, names.iter().copied());
             self.unknown(mark.node.position, &mark.pointer, what, near, &remedy);
+        }
+    }
+
+    fn free_text(&mut self, at: &At<'d>, schema: &mut Schema) {
+        let Some(mark) = at.child("x-testudo-text") else { return };
+        schema.free_text = mark.node.written() == Some("free");
+        if !schema.free_text {
+            let what = format!("`x-testudo-text` is `free`, not `{}`", mark.node.written().unwrap_or_default());
+            self.wrong(&mark, what, "leave it out where people don't write what they like");
         }
     }
 

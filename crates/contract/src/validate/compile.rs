@@ -294,7 +294,7 @@ fn number(schema: &Schema) -> Option<NumberRule> {
 fn text(schema: &Schema) -> Option<TextRule> {
     let format = schema.format.as_deref().and_then(Format::named);
     let pattern = schema.pattern.as_deref().and_then(|pattern| Pattern::new(pattern).ok());
-    if format.is_none() && pattern.is_none() && schema.length.is_open() {
+    if format.is_none() && pattern.is_none() && schema.length.is_open() && !schema.free_text {
         return None;
     }
     let bounded = |pattern: &Pattern| {
@@ -303,6 +303,7 @@ fn text(schema: &Schema) -> Option<TextRule> {
     };
     let by_pattern = pattern.as_ref().is_some_and(|pattern| pattern.plain && bounded(pattern));
     let proves = format.and_then(Format::proves).or(by_pattern.then_some(ProvenKind::Enum));
+    let proves = proves.or(schema.free_text.then_some(ProvenKind::Free));
     Some(TextRule { length: schema.length, pattern, format, proves })
 }
 

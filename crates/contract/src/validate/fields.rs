@@ -8,13 +8,22 @@ use super::rule::{Program, RuleId};
 use super::tape::{Kind, Tape};
 use crate::schema::{JsonType, TypeSet};
 
+/// Where a text stands in the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// The bytes there.
+    pub span: Span,
+    /// Whether they say what they are: they have no escapes.
+    pub plain: bool,
+}
+
 /// A text for a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
     /// Its bytes in the source.
     pub text: Span,
-    /// Where it stands in the request, if its bytes there are the same.
-    pub origin: Option<Span>,
+    /// Where it stands in the request.
+    pub origin: Option<Origin>,
     /// Whether it is an uploaded file.
     pub file: bool,
     /// Whether it was sent as JSON.
@@ -63,9 +72,9 @@ fn split(source: &[u8], field: &Field, separator: char) -> Vec<Field> {
         .map(|part| {
             let span = Span { start: at, end: at + part.len() };
             at = span.end + separator.len_utf8();
-            let origin = field.origin.map(|origin| {
-                let start = origin.start + (span.start - field.text.start);
-                Span { start, end: start + part.len() }
+            let origin = field.origin.filter(|origin| origin.plain).map(|origin| {
+                let start = origin.span.start + (span.start - field.text.start);
+                Origin { span: Span { start, end: start + part.len() }, plain: true }
             });
             Field { text: span, origin, ..*field }
         })

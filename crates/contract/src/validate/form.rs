@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use testudo_body::form::{Limits, Reader};
 use testudo_core::{Denial, Span};
 
-use super::fields::{self, Field};
+use super::fields::{self, Field, Origin};
 use super::place;
 use super::report::{Checked, Options, Violation};
 use super::rule::{Program, RuleId};
@@ -64,7 +64,7 @@ pub(super) fn check(
             wrong = Some("UTF-8");
         }
         let text = fields.keep(&value.bytes);
-        let origin = (*value.bytes == *field.value.raw).then_some(field.value.span);
+        let origin = Some(Origin { span: field.value.span, plain: *value.bytes == *field.value.raw });
         fields.add(&name.bytes, Field { text, origin, file: false, json: false });
         Ok::<(), Infallible>(())
     };

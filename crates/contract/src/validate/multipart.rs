@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use testudo_body::multipart::{Boundary, Limits, Reader, Token};
 use testudo_core::{Denial, Span};
 
-use super::fields::Field;
+use super::fields::{Field, Origin};
 use super::form::{Encodings, Fields, object};
 use super::report::{Checked, MAX_VIOLATIONS, Options, Violation};
 use super::rule::{Program, RuleId};
@@ -78,7 +78,7 @@ pub(super) fn check(
         }
         let text = if part.file { Span { start: 0, end: 0 } } else { fields.keep(data) };
         let json = part.media.as_ref().is_some_and(Media::is_json);
-        let origin = Some(span).filter(|_| !part.file);
+        let origin = (!part.file).then_some(Origin { span, plain: true });
         fields.add(&part.name, Field { text, origin, file: part.file, json });
     }
     let mut checked = object(program, rule, encodings, &mut fields, options);

@@ -6,7 +6,7 @@ use http::header::COOKIE;
 use testudo_body::form::{Limits, Reader};
 use testudo_core::{Denial, Proven, Span};
 
-use super::fields::{self, Field};
+use super::fields::{self, Field, Origin};
 use super::form::Fields;
 use super::regex::is_plain;
 use super::report::{Checked, MAX_VIOLATIONS, Options, Unknown, Violation};
@@ -195,7 +195,7 @@ impl Contract {
 fn field(len: usize) -> Field {
     // Parts of paths and headers have no spans; a place stands for "as it is".
     let text = Span { start: 0, end: len };
-    Field { text, origin: Some(text), file: false, json: false }
+    Field { text, origin: Some(Origin { span: text, plain: true }), file: false, json: false }
 }
 
 /// The value of a path parameter without what its style puts before it.
@@ -237,7 +237,7 @@ fn query(text: &str) -> Result<Fields, &'static str> {
             return Ok(());
         }
         let text = fields.keep(&value.bytes);
-        let origin = (*value.bytes == *field.value.raw).then_some(field.value.span);
+        let origin = Some(Origin { span: field.value.span, plain: *value.bytes == *field.value.raw });
         fields.add(&name.bytes, Field { text, origin, file: false, json: false });
         Ok::<(), std::convert::Infallible>(())
     };

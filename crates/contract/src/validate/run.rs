@@ -241,7 +241,8 @@ impl<'p, 't, 's> Run<'p, 't, 's> {
 
     fn prove(&mut self, at: usize, kind: ProvenKind) {
         let is_key = self.tape.get(at).is_none_or(|item| item.kind == Kind::Key);
-        if !is_key && let Some(span) = self.tape.place(at) {
+        let place = if kind == ProvenKind::Free { self.tape.written(at) } else { self.tape.place(at) };
+        if !is_key && let Some(span) = place.filter(|span| span.start < span.end) {
             self.found.proven.push(Proven { span, kind });
         }
     }

@@ -10,6 +10,8 @@ use std::convert::Infallible;
 use testudo_body::json::{Halt, JsonError, Limits, Path, Reader, Text, Token};
 use testudo_core::Span;
 
+use super::fields::Origin;
+
 /// What an item is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -49,7 +51,7 @@ pub(crate) struct Tape<'s> {
     items: Vec<Item>,
     source: &'s [u8],
     /// Places in the request of the items of a source that was put together; empty where the source is the body.
-    origins: Vec<Option<Span>>,
+    origins: Vec<Option<Origin>>,
     composed: bool,
     /// Whether a key repeats.
     repeats: bool,
@@ -165,10 +167,10 @@ impl<'s> Tape<'s> {
     }
 
     /// Says where the item that came last stands in the request.
-    pub(crate) fn origin(&mut self, span: Span) {
+    pub(crate) fn origin(&mut self, from: Origin) {
         self.origins.resize(self.items.len(), None);
         if let Some(origin) = self.origins.last_mut() {
-            *origin = Some(span);
+            *origin = Some(from);
         }
     }
 
@@ -224,9 +226,16 @@ impl<'s> Tape<'s> {
     /// Where a scalar stands in the request, if its bytes there are those that were looked at: strings of JSON with their
     /// quotes, as the reader of bodies gives it.
     pub(crate) fn place(&self, at: usize) -> Option<Span> {
-        let item = self.items.get(at).filter(|item| !item.escaped)?;
+        let plain = self.origins.get(at).copied().flatten().is_none_or(|origin| origin.plain);
+        self.items.get(at).filter(|item| plain && !item.escaped)?;
+        self.written(at)
+    }
+
+    /// Where it stands, with escapes or without. A form's value with escapes has no place.
+    pub(crate) fn written(&self, at: usize) -> Option<Span> {
+        let item = self.items.get(at)?;
         if self.composed {
-            return self.origins.get(at).copied().flatten();
+            return self.origins.get(at).copied().flatten().map(|origin| origin.span);
         }
         let quote = usize::from(item.kind == Kind::String);
         Some(Span { start: (item.start as usize).checked_sub(quote)?, end: item.end as usize + quote })

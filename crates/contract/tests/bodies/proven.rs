@@ -51,6 +51,28 @@ fn strict_types_prove_their_values() {
 }
 
 #[test]
+fn free_text_is_proven_as_it_is_written_and_only_where_it_fits() {
+    let text = "{type: string, maxLength: 12, x-testudo-text: free}";
+    let one = contract(&format!("{{type: object, properties: {{text: {text}, other: {{type: string}}}}}}"));
+    let body = r#"{"text":"it's \"so\"","other":"it's"}"#;
+    let checked = check(&one, "application/json", body.as_bytes(), Unknown::Refuse);
+    assert_eq!(proven(&checked, body), [r#""it's \"so\"""#]);
+    assert_eq!(checked.proven[0].kind, ProvenKind::Free);
+    let body = r#"{"text":"it is much too long"}"#;
+    assert_eq!(check(&one, "application/json", body.as_bytes(), Unknown::Refuse).proven, []);
+
+    let form = with_body(
+        &format!(
+            "{{content: {{application/x-www-form-urlencoded: {{schema: {{type: object, properties: {{text: {text}, e: {{enum: [a]}}}}}}}}}}}}"
+        ),
+        "{}",
+    );
+    let body = "text=it%27s+so&e=%61";
+    let checked = check(&form, "application/x-www-form-urlencoded", body.as_bytes(), Unknown::Refuse);
+    assert_eq!(proven(&checked, body), ["it%27s+so"], "an escape hides what a strict type would prove");
+}
+
+#[test]
 fn escapes_errors_and_failed_alternatives_prove_nothing() {
     let one = contract("{type: object, properties: {e: {enum: [ab]}, n: {type: integer}}}");
     let body = r#"{"e":"\u0061b","n":1}"#;

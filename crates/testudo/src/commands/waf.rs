@@ -18,6 +18,7 @@ use crate::config::{FirewallSection, Overrides};
 use crate::firewall::found::{exclusion, score, severity};
 use crate::firewall::request::{Captured, Verdict};
 use crate::firewall::{self, Loaded, Rules, Selection};
+use crate::snapshot;
 
 /// The longest request file: a head, and what of a body is looked at.
 const LONGEST: u64 = 16 * 1024 * 1024;
@@ -64,14 +65,16 @@ pub struct RulesArgs {
 
 impl RulesArgs {
     fn selection(&self, setting: &Setting) -> Result<Selection, Failure> {
-        let mut section = if self.rules.is_empty() {
-            setting.load(&Overrides::default())?.waf
+        let (mut section, types) = if self.rules.is_empty() {
+            let config = setting.load(&Overrides::default())?;
+            let contract = snapshot::contract(&config, None);
+            (config.waf, contract.map(|contract| firewall::types(&contract)).unwrap_or_default())
         } else {
-            FirewallSection { rules: self.rules.clone(), ..FirewallSection::default() }
+            (FirewallSection { rules: self.rules.clone(), ..FirewallSection::default() }, BTreeSet::new())
         };
         section.paranoia = self.paranoia.unwrap_or(section.paranoia);
         let FirewallSection { paranoia, exclusions, .. } = section.clone();
-        Ok(Selection { rules: Rules::of(&section), paranoia, detect: false, last: exclusions })
+        Ok(Selection { rules: Rules::of(&section), paranoia, detect: false, types, last: exclusions })
     }
 }
 

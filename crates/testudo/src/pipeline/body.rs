@@ -47,7 +47,7 @@ pub async fn judge(
     let unread = snapshot.config.waf.mode == FirewallMode::Detect
         || found.and_then(|found| found.route.rules.max_body).is_some_and(|most| most > HELD as u64);
     if is_grpc(headers) && (unread || inspection.is_settled() || snapshot.speaks_grpc()) {
-        return refused(inspection.whole(b""));
+        return refused(inspection.whole(b"", &Checked::default()));
     }
     let undo = match Undo::of(headers) {
         Ok(undo) => undo,
@@ -67,7 +67,7 @@ pub async fn judge(
             });
             let mut decision = checked.decision();
             if !decision.is_denied() || snapshot.config.server.observe {
-                decision = decision.and(inspection.whole(&plain));
+                decision = decision.and(inspection.whole(&plain, &checked));
             }
             let plain = snapshot.learning.as_ref().map(|_| match plain {
                 Cow::Borrowed(_) => bytes.clone(),
@@ -85,7 +85,7 @@ pub async fn judge(
             if !undo.flows() {
                 return refused(Unread::Coding.decision());
             }
-            refused(if unread { inspection.whole(b"") } else { too_large() })
+            refused(if unread { inspection.whole(b"", &Checked::default()) } else { too_large() })
         }
         Err(error) => refused(broken(&error)),
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
+use testudo_contract::{Checked, ProvenHead};
 use testudo_core::{Control, ControlSet, Decision, Denial, Event};
 use testudo_gateway::{Inbound, InboundBody};
 use testudo_waf::seclang::Processor;
@@ -128,10 +129,18 @@ impl Inspection {
                 .is_some_and(|shared| matches!(shared.borrow().processor(), None | Some(Processor::Multipart)))
     }
 
-    /// Judges a body that is in memory, without its content coding.
-    pub fn whole(&self, body: &[u8]) -> Decision {
+    /// The contract proves parts of the head harmless.
+    pub fn prove(&self, head: &ProvenHead) {
+        if let Some(shared) = &self.shared {
+            shared.borrow_mut().prove_head(&head.query, &head.headers, &head.cookies);
+        }
+    }
+
+    /// Judges a body that is in memory, without its content coding. The contract proves parts of it harmless.
+    pub fn whole(&self, body: &[u8], checked: &Checked) -> Decision {
         let Some(shared) = self.shared.as_ref().filter(|_| !self.is_settled()) else { return self.settled() };
         let mut transaction = shared.borrow_mut();
+        transaction.prove_body(&checked.proven, checked.names_proven);
         if !body.is_empty() {
             transaction.request_body(body);
         }
@@ -182,7 +191,7 @@ impl Inspection {
 
 fn headers(transaction: &mut Transaction, inbound: &Inbound) {
     for (name, value) in &inbound.parts.headers {
-        transaction.request_header(name.as_str().as_bytes(), value.as_bytes());
+        head::header(transaction, name.as_str().as_bytes(), value.as_bytes());
     }
 }
 

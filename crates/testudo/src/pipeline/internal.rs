@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
 use testudo_api::CallFacts;
+use testudo_contract::Checked;
 use testudo_core::{Control, ControlSet, Decision, Denial};
 use testudo_gateway::{Collected, Inbound, ResponseBody};
 use testudo_identity::Context;
@@ -128,7 +129,7 @@ impl Worker {
         if let Some(body) = &body
             && (observe || !decision.is_denied())
         {
-            decision = decision.and(inspection.whole(&firewall::without_secrets(&inbound.parts.headers, body)));
+            decision = decision.and(inspection.whole(&firewall::without_secrets(&inbound.parts.headers, body), &Checked::default()));
         }
         inspection.finish(&snapshot);
         ledger.inspected(&inspection);

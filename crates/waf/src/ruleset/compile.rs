@@ -162,6 +162,7 @@ impl Compiler {
             line: source.line,
             links: source.links.iter().map(|link| self.link(link, sources)).collect(),
             tags: source.tags.iter().map(|tag| Text::of(tag, self)).collect(),
+            attack: source.tags.iter().any(|tag| tag.text().is_some_and(|tag| tag.starts_with("attack-"))),
             ver: source.ver.clone(),
             rev: source.rev.clone(),
             severity: source.severity,

@@ -66,6 +66,8 @@ pub(crate) struct Rule {
     pub(crate) line: u32,
     pub(crate) links: Vec<Link>,
     pub(crate) tags: Vec<Text>,
+    /// Whether it looks for attacks: it has a tag that begins with `attack-`.
+    pub(crate) attack: bool,
     pub(crate) ver: Box<str>,
     pub(crate) rev: Box<str>,
     pub(crate) severity: Option<u8>,
@@ -221,6 +223,8 @@ pub(crate) struct LaneScan {
     pub(crate) mask: u64,
     /// The bits of all of these rules.
     pub(crate) rules: Row,
+    /// Of those that don't look for attacks, which are asked about proven values too.
+    pub(crate) others: Row,
 }
 
 /// The rules that read a lane through one pipe.

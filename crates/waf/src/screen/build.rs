@@ -80,9 +80,14 @@ fn is_screened(link: &Link) -> bool {
 /// For each lane, which pipes are read by which rules.
 fn scans(set: &RuleSet, rules: std::ops::Range<usize>) -> Vec<LaneScan> {
     let mut found: BTreeMap<(Reading, usize), (Row, usize)> = BTreeMap::new();
+    let mut others = Row::default();
     for rule in rules {
-        let Some(link) = set.rules.get(rule).and_then(|rule| rule.links.first()) else { continue };
+        let Some(rule) = set.rules.get(rule) else { continue };
+        let Some(link) = rule.links.first() else { continue };
         let Some((_, bit)) = link.bit else { continue };
+        if !rule.attack {
+            others.set(bit);
+        }
         let pipes = if link.stages.is_empty() { std::slice::from_ref(&link.screen_pipe) } else { &link.stages };
         for reading in link.views.iter().filter_map(|view| view.readings()).flatten() {
             for pipe in pipes {
@@ -95,11 +100,13 @@ fn scans(set: &RuleSet, rules: std::ops::Range<usize>) -> Vec<LaneScan> {
     let mut scans: Vec<LaneScan> = Vec::new();
     for ((reading, pipe), (rules, least)) in found {
         if scans.last().is_none_or(|scan| scan.reading != reading) {
-            scans.push(LaneScan { reading, pipes: Vec::new(), mask: 0, rules: Row::default() });
+            scans.push(LaneScan { reading, pipes: Vec::new(), mask: 0, rules: Row::default(), others: Row::default() });
         }
         if let Some(scan) = scans.last_mut() {
             scan.mask |= set.pipes.get(pipe).map_or(0, |pipe| pipe.mask);
             scan.rules.join(&rules);
+            scan.others.join(&rules);
+            scan.others.meet(&others);
             scan.pipes.push(PipeScan { pipe, rules, least });
         }
     }

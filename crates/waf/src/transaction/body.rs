@@ -1,7 +1,9 @@
 //! Reads the body of a request into arguments, files and errors (`ModSecurity` v3, `Transaction::processRequestBody`).
 
 use testudo_body::multipart;
+use testudo_core::Span;
 
+use super::lanes;
 use super::state::State;
 use crate::ruleset::RuleSet;
 use crate::ruleset::view::Lane;
@@ -28,6 +30,8 @@ struct Parts {
     name: Vec<u8>,
     filename: Option<Vec<u8>>,
     value: Vec<u8>,
+    /// Where it begins.
+    from: Option<usize>,
     files_size: u64,
     /// Bytes of headers, and of parts that are no files.
     fields_size: u64,
@@ -126,6 +130,8 @@ impl Body {
             }
             _ => {}
         }
+        let proven = std::mem::take(&mut state.proven);
+        state.lanes.prove(Variable::ArgsPost, &proven, state.names_proven);
         state.set_number(Variable::ArgsCombinedSize, state.arguments_size);
         state.set_default(Variable::ReqbodyError, b"0");
         state.set_default(Variable::ReqbodyProcessorError, b"0");
@@ -192,14 +198,15 @@ impl Parts {
             name: Vec::new(),
             filename: None,
             value: Vec::new(),
+            from: None,
             files_size: 0,
             fields_size: 0,
         }
     }
 
     fn push(&mut self, state: &mut State, set: &RuleSet, chunk: &[u8]) {
-        let Parts { reader, name, filename, value, files_size, fields_size } = self;
-        let mut given = Given { state, set, name, filename, value, files_size, fields_size };
+        let Parts { reader, name, filename, value, from, files_size, fields_size } = self;
+        let mut given = Given { state, set, name, filename, value, from, files_size, fields_size };
         // What is wrong is asked for at the end.
         let _ = reader.push(chunk, &mut |token: &multipart::Token<'_>| {
             given.token(token);
@@ -208,8 +215,8 @@ impl Parts {
     }
 
     fn end(mut self, state: &mut State, set: &RuleSet) {
-        let Parts { reader, name, filename, value, files_size, fields_size } = &mut self;
-        let mut given = Given { state: &mut *state, set, name, filename, value, files_size, fields_size };
+        let Parts { reader, name, filename, value, from, files_size, fields_size } = &mut self;
+        let mut given = Given { state: &mut *state, set, name, filename, value, from, files_size, fields_size };
         let ended = reader.finish(&mut |token: &multipart::Token<'_>| {
             given.token(token);
             Ok::<(), std::convert::Infallible>(())
@@ -254,6 +261,7 @@ struct Given<'a> {
     name: &'a mut Vec<u8>,
     filename: &'a mut Option<Vec<u8>>,
     value: &'a mut Vec<u8>,
+    from: &'a mut Option<usize>,
     files_size: &'a mut u64,
     fields_size: &'a mut u64,
 }
@@ -262,8 +270,9 @@ impl Given<'_> {
     fn token(&mut self, token: &multipart::Token<'_>) {
         match token {
             multipart::Token::BeginPart(part) => self.begin(part),
-            multipart::Token::Data { bytes, .. } => {
+            multipart::Token::Data { bytes, offset } => {
                 if self.filename.is_none() {
+                    self.from.get_or_insert(*offset);
                     *self.fields_size += bytes.len() as u64;
                     if *self.fields_size <= self.set.settings.request_no_files_limit {
                         self.value.extend_from_slice(bytes);
@@ -277,6 +286,7 @@ impl Given<'_> {
     fn begin(&mut self, part: &multipart::Part) {
         self.name.clone_from(&part.name);
         self.value.clear();
+        *self.from = None;
         *self.filename = part.is_file().then(|| part.filename.clone().unwrap_or_default());
         let add = |state: &mut State, variable, value: &[u8]| {
             state.add(self.set, Lane::of(variable), self.name, value);
@@ -299,7 +309,9 @@ impl Given<'_> {
                 self.state.add(self.set, Lane::of(Variable::FilesSizes), self.name, len.to_string().as_bytes());
             }
             None => {
-                self.state.argument(self.set, Variable::ArgsPost, self.name, self.value);
+                let span = self.from.map(|start| Span { start, end: start + self.value.len() });
+                let place = span.and_then(lanes::place);
+                self.state.argument(self.set, Variable::ArgsPost, self.name, self.value, place);
             }
         }
         self.value.clear();

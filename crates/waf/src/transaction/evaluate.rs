@@ -68,8 +68,12 @@ impl State {
         for scan in &phase.scans {
             let mut base = Row::default();
             let mut changing: SmallVec<[(ValueId, u64); 32]> = SmallVec::new();
+            let blind = scan.others == Row::default();
             for index in 0..self.lanes.get(scan.reading.lane).len() {
-                let Some(id) = self.item(scan.reading, index) else { continue };
+                let Some((id, proven)) = self.item(scan.reading, index) else { continue };
+                if proven && blind {
+                    continue;
+                }
                 let changes = self.values.changes(id, &set.used) & scan.mask;
                 if changes != 0 {
                     changing.push((id, changes));
@@ -101,9 +105,9 @@ impl State {
     }
 
     #[inline]
-    fn item(&self, reading: Reading, index: usize) -> Option<ValueId> {
+    fn item(&self, reading: Reading, index: usize) -> Option<(ValueId, bool)> {
         let item = self.lanes.get(reading.lane).get(index)?;
-        Some(if reading.names { item.name } else { item.value })
+        Some(if reading.names { (item.name, item.name_proven) } else { (item.value, item.proven) })
     }
 
     #[cold]
@@ -274,6 +278,8 @@ impl State {
             return;
         };
         let mut count = 0;
+        let attack = set.rules.get(rule).is_some_and(|rule| rule.attack);
+        let blind = attack && link.test.as_ref().is_some_and(|test| !test.negated);
         for reading in readings {
             let named = !view.variable.is_text() && view.variable != Variable::Xml;
             for index in 0..self.lanes.get(reading.lane).len() {
@@ -284,7 +290,8 @@ impl State {
                 }
                 count += 1;
                 let value = if reading.names { item.name } else { item.value };
-                if view.count || !self.admits(set, link, value) {
+                let unseen = blind && if reading.names { item.name_proven } else { item.proven };
+                if view.count || unseen || !self.admits(set, link, value) {
                     continue;
                 }
                 found.push(Candidate { value: Seen::Text(value), name: named.then_some(item.name) });

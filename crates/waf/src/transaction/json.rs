@@ -1,15 +1,17 @@
 //! Reads JSON into arguments: each scalar under the path that `ModSecurity` gives it, such as `json.items.array_0.name`.
 
 use testudo_body::json::{Halt, Limits, Path, Reader, Token};
+use testudo_core::Span;
 
 use super::body::fail;
+use super::lanes;
 use super::state::State;
 use crate::ruleset::RuleSet;
 use crate::seclang::Variable;
 
 /// Reads a whole body.
 pub(super) fn read(state: &mut State, set: &RuleSet, body: &[u8]) {
-    match flatten(state, set, Variable::ArgsPost, b"json", body) {
+    match flatten(state, set, Variable::ArgsPost, b"json", body, true) {
         Ok(()) => {}
         Err(Halt::Json(error)) => fail(state, &format!("JSON parsing error: {error}")),
         Err(Halt::Visitor(TooMany)) => fail(state, "JSON parsing error: too many arguments"),
@@ -21,7 +23,7 @@ pub(super) fn read_within(state: &mut State, set: &RuleSet, variable: Variable, 
     if value.starts_with(b"{") || value.starts_with(b"[") {
         // What stands within what is read here is not read again.
         state.json_in_arguments = false;
-        let _ = flatten(state, set, variable, name, value);
+        let _ = flatten(state, set, variable, name, value, false);
         state.json_in_arguments = true;
     }
 }
@@ -32,6 +34,7 @@ fn flatten(
     variable: Variable,
     name: &[u8],
     text: &[u8],
+    places: bool,
 ) -> Result<(), Halt<TooMany>> {
     let limits = Limits {
         total: u64::MAX,
@@ -43,7 +46,7 @@ fn flatten(
         values: usize::MAX,
         hold: usize::MAX,
     };
-    let mut flat = Flat { state, set, variable, name: name.to_vec(), open: Vec::new() };
+    let mut flat = Flat { state, set, variable, name: name.to_vec(), open: Vec::new(), places };
     let mut reader = Reader::new(limits).without_repeats();
     let mut visit = |token: &Token<'_>, _: &Path| flat.token(token);
     reader.push(text, &mut visit)?;
@@ -69,6 +72,8 @@ struct Flat<'a> {
     /// The name of the value that comes next.
     name: Vec<u8>,
     open: Vec<Open>,
+    /// Whether this is the body, in which values have their places.
+    places: bool,
 }
 
 impl Flat<'_> {
@@ -90,10 +95,10 @@ impl Flat<'_> {
                 let key = text.bytes();
                 self.name.extend_from_slice(if key.is_empty() { b"empty-key" } else { &key });
             }
-            Token::String(text) => self.value(&text.bytes())?,
-            Token::Number { raw, .. } => self.value(raw)?,
-            Token::Bool { value, .. } => self.value(if *value { b"true" } else { b"false" })?,
-            Token::Null(_) => self.value(b"")?,
+            Token::String(text) => self.value(&text.bytes(), text.span)?,
+            Token::Number { raw, span } => self.value(raw, *span)?,
+            Token::Bool { value, span } => self.value(if *value { b"true" } else { b"false" }, *span)?,
+            Token::Null(span) => self.value(b"", *span)?,
             Token::Comma(_)
             | Token::BeginString(_)
             | Token::StringPart(_)
@@ -108,8 +113,9 @@ impl Flat<'_> {
         self.number();
     }
 
-    fn value(&mut self, value: &[u8]) -> Result<(), TooMany> {
-        if !self.state.argument(self.set, self.variable, &self.name, value) {
+    fn value(&mut self, value: &[u8], span: Span) -> Result<(), TooMany> {
+        let place = lanes::place(span).filter(|_| self.places);
+        if !self.state.argument(self.set, self.variable, &self.name, value, place) {
             return Err(TooMany);
         }
         self.next();

@@ -1,5 +1,7 @@
 //! The items of a transaction: what request and response said, as values of its table.
 
+use testudo_core::Span;
+
 use crate::ruleset::view::Lane;
 use crate::seclang::Variable;
 use crate::values::ValueId;
@@ -12,6 +14,20 @@ pub(crate) struct Item {
     /// The name in lower case.
     pub(crate) lower: ValueId,
     pub(crate) value: ValueId,
+    /// Where it stands in the query or in the body, as written.
+    pub(crate) place: Option<Place>,
+    /// Whether it is known to be harmless, so that rules about attacks don't look at it.
+    pub(crate) proven: bool,
+    /// The same of its name.
+    pub(crate) name_proven: bool,
+}
+
+/// A span of a text below 4 GiB.
+pub(crate) type Place = (u32, u32);
+
+/// The place of a span; nothing for one that is too far away to be told.
+pub(crate) fn place(span: Span) -> Option<Place> {
+    Some((u32::try_from(span.start).ok()?, u32::try_from(span.end).ok()?))
 }
 
 /// All lanes.
@@ -40,6 +56,33 @@ impl Lanes {
     #[inline]
     pub(crate) fn of(&self, variable: Variable) -> &[Item] {
         self.get(Lane::of(variable))
+    }
+
+    /// Marks what stands at one of these places as harmless, and all names or none.
+    pub(crate) fn prove(&mut self, variable: Variable, places: &[Place], names: bool) {
+        let Some(lane) = self.lanes.get_mut(Lane::of(variable).index()) else { return };
+        if places.is_empty() && !names {
+            return;
+        }
+        for item in lane {
+            item.proven |= item.place.is_some_and(|place| places.binary_search(&place).is_ok());
+            item.name_proven |= names;
+        }
+    }
+
+    /// Marks all items with one of these names, which are in lower case where names are.
+    pub(crate) fn prove_named(&mut self, variable: Variable, is_named: impl Fn(&Item) -> bool) {
+        if let Some(lane) = self.lanes.get_mut(Lane::of(variable).index()) {
+            lane.iter_mut().filter(|item| is_named(item)).for_each(|item| item.proven = true);
+        }
+    }
+
+    /// Marks the last item as harmless.
+    pub(crate) fn prove_last(&mut self, variable: Variable) {
+        let lane = self.lanes.get_mut(Lane::of(variable).index());
+        if let Some(item) = lane.and_then(|lane| lane.last_mut()) {
+            item.proven = true;
+        }
     }
 
     #[inline]

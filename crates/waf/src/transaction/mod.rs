@@ -17,13 +17,14 @@ mod xml;
 
 use std::sync::Arc;
 
-use testudo_core::Timestamp;
+use testudo_core::{Proven, Timestamp};
 
 pub use evaluate::BUDGET_RULE;
 pub use record::{Intervention, Match};
 pub use request::RequestLine;
 
 use self::body::{Body, Taken};
+use self::lanes::Place;
 use self::request::until;
 use self::state::State;
 use crate::ruleset::RuleSet;
@@ -137,6 +138,15 @@ impl Transaction {
         self.with(|buffers, set| buffers.state.request_header(set, name, value));
     }
 
+    /// Takes a header whose value is known to be harmless: rules about attacks (with a tag `attack-...`) don't look at it,
+    /// all others do.
+    pub fn request_header_proven(&mut self, name: &[u8], value: &[u8]) {
+        self.with(|buffers, set| {
+            buffers.state.request_header(set, name, value);
+            buffers.state.lanes.prove_last(Variable::RequestHeaders);
+        });
+    }
+
     /// The head of the request is complete: phase 1.
     pub fn request_head(&mut self) -> Option<&Intervention> {
         self.phase(1)
@@ -145,6 +155,32 @@ impl Transaction {
     /// What reads the request's body, as far as its head says; nothing reads other types than those that rules name.
     pub fn processor(&self) -> Option<Processor> {
         self.buffers.as_deref().and_then(|buffers| buffers.state.processor)
+    }
+
+    /// Of the query, these values are known to be harmless from now on, and so are these headers, with their names in lower
+    /// case, and these cookies: as in [`Self::request_header_proven`].
+    pub fn prove_head(&mut self, query: &[Proven], headers: &[Arc<str>], cookies: &[Arc<str>]) {
+        self.with(|buffers, _| {
+            let State { lanes, values, .. } = &mut buffers.state;
+            lanes.prove(Variable::ArgsGet, &places(query), false);
+            let is_one = |names: &[Arc<str>], name| names.iter().any(|one| one.as_bytes() == values.get(name));
+            if !headers.is_empty() {
+                lanes.prove_named(Variable::RequestHeaders, |item| is_one(headers, item.lower));
+            }
+            if !cookies.is_empty() {
+                lanes.prove_named(Variable::RequestCookies, |item| is_one(cookies, item.name));
+            }
+        });
+    }
+
+    /// Of the body, whose readers are yet to come to its end, these values are known to be harmless, and so are its names
+    /// or not. Spans are counted from its first byte: strings of JSON with their quotes, values of forms as written, data
+    /// of parts.
+    pub fn prove_body(&mut self, proven: &[Proven], names: bool) {
+        self.with(|buffers, _| {
+            buffers.state.proven = places(proven);
+            buffers.state.names_proven = names;
+        });
     }
 
     /// Takes a chunk of the request's body.
@@ -295,6 +331,13 @@ impl Transaction {
         };
         state.matches.iter().map(|found| crate::audit::line(found, &place)).collect()
     }
+}
+
+/// Places of values, in order.
+fn places(proven: &[Proven]) -> Vec<Place> {
+    let mut places: Vec<Place> = proven.iter().filter_map(|proven| lanes::place(proven.span)).collect();
+    places.sort_unstable();
+    places
 }
 
 fn refuse_for_size(state: &mut State, phase: u8) {

@@ -3,6 +3,7 @@
 use testudo_body::form;
 
 use super::json;
+use super::lanes::{Place, place};
 use super::state::State;
 use crate::ruleset::RuleSet;
 use crate::ruleset::view::Lane;
@@ -58,7 +59,7 @@ impl State {
         let mut give = |field: &form::Field<'_>| {
             let (name, value) = (field.name.decode(), field.value.decode());
             invalid += name.invalid + value.invalid;
-            self.argument(set, variable, &name.bytes, &value.bytes);
+            self.argument(set, variable, &name.bytes, &value.bytes, place(field.value.span));
             Ok::<(), std::convert::Infallible>(())
         };
         // Without limits, nothing refuses.
@@ -69,13 +70,20 @@ impl State {
     }
 
     /// Adds an argument, unless there are too many; says whether it was added.
-    pub(super) fn argument(&mut self, set: &RuleSet, variable: Variable, name: &[u8], value: &[u8]) -> bool {
+    pub(super) fn argument(
+        &mut self,
+        set: &RuleSet,
+        variable: Variable,
+        name: &[u8],
+        value: &[u8],
+        place: Option<Place>,
+    ) -> bool {
         if self.arguments >= set.settings.arguments {
             return false;
         }
         self.arguments += 1;
         self.arguments_size += name.len() + value.len();
-        self.add(set, Lane::of(variable), name, value);
+        self.add_at(set, Lane::of(variable), name, value, place);
         if self.json_in_arguments {
             json::read_within(self, set, variable, name, value);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::expand::Seen;
-use super::lanes::{Item, Lanes};
+use super::lanes::{Item, Lanes, Place};
 use super::record::{Intervention, Match};
 use crate::ruleset::view::{Lane, Pick};
 use crate::ruleset::{Bits, RuleSet};
@@ -70,6 +70,10 @@ pub(crate) struct State {
     pub(crate) highest_severity: u8,
     /// The rule that runs, for `RULE` and for what it says.
     pub(crate) rule: usize,
+    /// Places of the body at which harmless values stand, in order.
+    pub(crate) proven: Vec<Place>,
+    /// Whether its names are harmless.
+    pub(crate) names_proven: bool,
     pub(crate) arguments: usize,
     pub(crate) arguments_size: usize,
     pub(crate) budget: u64,
@@ -104,6 +108,8 @@ impl State {
             matches: Vec::new(),
             highest_severity: 255,
             rule: 0,
+            proven: Vec::new(),
+            names_proven: false,
             arguments: 0,
             arguments_size: 0,
             budget: 0,
@@ -146,6 +152,8 @@ impl State {
         self.matches.clear();
         self.highest_severity = 255;
         self.rule = 0;
+        self.proven.clear();
+        self.names_proven = false;
         self.arguments = 0;
         self.arguments_size = 0;
         self.exhausted = false;
@@ -163,14 +171,17 @@ impl State {
     }
 
     /// Adds an item with a name.
-    pub(crate) fn add(&mut self, set: &RuleSet, lane: Lane, name: &[u8], value: &[u8]) -> Item {
+    pub(crate) fn add(&mut self, set: &RuleSet, lane: Lane, name: &[u8], value: &[u8]) {
+        self.add_at(set, lane, name, value, None);
+    }
+
+    /// Adds an item with a name that stands somewhere.
+    pub(crate) fn add_at(&mut self, set: &RuleSet, lane: Lane, name: &[u8], value: &[u8], place: Option<Place>) {
         let name = self.values.intern(name);
         // Every rule set has this transformation at the first place.
         let lower = self.values.step(name, Transformation::Lowercase, 0, &set.used, None);
         let value = self.values.intern(value);
-        let item = Item { name, lower, value };
-        self.lanes.push(lane, item);
-        item
+        self.lanes.push(lane, Item { name, lower, value, place, ..Item::default() });
     }
 
     /// Sets a single text unless it is set.

@@ -42,6 +42,8 @@ pub(crate) struct Values {
     entries: Vec<Entry>,
     /// Open addressing over hashes: an entry's number plus one.
     slots: Vec<u32>,
+    /// The slots that entries took since the beginning.
+    taken: Vec<u32>,
     /// For each value that was transformed, the result of each transformation, plus one.
     results: Vec<u32>,
     /// Rows of the screens.
@@ -64,6 +66,8 @@ const MOST_KEPT: usize = 256 << 10;
 const MOST_BYTES: usize = 128 << 20;
 /// So far an equal value is sought; then the value gets an entry of its own, which costs time but changes nothing.
 const MOST_PROBES: usize = 12;
+/// The most slots that are made so that each fixed text is found.
+const MOST_SLOTS: usize = 1 << 20;
 
 impl Values {
     /// A table with the empty value, for a rule set with so many transformations.
@@ -72,6 +76,7 @@ impl Values {
             bytes: Vec::new(),
             entries: Vec::new(),
             slots: vec![0; 1024],
+            taken: Vec::new(),
             results: Vec::new(),
             rows: [Vec::new(), Vec::new()],
             touched: Vec::new(),
@@ -95,12 +100,23 @@ impl Values {
         }
         self.results.clear();
         self.rows.iter_mut().for_each(Vec::clear);
-        self.slots.clear();
-        self.slots.extend_from_slice(&first.slots);
+        // To empty what was taken is much less than to copy what is fixed.
+        if self.slots.len() == first.slots.len() {
+            for place in self.taken.drain(..) {
+                if let Some(slot) = self.slots.get_mut(place as usize) {
+                    *slot = 0;
+                }
+            }
+        } else {
+            self.taken.clear();
+            self.slots.clear();
+            self.slots.extend_from_slice(&first.slots);
+        }
         if self.bytes.capacity() > MOST_KEPT || self.entries.capacity() > MOST_KEPT / 32 {
             self.bytes.shrink_to(MOST_KEPT);
             self.entries.shrink_to(MOST_KEPT / 32);
             self.slots.shrink_to(MOST_KEPT / 32);
+            self.taken.shrink_to(MOST_KEPT / 32);
             self.results.shrink_to(MOST_KEPT / 4);
             self.rows.iter_mut().for_each(|rows| rows.shrink_to(MOST_KEPT / 64));
         }
@@ -110,20 +126,9 @@ impl Values {
 
     /// All that it holds stays in the tables that begin as its copies. `used` is how many transformations there are.
     pub(crate) fn fix(&mut self, used: usize) {
-        // Names are compared by their places, so that each must be found by its text.
-        let lost = |values: &Values| {
-            (0..).zip(&values.entries).any(|(number, entry)| {
-                let bytes = values.bytes.get(entry.range()).unwrap_or_default();
-                values.find(entry.hash, bytes) != Ok(ValueId(number))
-            })
-        };
-        for _ in 0..4 {
-            if lost(self) {
-                self.grow();
-            }
-        }
         self.fixed = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.used = used;
+        self.taken = Vec::new();
     }
 
     /// The bytes of a value.
@@ -212,29 +217,42 @@ impl Values {
             results: 0,
             rows: [0; 2],
         });
-        if let Some(place) = slot.and_then(|slot| self.slots.get_mut(slot)) {
+        if let Some((slot, place)) = slot.and_then(|slot| Some((slot, self.slots.get_mut(slot)?))) {
             *place = number + 1;
+            #[expect(clippy::cast_possible_truncation, reason = "there are fewer slots than four times the entries")]
+            self.taken.push(slot as u32);
         }
-        if self.entries.len() * 2 > self.slots.len() {
+        // Names are compared by their places, so that each text that is fixed must be found: there is one entry of it.
+        let lost = slot.is_none() && self.fixed == 0 && self.slots.len() < MOST_SLOTS;
+        if lost || self.entries.len() * 2 > self.slots.len() {
             self.grow();
         }
         ValueId(number)
     }
 
+    /// Makes the slots four times as many, and more where a text that is to be fixed would have none.
     #[cold]
     fn grow(&mut self) {
-        let size = self.slots.len() * 4;
+        let mut size = self.slots.len() * 4;
+        while !self.place(size) && self.fixed == 0 && size < MOST_SLOTS {
+            size *= 4;
+        }
+    }
+
+    /// Gives each entry one of so many slots. Whether all have one.
+    fn place(&mut self, size: usize) -> bool {
+        let mut all = true;
         self.slots.clear();
         self.slots.resize(size, 0);
         for (number, entry) in (1..).zip(&self.entries) {
-            let free = (0..MOST_PROBES).map(|probe| (entry.hash as usize).wrapping_add(probe) & (size - 1));
-            for slot in free {
-                if let Some(place) = self.slots.get_mut(slot).filter(|place| **place == 0) {
-                    *place = number;
-                    break;
-                }
+            let mut near = (0..MOST_PROBES).map(|probe| (entry.hash as usize).wrapping_add(probe) & (size - 1));
+            let free = near.find(|slot| self.slots.get(*slot) == Some(&0));
+            match free.and_then(|slot| self.slots.get_mut(slot)) {
+                Some(slot) => *slot = number,
+                None => all = false,
             }
         }
+        all
     }
 
     /// Works out which bytes occur and which transformations may change the value.

@@ -18,6 +18,44 @@ fn equal_values_are_one() {
     assert_eq!(values.get(part), b"bc");
 }
 
+/// Texts, as many as a large rule set fixes, some of them twice.
+fn fixed(count: u32) -> Values {
+    let mut values = Values::new(0);
+    for number in 0..count {
+        values.intern(format!("x-header-{}", number / 2 * 3).as_bytes());
+        values.intern(format!("{}", number * 7919).as_bytes());
+    }
+    values.fix(0);
+    values
+}
+
+#[test]
+fn each_fixed_text_is_found_in_a_table_of_its_size() {
+    let mut values = fixed(20_000);
+    for number in 0..values.fixed {
+        let id = ValueId(number);
+        let text = values.get(id).to_vec();
+        assert_eq!(values.intern(&text), id);
+    }
+    assert!(values.slots.len() <= 64 * values.entries.len(), "{} for {}", values.slots.len(), values.entries.len());
+}
+
+#[test]
+fn a_reset_table_is_as_it_was() {
+    let first = fixed(300);
+    let mut values = first.clone();
+    // Once as a usual request leaves it, once as one leaves it for which it grew.
+    for count in [40, 5_000, 40] {
+        for number in 0..count {
+            let id = values.intern(format!("value {number}").as_bytes());
+            values.part(id, 1, 3);
+        }
+        values.reset(&first);
+        assert_eq!((&values.slots, &values.bytes), (&first.slots, &first.bytes), "{count}");
+        assert_eq!(values.entries.len(), first.entries.len());
+    }
+}
+
 proptest! {
     #[test]
     fn shortcuts_say_what_the_transformations_do(

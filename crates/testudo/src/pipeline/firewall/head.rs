@@ -31,7 +31,7 @@ pub(super) fn read<'b>(transaction: &mut Transaction, bytes: &'b [u8]) -> &'b [u
             continue;
         }
         if let Some((name, value)) = last.take() {
-            transaction.request_header(name, &value);
+            header(transaction, name, &value);
         }
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
@@ -39,9 +39,35 @@ pub(super) fn read<'b>(transaction: &mut Transaction, bytes: &'b [u8]) -> &'b [u
         last = Some((name.trim_ascii(), value.to_vec()));
     }
     if let Some((name, value)) = last {
-        transaction.request_header(name, &value);
+        header(transaction, name, &value);
     }
     bytes.get(head..).unwrap_or_default()
+}
+
+/// Shows the rules a header. One that holds a signed token can hold no attack: it is made of letters, digits, `-`, `_`, `.`.
+pub(super) fn header(transaction: &mut Transaction, name: &[u8], value: &[u8]) {
+    if holds_token(name, value) {
+        transaction.request_header_proven(name, value);
+    } else {
+        transaction.request_header(name, value);
+    }
+}
+
+/// Whether it is a proof (RFC 9449), or a token after its scheme (RFC 6750), in the compact form of RFC 7515 section 7.1.
+fn holds_token(name: &[u8], value: &[u8]) -> bool {
+    let token = if name.eq_ignore_ascii_case(b"dpop") {
+        value
+    } else if name.eq_ignore_ascii_case(b"authorization") {
+        let schemes: [&[u8]; 2] = [b"bearer ", b"dpop "];
+        let begins = |scheme: &&[u8]| value.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+        let Some(scheme) = schemes.iter().find(|scheme| begins(scheme)) else { return false };
+        value.get(scheme.len()..).unwrap_or_default()
+    } else {
+        return false;
+    };
+    let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let mut parts = token.split(|byte| *byte == b'.').map(|part| !part.is_empty() && part.iter().all(is_text));
+    [parts.next(), parts.next(), parts.next(), parts.next()] == [Some(true), Some(true), Some(true), None]
 }
 
 /// Method, target and protocol: what stands before the first space, and what stands behind the last if that may be one.
@@ -59,6 +85,25 @@ fn first_line(line: &[u8]) -> (&[u8], &[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_told_from_all_else() {
+        for (name, value, expected) in [
+            ("Authorization", "Bearer eyJh.eyJz.c2ln-_", true),
+            ("authorization", "DPoP a.b.c", true),
+            ("DPoP", "a.b.c", true),
+            ("Authorization", "Bearer a.b.c' or 1=1", false),
+            ("Authorization", "Bearer a.b", false),
+            ("Authorization", "Bearer a.b.c.d", false),
+            ("Authorization", "Bearer a..c", false),
+            ("Authorization", "Bearer  a.b.c", false),
+            ("Authorization", "Basic a.b.c", false),
+            ("Authorization", "a.b.c", false),
+            ("X-Token", "a.b.c", false),
+        ] {
+            assert_eq!(holds_token(name.as_bytes(), value.as_bytes()), expected, "{name}: {value}");
+        }
+    }
 
     #[test]
     fn a_first_line_is_split_as_well_as_can_be() {

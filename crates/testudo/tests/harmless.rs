@@ -1,0 +1,185 @@
+//! What apps send passes the whole gateway, with the OWASP Core Rule Set and the app's contract: one that was learned from
+//! the app's own traffic, and says in which fields people write what they like.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    dead_code,
+    reason = "test code, some of it shared with other tests"
+)]
+
+mod support;
+
+#[path = "../../waf/tests/support/cases.rs"]
+mod cases;
+#[path = "../../waf/tests/support/front.rs"]
+mod front;
+#[path = "../../waf/tests/support/suite.rs"]
+mod suite;
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::Server;
+use support::http::{Http, read_head, read_reply};
+use testudo_contract::{Learner, Observation};
+
+/// Fields in which the people of these apps write what they like: messages, notes, names, searches, and questions to a
+/// GraphQL server.
+const FREE: &[&str] = &[
+    "text", "body", "query", "remittance",
+];
+
+/// Everybody is let in, as often as they like: this is about the firewall and the contract.
+const CONFIG: &str = r#"
+mode = "block"
+paranoia = 1
+[contract]
+openapi = "openapi.json"
+[response]
+enabled = false
+[limits]
+address = "off"
+subnet = "off"
+client = "off"
+route = "off"
+"#;
+
+/// The corpus and the rule set.
+fn folders() -> Option<(PathBuf, PathBuf)> {
+    let rules = std::env::var_os("TESTUDO_CRS").map(PathBuf::from);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
+    let benign = std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from).join("benign");
+    let found = rules.filter(|folder| folder.is_dir() && benign.is_dir());
+    if found.is_none() {
+        support::skip("TESTUDO_REQUIRE_CRS", "TESTUDO_CRS names no release of the OWASP Core Rule Set, or `corpora/benign` is not there");
+    }
+    Some((found?.canonicalize().unwrap(), benign))
+}
+
+/// The contract that these requests teach.
+fn learned(requests: &[(String, front::Request)]) -> Value {
+    let mut learner = Learner::new();
+    for (name, request) in requests {
+        let target = String::from_utf8(request.target.clone()).unwrap();
+        let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
+        let learned = learner.observe(&Observation {
+            method: &http::Method::from_bytes(&request.method).unwrap(),
+            path,
+            query,
+            content_type: request.header("content-type").as_deref(),
+            body: &request.body,
+            status: 200,
+            authenticated: false,
+        });
+        if !learned {
+            eprintln!("not learned: {name} {path}");
+        }
+    }
+    serde_json::from_str(&learner.document("apps")).unwrap()
+}
+
+/// Marks the fields and parameters in which people write what they like.
+fn free(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, member) in map.iter_mut() {
+                if FREE.contains(&&**name) && member.get("type").is_some() {
+                    mark(member);
+                }
+                free(member);
+            }
+            let named = map.get("in").is_some() && map.get("name").and_then(Value::as_str).is_some_and(|name| FREE.contains(&name));
+            if let Some(schema) = map.get_mut("schema").filter(|_| named) {
+                mark(schema);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(free),
+        _ => {}
+    }
+}
+
+fn mark(schema: &mut Value) {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("x-testudo-text".into(), "free".into());
+    }
+}
+
+/// A backend that takes everything.
+fn backend() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            std::thread::spawn(move || while take(&stream).is_some() {});
+        }
+    });
+    format!("http://{address}")
+}
+
+fn take(mut stream: &TcpStream) -> Option<()> {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 16 * 1024]);
+    let head = loop {
+        if let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let length = front::Request::parse(&bytes).header("content-length").map_or(0, |length| length.parse().unwrap());
+            if bytes.len() >= head + 4 + length {
+                break bytes.starts_with(b"HEAD");
+            }
+        }
+        let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&chunk[..read]);
+    };
+    let body = if head { "" } else { "{}" };
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).ok()
+}
+
+/// How the gateway answers: the status and the code of a refusal.
+fn send(server: &Server, http: &Http, request: &front::Request) -> (u16, String) {
+    let mut bytes = [request.line.as_slice(), b"\r\n"].concat();
+    for (name, value) in &request.headers {
+        bytes.extend([name.as_slice(), b": ", value, b"\r\n"].concat());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&request.body);
+    let mut stream = http.open(server.gateway);
+    stream.write_all(&bytes).unwrap();
+    stream.flush().unwrap();
+    let reply = if request.method == b"HEAD" { read_head(&mut stream) } else { read_reply(&mut stream) };
+    reply.refusal()
+}
+
+#[test]
+fn harmless_requests_pass_the_rules_and_the_contract() {
+    let Some((rules, benign)) = folders() else { return };
+    let mut requests = cases::harmless(&benign);
+    for (_, request) in &mut requests {
+        // Their tokens are signed with random bytes; their routes are public here.
+        request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"authorization"));
+    }
+    let mut contract = learned(&requests);
+    free(&mut contract);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("openapi.json"), contract.to_string()).unwrap();
+    let config = format!("[upstream]\nservers = [\"{}\"]\n[waf]\nrules = [{rules:?}]\n{CONFIG}", backend());
+    std::fs::write(folder.path().join("testudo.toml"), config).unwrap();
+    let server = Server::start_in(folder, &[]);
+    let http = Http::new(&server.ca());
+    let mut refused = Vec::new();
+    for (name, request) in &requests {
+        let (status, code) = send(&server, &http, request);
+        if status != 200 {
+            refused.push(format!("{name}: {status} {code}"));
+        }
+    }
+    for line in &refused {
+        eprintln!("REFUSED {line}");
+    }
+    assert!(refused.is_empty(), "{} of {} are refused", refused.len(), requests.len());
+    assert_eq!(requests.len(), 300);
+}
