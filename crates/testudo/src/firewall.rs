@@ -245,8 +245,11 @@ fn settings(selection: &Selection) -> String {
     );
     if !selection.types.is_empty() {
         // Which of them a route takes is the contract's matter too.
-        let types: Vec<String> =
-            USUAL_TYPES.into_iter().chain(selection.types.iter().map(String::as_str)).map(|one| format!("|{one}|")).collect();
+        let types: Vec<String> = USUAL_TYPES
+            .into_iter()
+            .chain(selection.types.iter().map(String::as_str))
+            .map(|one| format!("|{one}|"))
+            .collect();
         let _ = writeln!(
             text,
             "SecRule &TX:allowed_request_content_type \"@eq 0\" \"id:199102,phase:1,pass,nolog,t:none,\

@@ -47,8 +47,9 @@ impl<'d> Reader<'d> {
         };
         let target = self.target(&reference)?;
         let referred = SchemaNode::Ref(self.refer(&target));
-        let beside =
-            |key: &str| !keys::ANNOTATIONS.contains(&key) && (!key.starts_with("x-") || keys::SCHEMA_OURS.contains(&key));
+        let beside = |key: &str| {
+            !keys::ANNOTATIONS.contains(&key) && (!key.starts_with("x-") || keys::SCHEMA_OURS.contains(&key))
+        };
         let siblings: Vec<&str> = at.node.map()?.keys().map(|key| &**key).filter(|key| beside(key)).collect();
         if siblings.is_empty() {
             return Some(referred);
@@ -144,6 +145,7 @@ impl<'d> Reader<'d> {
             ..Schema::default()
         };
         self.data_class(at, &mut schema);
+        self.free_text(at, &mut schema);
         self.types(at, &mut schema);
         self.required(at, &mut schema);
         self.discriminator(at, &mut schema);

@@ -241,8 +241,11 @@ impl<'p, 't, 's> Run<'p, 't, 's> {
 
     fn prove(&mut self, at: usize, kind: ProvenKind) {
         let is_key = self.tape.get(at).is_none_or(|item| item.kind == Kind::Key);
-        let place = if kind == ProvenKind::Free { self.tape.written(at) } else { self.tape.place(at) };
-        if !is_key && let Some(span) = place.filter(|span| span.start < span.end) {
+        let place = match kind {
+            ProvenKind::Free => self.tape.written(at).filter(|span| span.start < span.end),
+            _ => self.tape.place(at),
+        };
+        if !is_key && let Some(span) = place {
             self.found.proven.push(Proven { span, kind });
         }
     }

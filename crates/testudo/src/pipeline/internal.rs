@@ -129,7 +129,8 @@ impl Worker {
         if let Some(body) = &body
             && (observe || !decision.is_denied())
         {
-            decision = decision.and(inspection.whole(&firewall::without_secrets(&inbound.parts.headers, body), &Checked::default()));
+            decision = decision
+                .and(inspection.whole(&firewall::without_secrets(&inbound.parts.headers, body), &Checked::default()));
         }
         inspection.finish(&snapshot);
         ledger.inspected(&inspection);

@@ -14,7 +14,7 @@ use crate::transform::ByteClasses;
 use crate::waf::Options;
 
 /// So deep, states of the automaton are tables, which are quick; deeper, they are lists, which are small.
-const DENSE: usize = 3;
+const DENSE: usize = 2;
 /// A set with more bytes than this is of no use in the plane, for most values have one of them.
 const MOST_BYTES: usize = 24;
 /// Beyond this length, a rule's least length is not asked.
