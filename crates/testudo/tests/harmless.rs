@@ -86,7 +86,7 @@ fn learned(requests: &[(String, front::Request)]) -> Value {
     for (name, request) in requests {
         let target = String::from_utf8(request.target.clone()).unwrap();
         let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-        let learned = learner.observe(&Observation {
+        let taken = learner.observe(&Observation {
             method: &http::Method::from_bytes(&request.method).unwrap(),
             path,
             query,
@@ -95,7 +95,7 @@ fn learned(requests: &[(String, front::Request)]) -> Value {
             status: 200,
             authenticated: false,
         });
-        if !learned {
+        if !taken {
             eprintln!("not learned: {name} {path}");
         }
     }

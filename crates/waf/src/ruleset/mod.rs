@@ -57,6 +57,7 @@ pub struct RuleSet {
 
 /// A rule with its chain.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what a rule says of itself, each on its own")]
 pub(crate) struct Rule {
     pub(crate) id: u64,
     pub(crate) phase: u8,

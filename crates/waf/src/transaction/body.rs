@@ -302,17 +302,14 @@ impl Given<'_> {
     }
 
     fn end(&mut self, len: u64) {
-        match self.filename.take() {
-            Some(filename) => {
-                *self.files_size = self.files_size.saturating_add(len);
-                self.state.add(self.set, Lane::of(Variable::Files), self.name, &filename);
-                self.state.add(self.set, Lane::of(Variable::FilesSizes), self.name, len.to_string().as_bytes());
-            }
-            None => {
-                let span = self.from.map(|start| Span { start, end: start + self.value.len() });
-                let place = span.and_then(lanes::place);
-                self.state.argument(self.set, Variable::ArgsPost, self.name, self.value, place);
-            }
+        if let Some(filename) = self.filename.take() {
+            *self.files_size = self.files_size.saturating_add(len);
+            self.state.add(self.set, Lane::of(Variable::Files), self.name, &filename);
+            self.state.add(self.set, Lane::of(Variable::FilesSizes), self.name, len.to_string().as_bytes());
+        } else {
+            let span = self.from.map(|start| Span { start, end: start + self.value.len() });
+            let place = span.and_then(lanes::place);
+            self.state.argument(self.set, Variable::ArgsPost, self.name, self.value, place);
         }
         self.value.clear();
     }
