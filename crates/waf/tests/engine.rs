@@ -106,7 +106,7 @@ fn rules_about_attacks_skip_what_is_proven_and_all_others_look_at_it() {
 
     let twice = br#"{"a":"evil","b":"evil"}"#;
     let found = looked("application/json", "/", twice, |transaction| {
-        transaction.prove_body(&[span(twice, r#""evil""#)], false)
+        transaction.prove_body(&[span(twice, r#""evil""#)], false);
     });
     assert_eq!(found, [10, 11, 20, 21], "the same text elsewhere is looked at");
 
