@@ -17,14 +17,15 @@ mod support;
 mod drive;
 #[path = "../../waf/tests/support/front.rs"]
 mod front;
+#[path = "support/rule_set.rs"]
+mod rule_set;
 #[path = "../../waf/tests/support/suite.rs"]
 mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use support::Server;
@@ -47,64 +48,8 @@ const EXCEPTED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Where the rule set and its tests are.
-fn folders() -> Option<(PathBuf, PathBuf)> {
-    let rules = std::env::var_os("TESTUDO_CRS").map(PathBuf::from);
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
-    let corpora = std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from);
-    let tests = corpora.join("crs/tests/regression/tests");
-    let Some(rules) = rules.filter(|folder| folder.is_dir() && tests.is_dir()) else {
-        support::skip(
-            "TESTUDO_REQUIRE_CRS",
-            "TESTUDO_CRS names no release of the OWASP Core Rule Set, or its tests are not there",
-        );
-        return None;
-    };
-    Some((rules.canonicalize().unwrap(), tests))
-}
-
-/// A backend that answers what `/reflect` is asked for, and nothing to anything else.
-fn backend() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            std::thread::spawn(move || while serve(&stream).is_some() {});
-        }
-    });
-    format!("http://{address}")
-}
-
-fn serve(mut stream: &TcpStream) -> Option<()> {
-    let (mut bytes, mut chunk) = (Vec::new(), [0; 16 * 1024]);
-    let request = loop {
-        if let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let request = front::Request::parse(&bytes);
-            let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
-            let chunked = request.header("transfer-encoding").is_some();
-            if if chunked { bytes.ends_with(b"0\r\n\r\n") } else { bytes.len() >= head + 4 + length } {
-                break request;
-            }
-        }
-        let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&chunk[..read]);
-    };
-    let answer = drive::answer(&request);
-    let mut reply = format!("HTTP/1.1 {} Reflected\r\n", answer.status).into_bytes();
-    for (name, value) in &answer.headers {
-        if value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-            reply.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-    }
-    reply.extend_from_slice(b"\r\n");
-    if request.method != b"HEAD" {
-        reply.extend_from_slice(&answer.body);
-    }
-    stream.write_all(&reply).ok()
-}
-
 /// The rule set as its own tests configure it.
-fn rule_set(rules: &Path, folder: &Path) {
+fn configure(rules: &Path, folder: &Path) {
     let own = folder.join("suite");
     std::fs::create_dir(&own).unwrap();
     std::os::unix::fs::symlink(rules.join("rules"), own.join("rules")).unwrap();
@@ -183,10 +128,10 @@ fn exchange(server: &Server, http: &Http, bytes: &[u8]) -> u16 {
 
 #[test]
 fn the_suite_passes_through_the_gateway() {
-    let Some((rules, tests)) = folders() else { return };
+    let Some((rules, tests)) = rule_set::folders("crs/tests/regression/tests") else { return };
     let folder = tempfile::tempdir().unwrap();
-    rule_set(&rules, folder.path());
-    let config = format!("[upstream]\nservers = [\"{}\"]\n{CONFIG}", backend());
+    configure(&rules, folder.path());
+    let config = format!("[upstream]\nservers = [\"{}\"]\n{CONFIG}", rule_set::backend());
     std::fs::write(folder.path().join("testudo.toml"), config).unwrap();
     let server = Server::start_in(folder, &[]);
     let http = Http::new(&server.ca());

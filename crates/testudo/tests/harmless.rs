@@ -15,14 +15,16 @@ mod support;
 
 #[path = "../../waf/tests/support/cases.rs"]
 mod cases;
+#[path = "../../waf/tests/support/drive.rs"]
+mod drive;
 #[path = "../../waf/tests/support/front.rs"]
 mod front;
+#[path = "support/rule_set.rs"]
+mod rule_set;
 #[path = "../../waf/tests/support/suite.rs"]
 mod suite;
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
 
 use serde_json::Value;
 use support::Server;
@@ -64,21 +66,6 @@ subnet = "off"
 client = "off"
 route = "off"
 "#;
-
-/// The corpus and the rule set.
-fn folders() -> Option<(PathBuf, PathBuf)> {
-    let rules = std::env::var_os("TESTUDO_CRS").map(PathBuf::from);
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
-    let benign = std::env::var_os("TESTUDO_CORPORA").map_or(here, PathBuf::from).join("benign");
-    let found = rules.filter(|folder| folder.is_dir() && benign.is_dir());
-    if found.is_none() {
-        support::skip(
-            "TESTUDO_REQUIRE_CRS",
-            "TESTUDO_CRS names no release of the OWASP Core Rule Set, or `corpora/benign` is not there",
-        );
-    }
-    Some((found?.canonicalize().unwrap(), benign))
-}
 
 /// The contract that these requests teach.
 fn learned(requests: &[(String, front::Request)]) -> Value {
@@ -132,36 +119,6 @@ fn mark(schema: &mut Value) {
     }
 }
 
-/// A backend that takes everything.
-fn backend() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            std::thread::spawn(move || while take(&stream).is_some() {});
-        }
-    });
-    format!("http://{address}")
-}
-
-fn take(mut stream: &TcpStream) -> Option<()> {
-    let (mut bytes, mut chunk) = (Vec::new(), [0; 16 * 1024]);
-    let head = loop {
-        if let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let length =
-                front::Request::parse(&bytes).header("content-length").map_or(0, |length| length.parse().unwrap());
-            if bytes.len() >= head + 4 + length {
-                break bytes.starts_with(b"HEAD");
-            }
-        }
-        let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&chunk[..read]);
-    };
-    let body = if head { "" } else { "{}" };
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{body}");
-    stream.write_all(answer.as_bytes()).ok()
-}
-
 /// How the gateway answers: the status and the code of a refusal.
 fn send(server: &Server, http: &Http, request: &front::Request) -> (u16, String) {
     let mut bytes = [request.line.as_slice(), b"\r\n"].concat();
@@ -179,7 +136,7 @@ fn send(server: &Server, http: &Http, request: &front::Request) -> (u16, String)
 
 #[test]
 fn harmless_requests_pass_the_rules_and_the_contract() {
-    let Some((rules, benign)) = folders() else { return };
+    let Some((rules, benign)) = rule_set::folders("benign") else { return };
     let mut requests = cases::harmless(&benign);
     for (_, request) in &mut requests {
         // Their tokens are signed with random bytes; their routes are public here.
@@ -189,7 +146,7 @@ fn harmless_requests_pass_the_rules_and_the_contract() {
     free(&mut contract);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("openapi.json"), contract.to_string()).unwrap();
-    let config = format!("[upstream]\nservers = [\"{}\"]\n[waf]\nrules = [{rules:?}]\n{CONFIG}", backend());
+    let config = format!("[upstream]\nservers = [\"{}\"]\n[waf]\nrules = [{rules:?}]\n{CONFIG}", rule_set::backend());
     std::fs::write(folder.path().join("testudo.toml"), config).unwrap();
     let server = Server::start_in(folder, &[]);
     let http = Http::new(&server.ca());

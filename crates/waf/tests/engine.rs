@@ -115,6 +115,10 @@ fn rules_about_attacks_skip_what_is_proven_and_all_others_look_at_it() {
         let found = looked("application/json", "/", named, |transaction| transaction.prove_body(&[], names));
         assert_eq!(found, expected, "names that are proven: {names}");
     }
+    let form = b"evil=evil";
+    let kind = "application/x-www-form-urlencoded";
+    let found = looked(kind, "/", form, |transaction| transaction.prove_body(&[], true));
+    assert_eq!(found, [10, 11, 20, 21, 23], "names of a form may be others than the contract read");
 
     let form = b"a=evil+1&b=x";
     let kind = "application/x-www-form-urlencoded";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::COOKIE;
 use testudo_body::form::{Limits, Reader};
-use testudo_core::{Denial, Proven, Span};
+use testudo_core::{Denial, Proven, ProvenKind, Span};
 
 use super::fields::{self, Field, Origin};
 use super::form::Fields;
@@ -41,6 +41,8 @@ pub struct ProvenHead {
 struct Said {
     query: Fields,
     cookies: Fields,
+    /// Whether these are all cookies.
+    all_cookies: bool,
     /// Query parameters that were taken, by their place among all.
     used: Vec<bool>,
 }
@@ -61,7 +63,8 @@ impl Contract {
             }
         };
         let used = vec![false; query.named.len()];
-        let mut said = Said { query, cookies: cookies(head), used };
+        let (cookies, all_cookies) = cookies(head);
+        let mut said = Said { query, cookies, all_cookies, used };
         let (mut all, mut proven) = (Findings::default(), ProvenHead { path: true, ..ProvenHead::default() });
         for (index, parameter) in route.parameters.iter().enumerate() {
             let rule = self.program().routes.get(route.id.index());
@@ -75,7 +78,8 @@ impl Contract {
         proven.query.dedup_by_key(|proven| proven.span);
         let named = said.used.iter().all(|used| *used);
         let plain = said.query.named.keys().all(|name| name.iter().all(|byte| is_plain(*byte)));
-        proven.whole_query = named && plain && proven.query.len() == pairs;
+        let strict = proven.query.iter().all(|proven| proven.kind != ProvenKind::Free);
+        proven.whole_query = named && plain && strict && proven.query.len() == pairs;
         if !all.violations.is_empty() {
             proven = ProvenHead::default();
         }
@@ -146,12 +150,13 @@ impl Contract {
             run.check(rule, 0);
         }
         let found = run.found;
-        let is_proven = found.violations.is_empty() && !found.proven.is_empty() && tape.len() == 1;
+        let strict = found.proven.iter().all(|proven| proven.kind != ProvenKind::Free);
+        let is_proven = found.violations.is_empty() && !found.proven.is_empty() && tape.len() == 1 && strict;
         match parameter.location {
             Location::Path => proven.path &= is_proven,
             Location::Query => proven.query.extend(&found.proven),
             Location::Header if is_proven => proven.headers.push(parameter.name.clone()),
-            Location::Cookie if is_proven => proven.cookies.push(parameter.name.clone()),
+            Location::Cookie if is_proven && said.all_cookies => proven.cookies.push(parameter.name.clone()),
             Location::Header | Location::Cookie => {}
         }
         take(all, parameter, found);
@@ -247,16 +252,18 @@ fn query(text: &str) -> Result<Fields, &'static str> {
     wrong.map_or(Ok(fields), Err)
 }
 
-fn cookies(head: &Head<'_>) -> Fields {
+/// The cookies, and whether they are all: of those beyond, nothing is known.
+fn cookies(head: &Head<'_>) -> (Fields, bool) {
     let mut fields = Fields::default();
     let lines = head.headers.get_all(COOKIE).iter();
-    for pair in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).take(MAX_PAIRS) {
+    let mut pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    for pair in pairs.by_ref().take(MAX_PAIRS) {
         let pair = pair.trim_ascii();
         let at = memchr::memchr(b'=', pair).unwrap_or(pair.len());
         let text = fields.keep(pair.get(at + 1..).unwrap_or_default());
         fields.add(pair.get(..at).unwrap_or_default(), Field { text, ..field(0) });
     }
-    fields
+    (fields, pairs.next().is_none())
 }
 
 fn unknown(said: &Said, options: Options, all: &mut Findings) {

@@ -231,7 +231,7 @@ impl<'s> Tape<'s> {
         self.written(at)
     }
 
-    /// Where it stands, with escapes or without. A form's value with escapes has no place.
+    /// Where a scalar stands in the request, with escapes or without.
     pub(crate) fn written(&self, at: usize) -> Option<Span> {
         let item = self.items.get(at)?;
         if self.composed {

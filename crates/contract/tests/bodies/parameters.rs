@@ -90,6 +90,13 @@ fn heads_are_proven_in_parts() {
     assert!(!proven.whole_query && proven.query.len() == 1);
     let (_, proven) = inspect("/accounts/acc%2D00ff/items/7", Some("limit=7"), &[], Unknown::Refuse);
     assert!(!proven.path && proven.whole_query);
+    // A cookie beyond those that are read could have the same name.
+    let many = |count: usize| format!("theme=dark{}; theme=evil", "; x=1".repeat(count));
+    for (count, expected) in [(253, "cookie:theme parameter-repeated"), (300, "")] {
+        let (checked, proven) =
+            inspect("/accounts/acc-00ff/items/7", None, &[("cookie", &many(count))], Unknown::Refuse);
+        assert_eq!((lines(&checked).as_str(), proven.cookies.len()), (expected, 0), "{count}");
+    }
     let (_, proven) = inspect("/accounts/acc-00ff/items/7", Some("limit=700"), &[], Unknown::Refuse);
     assert_eq!(proven, ProvenHead::default());
 }

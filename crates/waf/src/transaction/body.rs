@@ -131,7 +131,9 @@ impl Body {
             _ => {}
         }
         let proven = std::mem::take(&mut state.proven);
-        state.lanes.prove(Variable::ArgsPost, &proven, state.names_proven);
+        // Only names of JSON are sure to be those that the contract read: forms may be separated by other bytes.
+        let names = state.names_proven && state.processor == Some(Processor::Json);
+        state.lanes.prove(Variable::ArgsPost, &proven, names);
         state.set_number(Variable::ArgsCombinedSize, state.arguments_size);
         state.set_default(Variable::ReqbodyError, b"0");
         state.set_default(Variable::ReqbodyProcessorError, b"0");

@@ -173,8 +173,8 @@ impl Transaction {
         });
     }
 
-    /// Of the body, whose readers are yet to come to its end, these values are known to be harmless, and so are its names
-    /// or not. Spans are counted from its first byte: strings of JSON with their quotes, values of forms as written, data
+    /// Of the body, whose readers are yet to come to its end, these values are known to be harmless, and so are the names
+    /// in it or not, if it is JSON. Spans are counted from its first byte: strings of JSON with their quotes, values of forms as written, data
     /// of parts.
     pub fn prove_body(&mut self, proven: &[Proven], names: bool) {
         self.with(|buffers, _| {
