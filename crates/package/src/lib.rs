@@ -1,0 +1,10 @@
+//! What an app package is made of: archives, binary XML, resources, bytecode, native libraries, signatures. No rules.
+//!
+//! Every reader takes bytes that may be hostile and borrows from them: it checks each offset, bounds each count and depth,
+//! and answers with an error that names the place. Nothing here reads files, starts threads or judges.
+
+pub mod dex;
+pub mod resources;
+pub mod signature;
+pub mod xml;
+pub mod zip;

@@ -1,0 +1,1 @@
+//! The table of resources of an Android package, `resources.arsc`.

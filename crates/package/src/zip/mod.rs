@@ -1,0 +1,1 @@
+//! ZIP archives as hostile hands make them: central directory against local headers, duplicates, gaps, bombs.

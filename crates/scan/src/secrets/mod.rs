@@ -1,0 +1,1 @@
+//! Secrets in strings, resources, assets, native libraries and bundles.
