@@ -2,8 +2,8 @@
 //! bodies and classes of personal data.
 //!
 //! [`Contract::from_openapi`] reads a file and reports all that is wrong with it; [`Contract::open`] stands in when
-//! there is none. [`Contract::route`] finds the route of a request. [`Contract::check_head`] says what the contract
-//! has against its head, [`Contract::inspect_parameters`] and [`Contract::check_body`] what it has against all of it, and
+//! there is none. [`Contract::route`] finds the route of a request, and [`decide_route`] what it means that it has none.
+//! [`Contract::inspect_parameters`] and [`Contract::check_body`] say what the contract has against a request, and
 //! which values a strict type proves harmless. [`diff`] tells what a new version opens or closes, and [`Learner`] writes a
 //! first one from traffic.
 //!
@@ -11,11 +11,11 @@
 //! the file of its construct under `openapi/`, and check it under `validate/`. To read another kind of contract, build
 //! the same routes and schemas.
 
-mod check;
 pub mod csrf;
 mod diff;
 mod document;
 mod error;
+mod head;
 mod learn;
 mod openapi;
 mod path;
@@ -34,9 +34,9 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderMap, Method};
 use serde::Serialize;
 
-pub use check::{Head, decide_route};
 pub use diff::{Change, Effect, diff};
 pub use error::{ContractErrors, Position, Problem};
+pub use head::{Head, decide_route};
 pub use learn::{Learner, Observation};
 pub use path::{MAX_PATH, PathError};
 pub use pattern::{PathPattern, PatternError};

@@ -34,6 +34,7 @@ use testudo_limits::{CallerFacts, PeerFacts, RouteClass};
 use crate::metrics::WorkerMetrics;
 use crate::node::Node;
 use crate::pipeline::facts::{Known, KnownTokens};
+use crate::pipeline::firewall::Flow;
 use crate::pipeline::ledger::Ledger;
 use crate::pipeline::lesson::Lesson;
 use crate::risk::Places;
@@ -202,12 +203,13 @@ impl Worker {
         }
 
         // Is its body what the contract says, and does it look like an attack? It is read for nobody who is refused anyway.
-        let mut lesson = None;
+        let (mut lesson, mut flow) = (None, None);
         if proceed(&decision, &snapshot) {
             let judged = body::judge(&snapshot, found, &inspection, &inbound.parts.headers, &mut inbound.body);
             let judged = Box::pin(judged).await;
             decision = decision.and(judged.decision);
             checked.join(judged.checked);
+            flow = judged.flow;
             lesson = Lesson::begin(&snapshot, &inbound, caller.is_some(), judged.plain);
         }
 
@@ -258,9 +260,13 @@ impl Worker {
             Err(error) => {
                 inspection.finish(&snapshot);
                 ledger.inspected(&inspection);
-                return failed(&snapshot, ledger, &facts, &error);
+                return failed(&snapshot, ledger, &facts, &error, flow.as_ref());
             }
         };
+        if let Some(flow) = flow.as_ref().filter(|flow| flow.borrow().decision.is_denied()) {
+            self.metrics.observed();
+            ledger.observed_in_body(flow);
+        }
         let report = ledger.mask(owing.is_some());
         let fulfil = mask::Fulfil { owing, snapshot: &snapshot, client, request: facts.request, report: &report };
         let (settled, denied) = owed.settle(fulfil);
@@ -413,9 +419,15 @@ fn body_size(snapshot: &Snapshot, found: Option<&Found<'_>>, declared: Option<u6
     Decision::default()
 }
 
-fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &ForwardError) -> Response<ResponseBody> {
-    if let ForwardError::Caller(BodyError::Refused(code)) = error {
-        return broken_off(snapshot, ledger, facts, code);
+fn failed(
+    snapshot: &Snapshot,
+    mut ledger: Ledger,
+    facts: &Facts,
+    error: &ForwardError,
+    flow: Option<&Flow>,
+) -> Response<ResponseBody> {
+    if let (ForwardError::Caller(BodyError::Refused(_)), Some(flow)) = (error, flow) {
+        return broken_off(snapshot, ledger, facts, flow);
     }
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let text = match status {
@@ -435,12 +447,11 @@ fn failed(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, error: &Forwar
     response.map(|body| body.on_end(move |end| ledger.close(&end)))
 }
 
-/// The firewall refused the body while it was sent on.
-fn broken_off(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, code: &'static str) -> Response<ResponseBody> {
-    let (status, text) = firewall::broken_off(code);
-    ledger.refused_in_body(code);
-    ledger.answered(status, None);
-    let mut response = refuse::problem(status, code, text, facts.request);
+/// The body was refused while it was sent on.
+fn broken_off(snapshot: &Snapshot, mut ledger: Ledger, facts: &Facts, flow: &Flow) -> Response<ResponseBody> {
+    ledger.refused_in_body(flow);
+    let mut response = refuse::refusal(&flow.borrow().decision, facts.request);
+    ledger.answered(response.status(), None);
     outbound::finish(snapshot, facts, None, None, None, response.headers_mut());
     response.map(|body| body.on_end(move |end| ledger.close(&end)))
 }

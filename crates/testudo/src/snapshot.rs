@@ -32,7 +32,7 @@ pub struct Snapshot {
     /// The configuration.
     pub config: Config,
     /// The app's API.
-    pub contract: Contract,
+    pub contract: Arc<Contract>,
     /// Cedar policies.
     pub policies: Policies,
     /// The firewall; none when it is off.
@@ -121,7 +121,7 @@ impl SnapshotError {
 /// What is built from the configuration alone: the same for `check`, `up` and a reload.
 pub struct Parts {
     /// The app's API.
-    pub contract: Contract,
+    pub contract: Arc<Contract>,
     /// Cedar policies.
     pub policies: Policies,
     /// The firewall; none when it is off.
@@ -134,7 +134,7 @@ pub struct Parts {
 
 /// Builds what the configuration names. `servers` replaces an empty list of upstreams, and `openapi` stands for its API.
 pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>) -> Result<Parts, SnapshotError> {
-    let contract = contract(config, openapi)?;
+    let contract = Arc::new(contract(config, openapi)?);
     check_reserved(config, &contract)?;
     let masks = Masks::build(config, &contract)?;
     let (policies, upstreams) = (policies(config, &contract)?, upstreams(config, servers)?);

@@ -95,6 +95,54 @@ fn a_body_is_what_the_contract_says_or_the_place_is_named() {
 }
 
 #[test]
+fn long_uploads_are_judged_as_they_flow() {
+    let upstream = Upstream::start();
+    let upload = |photo: &[u8], name: &str| {
+        let head = format!(
+            "--xyz\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n"
+        );
+        let mut body = [head.as_bytes(), photo].concat();
+        body.resize(700_000, b' ');
+        body.extend_from_slice(b"\r\n--xyz--\r\n");
+        body
+    };
+    let png = b"\x89PNG\r\n\x1a\n";
+    let kind = ("Content-Type", "multipart/form-data; boundary=xyz");
+    for firewall in ["", "[waf]\nmode = \"off\""] {
+        let server = start(&upstream, API, firewall);
+        let post = |kind, body: &[u8]| server.send("POST", "/orders", &[kind], body).refusal();
+        assert_eq!(post(kind, &upload(png, "photo")).0, 200, "{firewall}");
+        let whole = upstream.whole_requests();
+        for (kind, body, refused) in [
+            (kind, upload(b"<html><script>1</script>", "photo"), (415, "content-mismatch")),
+            (kind, upload(png, "other"), (400, "unknown-field")),
+            (("Content-Type", "image/png"), png.repeat(90_000), (415, "wrong-media-type")),
+            (("Content-Type", "multipart/form-data"), upload(png, "photo"), (400, "malformed")),
+        ] {
+            let (status, code) = post(kind, &body);
+            assert_eq!((status, code.as_str()), refused, "{firewall} {kind:?}");
+        }
+        assert_eq!(upstream.whole_requests(), whole, "the backend never got the whole of what was refused");
+        support::attack::wait("the event names the place", || {
+            let events = server.events("request.decided");
+            events.iter().any(|event| event["details"]["contract"] == "/photo content-mismatch").then_some(())
+        });
+    }
+    let server = start(&upstream, API, "[server]\nobserve = true");
+    let reply = server.send("POST", "/orders", &[kind], &upload(b"<html><script>1</script>", "photo"));
+    assert_eq!(reply.refusal().0, 200, "observe mode reports it only");
+    support::attack::wait("the event says that it would have been refused", || {
+        let events = server.events("request.decided");
+        let told = |event: &Value| {
+            event["details"]["observed"].is_string()
+                && event["code"] == "content-mismatch"
+                && event["control"] == "contract"
+        };
+        events.iter().any(told).then_some(())
+    });
+}
+
+#[test]
 fn what_is_not_named_can_be_reported_instead() {
     let upstream = Upstream::start();
     let server = start(&upstream, API, "unknown = \"report\"");

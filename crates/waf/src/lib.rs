@@ -23,5 +23,7 @@ mod waf;
 pub mod xss;
 
 pub use ruleset::RuleSet;
-pub use transaction::{BUDGET_RULE, Connection, Intervention, LIMIT_RULE, Match, RequestLine, Transaction};
+pub use transaction::{
+    BUDGET_RULE, Connection, HarmlessHead, Intervention, LIMIT_RULE, Match, RequestLine, Transaction,
+};
 pub use waf::{Options, Waf};

@@ -11,7 +11,7 @@ use support::drive::CONNECTION;
 use support::rules::Disk;
 use testudo_core::{Proven, ProvenKind, Span, Timestamp};
 use testudo_waf::seclang::{LoadError, Loader};
-use testudo_waf::{BUDGET_RULE, Intervention, LIMIT_RULE, Options, RequestLine, Transaction, Waf};
+use testudo_waf::{BUDGET_RULE, HarmlessHead, Intervention, LIMIT_RULE, Options, RequestLine, Transaction, Waf};
 
 fn load(rules: &str, options: Options) -> Result<Arc<Waf>, Vec<LoadError>> {
     let disk = Disk;
@@ -97,43 +97,43 @@ fn span(text: &[u8], part: &str) -> Proven {
 fn rules_about_attacks_skip_what_is_proven_and_all_others_look_at_it() {
     let json = br#"{"a":"evil\"1","b":["x"]}"#;
     let proven = span(json, r#""evil\"1""#);
-    let found = looked("application/json", "/", json, |transaction| transaction.prove_body(&[proven], false));
+    let found = looked("application/json", "/", json, |transaction| transaction.prove_body(&[proven], false, &[]));
     assert_eq!(found, [20, 21, 22], "its place in a JSON body");
 
     let off = Proven { span: Span { start: proven.span.start, end: proven.span.end - 1 }, ..proven };
-    let found = looked("application/json", "/", json, |transaction| transaction.prove_body(&[off], false));
+    let found = looked("application/json", "/", json, |transaction| transaction.prove_body(&[off], false, &[]));
     assert_eq!(found, [10, 11, 20, 21, 22], "another place proves nothing");
 
     let twice = br#"{"a":"evil","b":"evil"}"#;
     let found = looked("application/json", "/", twice, |transaction| {
-        transaction.prove_body(&[span(twice, r#""evil""#)], false);
+        transaction.prove_body(&[span(twice, r#""evil""#)], false, &[]);
     });
     assert_eq!(found, [10, 11, 20, 21], "the same text elsewhere is looked at");
 
     let named = br#"{"evil":"evil"}"#;
     for (names, expected) in [(false, &[10, 11, 20, 21, 23][..]), (true, &[10, 11, 20, 21])] {
-        let found = looked("application/json", "/", named, |transaction| transaction.prove_body(&[], names));
+        let found = looked("application/json", "/", named, |transaction| transaction.prove_body(&[], names, &[]));
         assert_eq!(found, expected, "names that are proven: {names}");
     }
     let form = b"evil=evil";
     let kind = "application/x-www-form-urlencoded";
-    let found = looked(kind, "/", form, |transaction| transaction.prove_body(&[], true));
+    let found = looked(kind, "/", form, |transaction| transaction.prove_body(&[], true, &[]));
     assert_eq!(found, [10, 11, 20, 21, 23], "names of a form may be others than the contract read");
 
     let form = b"a=evil+1&b=x";
     let kind = "application/x-www-form-urlencoded";
-    let found = looked(kind, "/", form, |transaction| transaction.prove_body(&[span(form, "evil+1")], false));
+    let found = looked(kind, "/", form, |transaction| transaction.prove_body(&[span(form, "evil+1")], false, &[]));
     assert_eq!(found, [20, 21, 22], "its place in a form");
 
     let parts = b"--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nevil\r\n--B--\r\n";
     let kind = "multipart/form-data; boundary=B";
-    let found = looked(kind, "/", parts, |transaction| transaction.prove_body(&[span(parts, "evil")], false));
+    let found = looked(kind, "/", parts, |transaction| transaction.prove_body(&[span(parts, "evil")], false, &[]));
     assert_eq!(found, [20, 21], "its place among parts");
 
     let kind = "text/plain";
     let query = b"a=evil&evil=x";
     let found = looked(kind, "/?a=evil&evil=x", b"", |transaction| {
-        transaction.prove_head(&[span(query, "evil")], &[], &[]);
+        transaction.prove_head(&HarmlessHead { query: &[span(query, "evil")], ..HarmlessHead::default() });
     });
     assert_eq!(found, [20, 21, 23, 24], "its place in a query; names and the query itself are looked at");
 }
@@ -164,7 +164,8 @@ SecRule REQUEST_HEADERS:Authorization "@rx evil" "id:5,phase:1,pass"
     assert_eq!(found(&say), [4, 5, 1, 2, 3]);
     let proven = found(&|transaction| {
         say(transaction);
-        transaction.prove_head(&[], &["x-one".into()], &["one".into()]);
+        let (headers, cookies) = (["x-one".into()], ["one".into()]);
+        transaction.prove_head(&HarmlessHead { headers: &headers, cookies: &cookies, ..HarmlessHead::default() });
     });
     assert_eq!(proven, [4, 5, 2], "the header of the cookies is another value");
     assert_eq!(found(&|transaction| transaction.request_header_proven(b"Authorization", b"evil")), [5]);
@@ -419,4 +420,69 @@ proptest! {
             prop_assert!(!line.contains('\n'));
         }
     }
+}
+
+#[test]
+fn rules_that_only_ask_for_a_form_skip_file_names_whose_form_is_known() {
+    let rules = r#"
+SecRuleEngine On
+SecRequestBodyAccess On
+SecRule FILES|FILES_NAMES "!@rx ^[a-z.]*$" "id:30,phase:2,pass,tag:'attack-protocol'"
+SecRule FILES "!@rx ^[a-z.]*$" "id:31,phase:2,pass"
+SecRule FILES "@rx '" "id:32,phase:2,pass,tag:'attack-injection'"
+SecRule &FILES "@eq 2" "id:33,phase:2,pass,tag:'attack-protocol'"
+"#;
+    let file = |field: &str, name: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\r\nx\r\n")
+    };
+    let found = |fields: [&str; 2], names: [&str; 2], formed: &[&str]| {
+        let body = file(fields[0], names[0]) + &file(fields[1], names[1]) + "--B--\r\n";
+        let formed: Vec<Box<[u8]>> = formed.iter().map(|name| name.as_bytes().into()).collect();
+        let waf = load(rules, Options::default()).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(1_772_407_800));
+        transaction.request_line(&RequestLine { method: b"POST", target: b"/", protocol: b"HTTP/1.1", raw: None });
+        transaction.request_header(b"Content-Type", b"multipart/form-data; boundary=B");
+        transaction.request_head();
+        transaction.prove_body(&[], false, &formed);
+        transaction.request_body(body.as_bytes());
+        transaction.request_end();
+        ids(&transaction)
+    };
+    assert_eq!(found(["a", "b"], ["o'x.png", "y.png"], &[]), [30, 31, 32, 33]);
+    assert_eq!(
+        found(["a", "b"], ["o'x.png", "y.png"], &["o'x.png"]),
+        [31, 32, 33],
+        "those that look for something look"
+    );
+    assert_eq!(found(["a", "b"], ["o'x.png", "y'.png"], &["o'x.png"]), [30, 31, 32, 33], "the other is not known");
+    assert_eq!(found(["a'", "b"], ["x.png", "y.png"], &["x.png"]), [30, 33], "names of fields are no names of files");
+}
+
+#[test]
+fn a_target_rests_when_all_of_it_is_proven() {
+    let rules = r#"
+SecRuleEngine On
+SecRule REQUEST_FILENAME|REQUEST_BASENAME "@rx evil" "id:40,phase:2,pass,tag:'attack-test'"
+SecRule QUERY_STRING "@rx evil" "id:41,phase:2,pass,tag:'attack-test'"
+SecRule REQUEST_URI|REQUEST_URI_RAW "@rx evil" "id:42,phase:2,pass,tag:'attack-test'"
+SecRule REQUEST_LINE "@rx evil" "id:43,phase:2,pass,tag:'attack-test'"
+SecRule REQUEST_URI "@rx evil" "id:44,phase:2,pass"
+"#;
+    let found = |target: &str, path: bool, whole_query: bool| {
+        let waf = load(rules, Options::default()).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let mut transaction = waf.open(&CONNECTION, "id", Timestamp::from_seconds(1_772_407_800));
+        let line = RequestLine { method: b"GET", target: target.as_bytes(), protocol: b"HTTP/1.1", raw: None };
+        transaction.request_line(&line);
+        transaction.request_head();
+        transaction.prove_head(&HarmlessHead { path, whole_query, ..HarmlessHead::default() });
+        transaction.request_end();
+        ids(&transaction)
+    };
+    let target = "/evil?evil=1";
+    assert_eq!(found(target, false, false), [40, 41, 42, 43, 44]);
+    assert_eq!(found(target, true, false), [41, 42, 43, 44]);
+    assert_eq!(found(target, false, true), [40, 42, 43, 44]);
+    assert_eq!(found(target, true, true), [43, 44]);
+    assert_eq!(found("http://evil/?a=1", true, true), [42, 43], "another host is no part of the path");
+    assert_eq!(found("/?a=1#evil", true, true), [42, 43], "nor is a fragment");
 }

@@ -30,10 +30,9 @@ impl Contract {
             let missing = || Checked::refused(Denial::Malformed, "", "missing-body", "a body");
             return if wanted.required { missing() } else { Checked::default() };
         }
-        let Some((index, media)) = content_type.and_then(|written| choose(wanted, written)) else {
-            let names: Vec<&str> = wanted.content.keys().map(|media| &**media).collect();
-            let expected = format!("the media type {}", names.join(" or "));
-            return Checked::refused(Denial::UnsupportedMediaType, "", "wrong-media-type", expected);
+        let (index, media) = match taken(wanted, content_type) {
+            Ok(taken) => taken,
+            Err(refused) => return refused,
         };
         let Some(kind) = Reading::of(&media) else {
             return Checked::refused(Denial::UnsupportedMediaType, "", "wrong-charset", "the charset UTF-8");
@@ -121,7 +120,8 @@ impl Contract {
     }
 }
 
-fn unexpected(body: &[u8], options: Options) -> Checked {
+/// What the contract has against a body of a route that takes none.
+pub(super) fn unexpected(body: &[u8], options: Options) -> Checked {
     if body.is_empty() {
         return Checked::default();
     }
@@ -160,8 +160,17 @@ fn content(media: &Media, body: &[u8]) -> Checked {
     }
 }
 
+/// The entry of the contract that takes a media type, or the refusal of it.
+pub(super) fn taken(wanted: &Body, content_type: Option<&[u8]>) -> Result<(usize, Media), Checked> {
+    content_type.and_then(|written| choose(wanted, written)).ok_or_else(|| {
+        let names: Vec<&str> = wanted.content.keys().map(|media| &**media).collect();
+        let expected = format!("the media type {}", names.join(" or "));
+        Checked::refused(Denial::UnsupportedMediaType, "", "wrong-media-type", expected)
+    })
+}
+
 /// The entry of the contract that takes a media type: the type itself, its range, or all (OpenAPI 3.1 section 4.8.13.1).
-pub(super) fn choose(wanted: &Body, written: &[u8]) -> Option<(usize, Media)> {
+fn choose(wanted: &Body, written: &[u8]) -> Option<(usize, Media)> {
     let media = std::str::from_utf8(written.get(..MAX_TYPE.min(written.len()))?).ok().and_then(Media::parse)?;
     let (kind, _) = media.essence.split_once('/')?;
     let index = wanted.content.get_index_of(&*media.essence).or_else(|| {

@@ -11,6 +11,7 @@ mod body;
 mod compile;
 mod equal;
 mod fields;
+mod file_name;
 mod form;
 mod format;
 mod multipart;
@@ -25,7 +26,7 @@ mod tape;
 mod uploads;
 
 pub(crate) use compile::compile;
-pub(crate) use format::{Format, is_date, is_date_time, is_uuid};
+pub(crate) use format::Format;
 pub(crate) use number::is_number;
 pub use parameters::ProvenHead;
 pub(crate) use regex::{Pattern, is_plain};

@@ -1,11 +1,13 @@
 //! Multipart forms: fields and files (OpenAPI 3.1 section 4.8.14.4, RFC 7578).
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use testudo_body::multipart::{Boundary, Limits, Reader, Token};
 use testudo_core::{Denial, Span};
 
 use super::fields::{Field, Origin};
+use super::file_name;
 use super::form::{Encodings, Fields, object};
 use super::report::{Checked, MAX_VIOLATIONS, Options, Violation};
 use super::rule::{Program, RuleId};
@@ -16,6 +18,8 @@ use crate::sniff::{self, Media};
 pub(super) struct Part {
     pub name: Vec<u8>,
     pub file: bool,
+    /// The file's name.
+    pub filename: Option<Vec<u8>>,
     pub media: Option<Media>,
     /// Where its data stands.
     pub data: Option<Span>,
@@ -25,7 +29,8 @@ impl Part {
     /// What the headers of a part say.
     pub(super) fn of(part: &testudo_body::multipart::Part) -> Part {
         let media = part.header("content-type").and_then(|written| std::str::from_utf8(written).ok());
-        Part { name: part.name.clone(), file: part.is_file(), media: media.and_then(Media::parse), data: None }
+        let media = media.and_then(Media::parse);
+        Part { name: part.name.clone(), file: part.is_file(), filename: part.filename.clone(), media, data: None }
     }
 }
 
@@ -87,7 +92,22 @@ pub(super) fn check(
         checked.violations.splice(0..0, wrong);
         return checked.settled();
     }
+    if checked.is_ok() {
+        checked.file_names = plain_names(&parts, body);
+    }
     checked
+}
+
+/// The names of files that are harmless in form wherever they stand.
+fn plain_names(parts: &[Part], body: &[u8]) -> Vec<Box<[u8]>> {
+    let mut plain: BTreeMap<&[u8], bool> = BTreeMap::new();
+    for part in parts {
+        if let Some(name) = part.filename.as_deref() {
+            let data = part.data.and_then(|span| body.get(span.start..span.end)).unwrap_or_default();
+            *plain.entry(name).or_insert(true) &= file_name::is_plain(name, data);
+        }
+    }
+    plain.into_iter().filter(|(_, plain)| *plain).map(|(name, _)| name.into()).collect()
 }
 
 /// The media types that a part may have; empty where nothing is said.

@@ -14,7 +14,7 @@ use super::rule::RuleId;
 use super::run::{Findings, Run};
 use super::tape::Tape;
 use crate::Contract;
-use crate::check::Head;
+use crate::head::Head;
 use crate::route::{Location, Parameter, Route, Style};
 use crate::router::Found;
 

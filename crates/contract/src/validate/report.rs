@@ -50,6 +50,8 @@ pub struct Checked {
     pub proven: Vec<Proven>,
     /// Whether every name in the body is one of the contract's, and made of letters, digits and `_.:-`.
     pub names_proven: bool,
+    /// Names of files that are harmless in form, and whose content is what they say.
+    pub file_names: Vec<Box<[u8]>>,
     /// The kind of refusal that the violations call for.
     denial: Option<Denial>,
 }
@@ -83,8 +85,7 @@ impl Checked {
             self.proven.sort_by_key(|proven| proven.span);
             self.proven.dedup_by_key(|proven| proven.span);
         } else {
-            self.proven.clear();
-            self.names_proven = false;
+            self.prove_nothing();
         }
         self
     }
@@ -97,9 +98,14 @@ impl Checked {
         self.notes.truncate(MAX_VIOLATIONS);
         self.denial = self.denial.or(other.denial);
         if !self.is_ok() {
-            self.proven.clear();
-            self.names_proven = false;
+            self.prove_nothing();
         }
+    }
+
+    fn prove_nothing(&mut self) {
+        self.proven.clear();
+        self.file_names.clear();
+        self.names_proven = false;
     }
 
     /// Whether nothing is wrong.

@@ -3,15 +3,17 @@
 //! Of a multipart form the names of its parts, their media types and the content of files are checked; what fields say is
 //! not. An SVG is held until its end, for script may stand anywhere in it, and refused when it is longer than 64 KiB.
 
+use std::sync::Arc;
+
 use testudo_body::multipart::{Boundary, Limits, Reader, Token};
 use testudo_core::Denial;
 
 use super::form::Encodings;
 use super::multipart::{Part, allowed, disagreement};
 use super::report::{Checked, Options, Unknown, Violation};
-use super::rule::{Program, RuleId};
+use super::rule::RuleId;
 use crate::Contract;
-use crate::route::Route;
+use crate::route::{Body, Route, RouteId};
 
 /// How many bytes of a file are held, and of an SVG.
 const HELD: usize = 1024;
@@ -19,10 +21,11 @@ const HELD_SVG: usize = 64 << 10;
 
 /// Judges the files of a body that flows. What it refuses once, it refuses from then on.
 #[derive(Debug)]
-pub struct Uploads<'c> {
-    program: &'c Program,
-    rule: Option<RuleId>,
-    encodings: Encodings<'c>,
+pub struct Uploads {
+    contract: Arc<Contract>,
+    route: RouteId,
+    /// Which of the route's bodies it is.
+    index: usize,
     unknown: Unknown,
     /// Nothing where the body itself is the file.
     reader: Option<Reader>,
@@ -34,34 +37,43 @@ pub struct Uploads<'c> {
 }
 
 impl Contract {
-    /// Judges a body of any length as it flows; nothing where its route has no body of this type, or where the type is
-    /// one that [`Contract::check_body`] reads as a whole.
-    pub fn uploads(&self, route: &Route, content_type: &[u8], options: Options) -> Option<Uploads<'_>> {
-        let route = self.get(route.id)?;
-        let wanted = route.request_body.as_ref()?;
-        let (index, media) = super::body::choose(wanted, content_type)?;
-        let rule = self.program().routes.get(route.id.index())?.bodies.get(index).copied().flatten();
-        let encodings = wanted.content.get_index(index).and_then(|(range, _)| wanted.encodings.get(range));
+    /// Judges a body that is too long to be held as it flows. There is nothing to judge where the contract is open, or
+    /// where the type is one that [`Contract::check_body`] reads as a whole. The error says what is wrong with having such
+    /// a body at all.
+    pub fn uploads(
+        self: &Arc<Self>,
+        route: &Route,
+        content_type: Option<&[u8]>,
+        options: Options,
+    ) -> Result<Option<Uploads>, Checked> {
+        let Some(route) = self.get(route.id).filter(|_| !self.is_open()) else { return Ok(None) };
+        let Some(wanted) = &route.request_body else {
+            let checked = super::body::unexpected(b"?", options);
+            return if checked.is_ok() { Ok(None) } else { Err(checked) };
+        };
+        let (index, media) = super::body::taken(wanted, content_type)?;
         let is_form = &*media.essence == "multipart/form-data";
-        let reader = if is_form { Some(Reader::new(Boundary::of(content_type).ok()?, Limits::STREAM)) } else { None };
         if !is_form && !super::body::is_opaque(&media) {
-            return None;
+            return Ok(None);
         }
-        Some(Uploads {
-            program: self.program(),
-            rule,
-            encodings,
+        let boundary = is_form.then(|| Boundary::of(content_type.unwrap_or_default())).transpose();
+        let boundary = boundary
+            .map_err(|error| Checked::refused(Denial::Malformed, "", "malformed", format!("a boundary: {error}")))?;
+        Ok(Some(Uploads {
+            contract: Arc::clone(self),
+            route: route.id,
+            index,
             unknown: options.unknown,
-            reader,
+            reader: boundary.map(|boundary| Reader::new(boundary, Limits::STREAM)),
             part: Part { file: true, media: Some(media), ..Part::default() },
             held: Vec::new(),
             judged: false,
             refused: None,
-        })
+        }))
     }
 }
 
-impl Uploads<'_> {
+impl Uploads {
     /// The next bytes, cut anywhere. The error says what is wrong; the body must then not reach its end.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Checked> {
         match self.reader.take() {
@@ -97,6 +109,24 @@ impl Uploads<'_> {
         self.said()
     }
 
+    /// Whether what comes after can't change anything any more.
+    pub fn is_settled(&self) -> bool {
+        self.reader.is_none() && self.judged
+    }
+
+    fn body(&self) -> Option<&Body> {
+        self.contract.get(self.route)?.request_body.as_ref()
+    }
+
+    fn rule(&self) -> Option<RuleId> {
+        self.contract.program().routes.get(self.route.index())?.bodies.get(self.index).copied().flatten()
+    }
+
+    fn encodings(&self) -> Encodings<'_> {
+        let body = self.body()?;
+        body.content.get_index(self.index).and_then(|(range, _)| body.encodings.get(range))
+    }
+
     fn token(&mut self, token: &Token<'_>) {
         match token {
             Token::BeginPart(part) => {
@@ -112,9 +142,10 @@ impl Uploads<'_> {
 
     /// Whether the contract names the part.
     fn name(&mut self) {
-        let Some(rule) = self.rule.filter(|rule| self.program.lists(*rule)) else { return };
-        let property = self.program.property(rule, &self.part.name);
-        let never = property.is_some_and(|property| self.program.rule(property).is_some_and(|rule| rule.never));
+        let program = self.contract.program();
+        let Some(rule) = self.rule().filter(|rule| program.lists(*rule)) else { return };
+        let property = program.property(rule, &self.part.name);
+        let never = property.is_some_and(|property| program.rule(property).is_some_and(|rule| rule.never));
         if never || (property.is_none() && self.unknown == Unknown::Refuse) {
             self.refuse("unknown-field", "a field that the contract names".into(), "/*".into());
         }
@@ -141,14 +172,15 @@ impl Uploads<'_> {
             return;
         }
         self.judged = true;
-        let property = self.rule.and_then(|rule| self.program.property(rule, &self.part.name));
+        let program = self.contract.program();
+        let property = self.rule().and_then(|rule| program.property(rule, &self.part.name));
         let shown =
             if property.is_some() { format!("/{}", String::from_utf8_lossy(&self.part.name)) } else { "/*".into() };
         let place = if self.part.name.is_empty() { String::new() } else { shown };
         if !whole && self.is_svg() {
             return self.refuse("content-mismatch", "an SVG of at most 64 KiB".into(), place);
         }
-        let allowed = allowed(self.program, property, self.encodings, &self.part.name);
+        let allowed = allowed(program, property, self.encodings(), &self.part.name);
         if let Some(expected) = disagreement(&self.part, &allowed, &self.held) {
             self.refuse("content-mismatch", expected, place);
         }

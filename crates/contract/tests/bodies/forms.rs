@@ -1,6 +1,8 @@
 //! Forms and uploads.
 
-use testudo_contract::{Options, Unknown};
+use std::sync::Arc;
+
+use testudo_contract::{Contract, Options, Unknown};
 
 use crate::support::{check, lines, proven, with_body};
 
@@ -112,14 +114,14 @@ fn fields_of_multipart_are_proven_and_broken_ones_refused() {
 
 #[test]
 fn uploads_are_judged_as_they_flow() {
-    let contract = with_body(
+    let contract = Arc::new(with_body(
         "{content: {image/*: {}, application/json: {}, multipart/form-data: {schema: {type: object, properties: {t: {type: string}, photo: {type: string, format: binary}}}, \
          encoding: {photo: {contentType: image/png}}}}}",
         "{}",
-    );
+    ));
     let route = &contract.routes()[0];
     let judge = |kind: &str, body: &[u8], step: usize| {
-        let mut uploads = contract.uploads(route, kind.as_bytes(), Options::default()).unwrap();
+        let mut uploads = contract.uploads(route, Some(kind.as_bytes()), Options::default()).unwrap().unwrap();
         let pushed = body.chunks(step).try_for_each(|chunk| uploads.push(chunk));
         pushed.and_then(|()| uploads.finish()).err().map(|checked| lines(&checked)).unwrap_or_default()
     };
@@ -153,6 +155,15 @@ fn uploads_are_judged_as_they_flow() {
             assert_eq!(judge(kind, &body, step), said, "{kind} {step} {}", body.len());
         }
     }
-    assert!(contract.uploads(route, b"application/json", Options::default()).is_none(), "read as a whole");
-    assert!(contract.uploads(route, b"video/mp4", Options::default()).is_none(), "not taken");
+    let begun = |kind: Option<&str>| match contract.uploads(route, kind.map(str::as_bytes), Options::default()) {
+        Ok(uploads) => format!("judged: {}", uploads.is_some()),
+        Err(checked) => lines(&checked),
+    };
+    assert_eq!(begun(Some("application/json")), "judged: false", "it is read as a whole");
+    assert_eq!(begun(Some("video/mp4")), "wrong-media-type");
+    assert_eq!(begun(None), "wrong-media-type");
+    assert_eq!(begun(Some("multipart/form-data")), "malformed", "it has no boundary");
+    let none = Arc::new(Contract::from_openapi("none", "{openapi: 3.1.0, info: {}, paths: {/x: {post: {}}}}").unwrap());
+    let none = none.uploads(&none.routes()[0], Some(b"image/png"), Options::default());
+    assert_eq!(none.map(|_| ()).map_err(|checked| lines(&checked)), Err("unexpected-body".to_owned()));
 }

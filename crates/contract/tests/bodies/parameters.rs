@@ -100,3 +100,86 @@ fn heads_are_proven_in_parts() {
     let (_, proven) = inspect("/accounts/acc-00ff/items/7", Some("limit=700"), &[], Unknown::Refuse);
     assert_eq!(proven, ProvenHead::default());
 }
+
+#[test]
+fn each_type_has_one_way_to_be_written() {
+    let text = "
+openapi: 3.1.0
+info: {}
+paths:
+  /t/{id}:
+    get:
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: string, format: uuid}}
+        - {name: page, in: query, schema: {type: integer, format: int32, minimum: 1, maximum: 100}}
+        - {name: ratio, in: query, schema: {type: number, exclusiveMinimum: 0}}
+        - {name: on, in: query, schema: {type: string, format: date}}
+        - {name: at, in: query, schema: {type: string, format: date-time}}
+        - {name: all, in: query, schema: {type: [boolean, 'null']}}
+        - {name: sort, in: query, schema: {$ref: '#/components/schemas/Sort'}}
+        - {name: ids, in: query, schema: {type: array, maxItems: 3, items: {type: integer}}}
+        - {name: tags, in: query, explode: false, schema: {type: array, items: {enum: [a, b]}}}
+        - {name: Idempotency-Key, in: header, required: true, schema: {type: string, minLength: 8, maxLength: 64}}
+        - {name: filter, in: query, style: deepObject, explode: true, schema: {type: object}}
+components:
+  schemas:
+    Sort: {type: string, enum: [up, down]}
+";
+    let contract = Contract::from_openapi("types", text).unwrap();
+    let uuid = "/t/6f1c2b1e-0000-4000-8000-00000000abcd";
+    let check = |path: &str, query: &str, keys: &[&str]| {
+        let key = |key: &&str| (HeaderName::from_static("idempotency-key"), HeaderValue::from_str(key).unwrap());
+        let headers: HeaderMap = keys.iter().map(key).collect();
+        let head = Head { method: &Method::GET, path, query: Some(query), headers: &headers };
+        let RouteMatch::Found(found) = contract.route(&Method::GET, path) else { panic!("no route") };
+        lines(&contract.inspect_parameters(&found, &head, Options { unknown: Unknown::Allow }).0)
+    };
+    let key: &[&str] = &["12345678"];
+    for query in [
+        "",
+        "page=1&page2=x",
+        "page=100",
+        "ratio=0.5",
+        "ratio=1e3",
+        "on=2024-02-29",
+        "at=2026-06-30T23:59:60.25%2B02:00",
+        "all=true",
+        "sort=up",
+        "ids=1&ids=2",
+        "tags=a,b",
+        "filter[x]=1&filter[y]=2",
+        "other=%2F",
+        "&&",
+    ] {
+        assert_eq!(check(uuid, query, key), "", "{query}");
+    }
+    for (query, wrong) in [
+        ("page=0", "query:page out-of-range"),
+        ("page=101", "query:page out-of-range"),
+        ("page=01", "query:page wrong-type"),
+        ("page=", "query:page wrong-type"),
+        ("page=0x1", "query:page wrong-type"),
+        ("page=1%00", "query:page wrong-type"),
+        ("page=1&p%61ge=2", "query:page parameter-repeated"),
+        ("page=99999999999999999999999", "query:page out-of-range"),
+        ("ratio=0", "query:ratio out-of-range"),
+        ("ratio=NaN", "query:ratio wrong-type"),
+        ("ratio=Infinity", "query:ratio wrong-type"),
+        ("on=2026-02-29", "query:on wrong-format"),
+        ("on=2026-2-9", "query:on wrong-format"),
+        ("at=2026-06-30", "query:at wrong-format"),
+        ("at=2026-06-30T24:00:00Z", "query:at wrong-format"),
+        ("all=TRUE", "query:all wrong-type"),
+        ("sort=left", "query:sort not-listed"),
+        ("ids=1&ids=x", "query:ids/1 wrong-type"),
+        ("tags=a,c", "query:tags/1 not-listed"),
+    ] {
+        assert_eq!(check(uuid, query, key), wrong, "{query}");
+    }
+    assert!(check(uuid, "ids=1&ids=2&ids=3&ids=4", key).starts_with("query:ids "), "it has three at most");
+    assert_eq!(check("/t/7", "", key), "path:id wrong-format");
+    assert_eq!(check(uuid, "", &[]), "header:idempotency-key parameter-missing");
+    assert_eq!(check(uuid, "", &["short"]), "header:idempotency-key wrong-length");
+    assert_eq!(check(uuid, "", &["12345678", "12345679"]), "header:idempotency-key parameter-repeated");
+    assert_eq!(check(uuid, &"a=1&".repeat(400), key), "query: query-malformed");
+}

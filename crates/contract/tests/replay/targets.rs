@@ -137,7 +137,8 @@ pub fn router(data: &[u8]) {
     let headers = HeaderMap::new();
     for (contract, method) in [(&*CONTRACT, Method::GET), (&*CONTRACT, Method::POST), (&*OPEN, Method::GET)] {
         let head = Head { method: &method, path, query, headers: &headers };
-        let (found, decision) = contract.check_head(&head);
+        let found = contract.route(&method, path);
+        let mut decision = decide_route(&found);
         let routed = matches!(found, RouteMatch::Found(_));
         assert!(routed || decision.verdict() == Verdict::Deny);
         assert_eq!(routed, decide_route(&found).verdict() == Verdict::Allow);
@@ -145,6 +146,7 @@ pub fn router(data: &[u8]) {
             has_one_reading(path);
         }
         if let RouteMatch::Found(found) = &found {
+            decision = decision.and(contract.inspect_parameters(found, &head, Options::default()).0.decision());
             if contract.is_open() && found.route.is_public() {
                 let decoded = decode(path);
                 assert!(decoded == "/health" || decoded.starts_with("/assets/"), "{path}");

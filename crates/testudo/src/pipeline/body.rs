@@ -10,7 +10,7 @@ use testudo_core::{Control, Decision, Denial};
 use testudo_gateway::{BodyError, Collected, InboundBody};
 
 use super::decode::{Undo, Unread};
-use super::firewall::Inspection;
+use super::firewall::{Flow, Inspection};
 use crate::config::FirewallMode;
 use crate::snapshot::Snapshot;
 
@@ -26,6 +26,8 @@ pub struct Judged {
     pub checked: Checked,
     /// The whole body without its content coding, for who learns from it.
     pub plain: Option<Bytes>,
+    /// What comes of a body that is judged as it flows.
+    pub flow: Option<Flow>,
 }
 
 /// Judges a body, which is then as it was before. A longer one is judged as it flows where that can be, and its end is held
@@ -74,18 +76,35 @@ pub async fn judge(
                 Cow::Owned(plain) => plain.into(),
             });
             put_back(body, bytes);
-            Judged { decision, checked, plain }
+            Judged { decision, checked, plain, flow: None }
         }
         Ok(Collected::TooLarge(bytes)) => {
             put_back(body, bytes);
-            if inspection.flows() && undo.flows() {
-                inspection.watch(snapshot, undo, body);
-                return refused(Decision::allow(Control::Waf));
+            let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+            let options = snapshot.config.contract.options();
+            let uploads = checked_by_contract.map(|found| contract.uploads(found.route, kind, options)).transpose();
+            let (uploads, checked) = match uploads {
+                Ok(uploads) => (uploads.flatten(), Checked::default()),
+                Err(checked) => (None, checked),
+            };
+            let decision = checked.decision();
+            if decision.is_denied() && !snapshot.config.server.observe {
+                return Judged { decision, checked, ..Judged::default() };
             }
-            if !undo.flows() {
-                return refused(Unread::Coding.decision());
+            // What the firewall reads as a whole can't flow, whatever the contract takes it for.
+            let flows = inspection.flows() || (inspection.is_settled() && uploads.is_some());
+            if flows && undo.flows() {
+                let flow = Some(inspection.watch(snapshot, uploads, undo, body));
+                return Judged { decision: decision.and(inspection.settled()), checked, plain: None, flow };
             }
-            refused(if unread { inspection.whole(b"", &Checked::default()) } else { too_large() })
+            let said = if !undo.flows() {
+                Unread::Coding.decision()
+            } else if unread {
+                inspection.whole(b"", &Checked::default())
+            } else {
+                too_large()
+            };
+            Judged { decision: decision.and(said), checked, ..Judged::default() }
         }
         Err(error) => refused(broken(&error)),
     }

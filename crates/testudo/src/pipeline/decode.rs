@@ -37,9 +37,6 @@ pub enum Unread {
 }
 
 impl Unread {
-    /// All reasons.
-    pub const ALL: [Unread; 3] = [Unread::Coding, Unread::Damaged, Unread::Bomb];
-
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {

@@ -13,21 +13,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::StatusCode;
-use testudo_contract::{Checked, ProvenHead};
+use testudo_contract::{Checked, ProvenHead, Uploads};
 use testudo_core::{Control, ControlSet, Decision, Denial, Event};
 use testudo_gateway::{Inbound, InboundBody};
 use testudo_waf::seclang::Processor;
-use testudo_waf::{Connection, Intervention, RequestLine, Transaction};
+use testudo_waf::{Connection, HarmlessHead, Intervention, RequestLine, Transaction};
 
 use self::stream::Stream;
-use super::decode::{Undo, Unread};
+use super::decode::Undo;
 use super::facts::Facts;
 use crate::firewall::{Firewall, found};
 use crate::snapshot::Snapshot;
 
 pub use self::broken::malformed;
 pub use self::secrets::without_secrets;
+pub use self::stream::Flow;
 
 /// The code of a request that looks like an attack.
 pub const SUSPECTED: &str = "attack-suspected";
@@ -132,7 +132,9 @@ impl Inspection {
     /// The contract proves parts of the head harmless.
     pub fn prove(&self, head: &ProvenHead) {
         if let Some(shared) = &self.shared {
-            shared.borrow_mut().prove_head(&head.query, &head.headers, &head.cookies);
+            let ProvenHead { path, query, whole_query, headers, cookies } = head;
+            let harmless = HarmlessHead { path: *path, query, whole_query: *whole_query, headers, cookies };
+            shared.borrow_mut().prove_head(&harmless);
         }
     }
 
@@ -140,7 +142,7 @@ impl Inspection {
     pub fn whole(&self, body: &[u8], checked: &Checked) -> Decision {
         let Some(shared) = self.shared.as_ref().filter(|_| !self.is_settled()) else { return self.settled() };
         let mut transaction = shared.borrow_mut();
-        transaction.prove_body(&checked.proven, checked.names_proven);
+        transaction.prove_body(&checked.proven, checked.names_proven, &checked.file_names);
         if !body.is_empty() {
             transaction.request_body(body);
         }
@@ -150,12 +152,15 @@ impl Inspection {
         }
     }
 
-    /// Judges a body while it is sent on.
-    pub fn watch(&self, snapshot: &Snapshot, undo: Undo, body: &mut InboundBody) {
-        if let (Some(shared), Some(firewall)) = (&self.shared, &snapshot.firewall) {
-            let limit = firewall.waf.rules().settings().request_no_files_limit;
-            body.watch(Stream::new(Rc::clone(shared), undo, limit));
-        }
+    /// Judges a body while it is sent on; the contract judges its files.
+    pub fn watch(&self, snapshot: &Snapshot, uploads: Option<Uploads>, undo: Undo, body: &mut InboundBody) -> Flow {
+        let shared = self.shared.as_ref().filter(|_| !self.is_settled()).map(Rc::clone);
+        let rules = snapshot.firewall.as_ref().map(|firewall| firewall.waf.rules());
+        let limit = rules.map_or(0, |rules| rules.settings().request_no_files_limit);
+        let stream = Stream::new(shared, uploads, undo, limit, snapshot.config.server.observe);
+        let flow = stream.flow();
+        body.watch(stream);
+        flow
     }
 
     /// The request goes to the backend. Where many wait for theirs, it gives its tables back.
@@ -254,16 +259,4 @@ fn judged(intervention: &Intervention) -> Decision {
         intervention.rule()
     );
     Decision::deny(Control::Waf, denial, SUSPECTED, text)
-}
-
-/// What to answer when a body was refused while it was sent on, by the code of why.
-pub fn broken_off(code: &str) -> (StatusCode, &'static str) {
-    let unread = Unread::ALL.into_iter().find(|unread| unread.code() == code);
-    unread.map_or(
-        (
-            StatusCode::FORBIDDEN,
-            "the firewall takes this request's body for an attack; if it is none, tell the operators the request's id",
-        ),
-        Unread::answer,
-    )
 }

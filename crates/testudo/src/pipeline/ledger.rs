@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use http::StatusCode;
 use testudo_contract::Checked;
-use testudo_core::{Control, ControlSet, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Refusal};
+use testudo_core::{Control, ControlSet, Decision, Event, EventKind, HttpFacts, Lane, Outcome, Reason, Refusal};
 use testudo_detection::risk::Level;
 use testudo_gateway::{BodyEnd, EndOutcome, Inbound, Malformed, Shed};
 use testudo_identity::Caller;
@@ -18,7 +18,7 @@ use testudo_store::{CommitError, Tx};
 
 use super::Worker;
 use super::facts::Facts;
-use super::firewall::{self, Inspection};
+use super::firewall::{self, Flow, Inspection};
 use super::mask;
 use super::risk::Risk;
 use crate::journal::Reserved;
@@ -136,10 +136,7 @@ impl Ledger {
     pub fn observed(&mut self, refusal: &Refusal) {
         self.answers(refusal);
         if let Some(event) = &mut self.event {
-            let reason = refusal.reason();
-            event.control = Some(reason.control);
-            event.code = Some(reason.code.clone());
-            event.details.insert(Cow::Borrowed("observed"), "would have been refused".into());
+            observed(event, refusal.reason());
         }
     }
 
@@ -149,10 +146,23 @@ impl Ledger {
         self.fail(control, Cow::Borrowed("endpoint-refused"));
     }
 
-    /// The firewall refused the body while it was sent on.
-    pub fn refused_in_body(&mut self, code: &'static str) {
-        self.worker.metrics.refused(Control::Waf);
-        self.fail(Control::Waf, Cow::Borrowed(code));
+    /// The body was refused while it was sent on.
+    pub fn refused_in_body(&mut self, flow: &Flow) {
+        let flow = flow.borrow();
+        if let Some(reason) = flow.decision.reasons().first() {
+            self.worker.metrics.refused(reason.control);
+        }
+        self.checked(&flow.checked);
+        self.denied(&flow.decision);
+    }
+
+    /// It would have been, were it not for observe mode.
+    pub fn observed_in_body(&mut self, flow: &Flow) {
+        let flow = flow.borrow();
+        self.checked(&flow.checked);
+        if let (Some(event), Some(reason)) = (&mut self.event, flow.decision.reasons().first()) {
+            observed(event, reason);
+        }
     }
 
     /// The upstream failed.
@@ -282,6 +292,12 @@ fn method(method: &http::Method) -> Cow<'static, str> {
     let text = method.as_str();
     let word = text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
     if word { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("OTHER") }
+}
+
+fn observed(event: &mut Event, reason: &Reason) {
+    event.control = Some(reason.control);
+    event.code = Some(reason.code.clone());
+    event.details.insert(Cow::Borrowed("observed"), "would have been refused".into());
 }
 
 fn cut(text: &str) -> String {

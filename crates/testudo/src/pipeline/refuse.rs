@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
-use testudo_core::{Denial, Obligation, Refusal, RequestId};
+use testudo_core::{Decision, Denial, Obligation, Refusal, RequestId};
 use testudo_gateway::ResponseBody;
 use testudo_limits::RateState;
 use testudo_store::CommitError;
@@ -61,6 +61,15 @@ impl Worker {
         }
         response
     }
+}
+
+/// What a decision answers that came too late for a gate to refuse.
+pub fn refusal(decision: &Decision, request: RequestId) -> Response<ResponseBody> {
+    let (status, code, text) = match decision.reasons().first() {
+        Some(reason) => (StatusCode::from_u16(reason.denial.status()), &*reason.code, &*reason.text),
+        None => (Ok(StatusCode::FORBIDDEN), "refused", "the request was refused"),
+    };
+    problem(status.unwrap_or(StatusCode::FORBIDDEN), code, text, request)
 }
 
 fn answer(refusal: &Refusal, request: RequestId) -> Response<ResponseBody> {

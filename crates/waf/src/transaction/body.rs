@@ -134,6 +134,10 @@ impl Body {
         // Only names of JSON are sure to be those that the contract read: forms may be separated by other bytes.
         let names = state.names_proven && state.processor == Some(Processor::Json);
         state.lanes.prove(Variable::ArgsPost, &proven, names);
+        let State { lanes, values, formed_files, .. } = &mut *state;
+        if !formed_files.is_empty() {
+            lanes.form(Variable::Files, |value| formed_files.iter().any(|name| **name == *values.get(value)));
+        }
         state.set_number(Variable::ArgsCombinedSize, state.arguments_size);
         state.set_default(Variable::ReqbodyError, b"0");
         state.set_default(Variable::ReqbodyProcessorError, b"0");

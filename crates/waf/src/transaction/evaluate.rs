@@ -279,7 +279,8 @@ impl State {
         };
         let mut count = 0;
         let attack = set.rules.get(rule).is_some_and(|rule| rule.attack);
-        let blind = attack && link.test.as_ref().is_some_and(|test| !test.negated);
+        let negated = link.test.as_ref().is_some_and(|test| test.negated);
+        let blind = attack && link.test.is_some() && !negated;
         for reading in readings {
             let named = !view.variable.is_text() && view.variable != Variable::Xml;
             for index in 0..self.lanes.get(reading.lane).len() {
@@ -290,7 +291,11 @@ impl State {
                 }
                 count += 1;
                 let value = if reading.names { item.name } else { item.value };
-                let unseen = blind && if reading.names { item.name_proven } else { item.proven };
+                let unseen = if reading.names {
+                    blind && item.name_proven
+                } else {
+                    (blind && item.proven) || (attack && negated && item.formed)
+                };
                 if view.count || unseen || !self.admits(set, link, value) {
                     continue;
                 }

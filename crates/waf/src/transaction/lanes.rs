@@ -20,6 +20,8 @@ pub(crate) struct Item {
     pub(crate) proven: bool,
     /// The same of its name.
     pub(crate) name_proven: bool,
+    /// Whether its form is known to be harmless, so that rules about attacks that only ask for a form don't look at it.
+    pub(crate) formed: bool,
 }
 
 /// A span of a text below 4 GiB.
@@ -74,6 +76,13 @@ impl Lanes {
     pub(crate) fn prove_named(&mut self, variable: Variable, is_named: impl Fn(&Item) -> bool) {
         if let Some(lane) = self.lanes.get_mut(Lane::of(variable).index()) {
             lane.iter_mut().filter(|item| is_named(item)).for_each(|item| item.proven = true);
+        }
+    }
+
+    /// Marks all items with such a value as harmless in form.
+    pub(crate) fn form(&mut self, variable: Variable, is_formed: impl Fn(ValueId) -> bool) {
+        if let Some(lane) = self.lanes.get_mut(Lane::of(variable).index()) {
+            lane.iter_mut().filter(|item| is_formed(item.value)).for_each(|item| item.formed = true);
         }
     }
 

@@ -24,7 +24,7 @@ pub use record::{Intervention, Match};
 pub use request::RequestLine;
 
 use self::body::{Body, Taken};
-use self::lanes::Place;
+use self::lanes::{Item, Place};
 use self::request::until;
 use self::state::State;
 use crate::ruleset::RuleSet;
@@ -46,6 +46,21 @@ pub struct Connection<'a> {
     pub server: &'a str,
     /// Our port.
     pub server_port: u16,
+}
+
+/// What is known to be harmless of a request's head.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HarmlessHead<'a> {
+    /// The path.
+    pub path: bool,
+    /// Values in the query, by their place in it, as written.
+    pub query: &'a [Proven],
+    /// All of the query.
+    pub whole_query: bool,
+    /// Headers, by name in lower case.
+    pub headers: &'a [Arc<str>],
+    /// Cookies, by name.
+    pub cookies: &'a [Arc<str>],
 }
 
 /// The parts of a transaction that are used again.
@@ -157,29 +172,46 @@ impl Transaction {
         self.buffers.as_deref().and_then(|buffers| buffers.state.processor)
     }
 
-    /// Of the query, these values are known to be harmless from now on, and so are these headers, with their names in lower
-    /// case, and these cookies: as in [`Self::request_header_proven`].
-    pub fn prove_head(&mut self, query: &[Proven], headers: &[Arc<str>], cookies: &[Arc<str>]) {
+    /// These parts of the head are known to be harmless from now on: as in [`Self::request_header_proven`].
+    pub fn prove_head(&mut self, head: &HarmlessHead<'_>) {
         self.with(|buffers, _| {
             let State { lanes, values, .. } = &mut buffers.state;
-            lanes.prove(Variable::ArgsGet, &places(query), false);
+            lanes.prove(Variable::ArgsGet, &places(head.query), false);
             let is_one = |names: &[Arc<str>], name| names.iter().any(|one| one.as_bytes() == values.get(name));
-            if !headers.is_empty() {
-                lanes.prove_named(Variable::RequestHeaders, |item| is_one(headers, item.lower));
+            if !head.headers.is_empty() {
+                lanes.prove_named(Variable::RequestHeaders, |item| is_one(head.headers, item.lower));
             }
-            if !cookies.is_empty() {
-                lanes.prove_named(Variable::RequestCookies, |item| is_one(cookies, item.name));
+            if !head.cookies.is_empty() {
+                lanes.prove_named(Variable::RequestCookies, |item| is_one(head.cookies, item.name));
+            }
+            if head.whole_query {
+                lanes.prove_named(Variable::QueryString, |_| true);
+            }
+            if head.path {
+                lanes.prove_named(Variable::RequestFilename, |_| true);
+                lanes.prove_named(Variable::RequestBasename, |_| true);
+            }
+            if head.path && head.whole_query {
+                // The target may say more: another host, or a fragment.
+                let is_plain = |item: &Item| {
+                    let target = values.get(item.value);
+                    target.first() == Some(&b'/') && memchr::memchr(b'#', target).is_none()
+                };
+                lanes.prove_named(Variable::RequestUri, is_plain);
+                lanes.prove_named(Variable::RequestUriRaw, is_plain);
             }
         });
     }
 
     /// Of the body, whose readers are yet to come to its end, these values are known to be harmless, and so are the names
-    /// in it or not, if it is JSON. Spans are counted from its first byte: strings of JSON with their quotes, values of forms as written, data
-    /// of parts.
-    pub fn prove_body(&mut self, proven: &[Proven], names: bool) {
+    /// in it or not, if it is JSON. Spans are counted from its first byte: strings of JSON with their quotes, values of
+    /// forms as written, data of parts. Of files with these names it is known that their form is harmless: rules about
+    /// attacks that only ask for a form (which are negated) don't look at them, those that look for something do.
+    pub fn prove_body(&mut self, proven: &[Proven], names: bool, files: &[Box<[u8]>]) {
         self.with(|buffers, _| {
             buffers.state.proven = places(proven);
             buffers.state.names_proven = names;
+            buffers.state.formed_files = files.to_vec();
         });
     }
 

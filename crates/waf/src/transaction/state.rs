@@ -74,6 +74,8 @@ pub(crate) struct State {
     pub(crate) proven: Vec<Place>,
     /// Whether its names are harmless.
     pub(crate) names_proven: bool,
+    /// Names of files in the body that are harmless in form.
+    pub(crate) formed_files: Vec<Box<[u8]>>,
     pub(crate) arguments: usize,
     pub(crate) arguments_size: usize,
     pub(crate) budget: u64,
@@ -110,6 +112,7 @@ impl State {
             rule: 0,
             proven: Vec::new(),
             names_proven: false,
+            formed_files: Vec::new(),
             arguments: 0,
             arguments_size: 0,
             budget: 0,
@@ -154,6 +157,7 @@ impl State {
         self.rule = 0;
         self.proven.clear();
         self.names_proven = false;
+        self.formed_files.clear();
         self.arguments = 0;
         self.arguments_size = 0;
         self.exhausted = false;
