@@ -5,7 +5,7 @@
 //! transaction, and between its request and its answer, so many KiB of other memory are read. The medians of the wall times of
 //! single transactions are printed, which what else the machine does moves little.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout, clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
