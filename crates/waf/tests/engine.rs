@@ -259,6 +259,81 @@ SecMarker END
     assert_eq!(ids(&ask(rules, "/?open=1", b"")), [4]);
 }
 
+/// Rules that sum up what others found, with a place for one more.
+fn sums(more: &str) -> String {
+    format!(
+        r#"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.score=0,setvar:tx.total=0"
+SecAction "id:2,phase:1,pass,nolog,setvar:tx.limit=5"
+SecRule ARGS "@rx evil" "id:10,phase:2,pass,tag:'attack-test',setvar:tx.score=+5"
+SecRule ARGS:first "@rx half" "id:11,phase:2,pass,nolog,tag:'attack-test',chain,setvar:tx.score=+2"
+    SecRule ARGS:second "@rx other"
+{more}
+SecAction "id:13,phase:2,pass,nolog,setvar:tx.total=+%{{tx.score}}"
+SecAction "id:14,phase:2,pass,nolog,setvar:tx.total=+1"
+SecMarker END
+SecRule TX:total "@ge %{{tx.limit}}" "id:20,phase:2,pass"
+SecRule TX:total "@lt %{{tx.limit}}" "id:21,phase:2,pass,nolog,skipAfter:QUIET"
+SecAction "id:22,phase:2,pass"
+SecMarker QUIET
+SecRule TX:total "@eq 1" "id:23,phase:2,pass"
+SecRule TX:total "@gt 0" "id:24,phase:5,pass"
+"#
+    )
+}
+
+#[test]
+fn what_sums_up_knows_what_matched() {
+    let skips = r#"SecRule ARGS:gone "@rx x" "id:12,phase:2,pass,nolog,tag:'attack-test',skipAfter:END""#;
+    for (more, target, expected) in [
+        ("", "/?a=1", &[23, 24][..]),
+        ("", "/?a=evil", &[10, 20, 22, 24]),
+        // The first link assigns, whatever the second says.
+        ("", "/?first=half", &[24]),
+        ("", "/?first=half&second=other", &[24]),
+        (skips, "/?a=1", &[23, 24]),
+        (skips, "/?gone=x", &[]),
+        (skips, "/?gone=x&a=evil", &[10]),
+    ] {
+        assert_eq!(ids(&ask(&sums(more), target, b"")), expected, "{more} {target}");
+    }
+    let waf = load(&sums(""), Options::default()).unwrap();
+    assert!(waf.rules().settled_while_quiet() > waf.rules().settled(), "sums are settled while nothing matches");
+}
+
+#[test]
+fn rules_that_need_nothing_are_asked_where_there_is_something() {
+    let rules = r#"
+SecRule REQUEST_HEADERS:X-None "!@rx ^a$" "id:1,phase:1,pass"
+SecRule REQUEST_HEADERS:Host "!@streq b.example" "id:2,phase:1,pass"
+SecRule REQUEST_METHOD "!@within GET HEAD" "id:3,phase:2,pass,chain"
+    SecRule ARGS "@rx needle"
+SecRule ARGS "!@pm wicked evil" "id:4,phase:2,pass"
+SecRule ARGS:b "!@pm wicked evil" "id:5,phase:2,pass,t:lowercase"
+SecRule &REQUEST_HEADERS:X-None "@eq 0" "id:6,phase:2,pass"
+"#;
+    for (target, expected) in [
+        ("/", &[2, 6][..]),
+        ("/?a=needle", &[2, 3, 4, 6]),
+        ("/?a=evil", &[2, 6]),
+        ("/?a=evil&b=EVIL", &[2, 6]),
+        ("/?a=evil&b=good", &[2, 4, 5, 6]),
+    ] {
+        assert_eq!(ids(&ask(rules, target, b"")), expected, "{target}");
+    }
+}
+
+#[test]
+fn what_a_rule_writes_is_read_in_the_same_phase() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON"
+SecRule REQBODY_PROCESSOR "@streq JSON" "id:2,phase:1,pass"
+SecRule REQUEST_METHOD "@streq POST" "id:3,phase:1,pass,chain"
+    SecRule REQBODY_PROCESSOR "@streq JSON"
+"#;
+    assert_eq!(ids(&ask(rules, "/", b"{}")), [2, 3]);
+}
+
 #[test]
 fn exclusions_name_what_is_left_out() {
     let rules = r#"

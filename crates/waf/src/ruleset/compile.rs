@@ -75,7 +75,7 @@ impl Compiler {
         }
         let mut set = RuleSet {
             settings: program.settings,
-            folded: Bits::new(rules.len()),
+            settled: [fold::Settled::default(), fold::Settled::default()],
             relied: Bits::new(rules.len()),
             rules,
             phases,
@@ -94,14 +94,18 @@ impl Compiler {
             screens: [Screen::default(), Screen::default()],
             notes: program.notes,
         };
-        set.first.fix(set.used.len());
+        set.first.fix(&set.used);
         if options.fold {
-            let settled = fold::settled(&set);
-            for (number, rule) in set.rules.iter_mut().enumerate() {
-                rule.certain = settled.relied.contains(number) && rule.only_assigns();
+            let (always, mut quiet) = (fold::settled(&set, false), fold::settled(&set, true));
+            quiet.rules.join(&always.rules);
+            set.settled = [always, quiet];
+            for settled in &set.settled {
+                set.relied.join(&settled.relied);
             }
-            set.relied = settled.relied;
-            set.folded = settled.rules;
+            let [always, _] = &set.settled;
+            for (number, rule) in set.rules.iter_mut().enumerate() {
+                rule.certain = always.relied.contains(number) && rule.only_assigns();
+            }
         }
         screen::build(&mut set, options)?;
         Ok(set)
@@ -154,15 +158,18 @@ impl Compiler {
             seclang::Disruption::Redirect(location) => Some(Text::of(location, self)),
             _ => None,
         };
+        let attack = source.tags.iter().any(|tag| tag.text().is_some_and(|tag| tag.starts_with("attack-")));
         Rule {
             id: source.id,
             phase: source.phase,
             certain: false,
+            alarm: attack && source.links.iter().any(|link| !link.assignments.is_empty()),
+            entry: None,
             file: source.file.clone(),
             line: source.line,
             links: source.links.iter().map(|link| self.link(link, sources)).collect(),
             tags: source.tags.iter().map(|tag| Text::of(tag, self)).collect(),
-            attack: source.tags.iter().any(|tag| tag.text().is_some_and(|tag| tag.starts_with("attack-"))),
+            attack,
             ver: source.ver.clone(),
             rev: source.rev.clone(),
             severity: source.severity,
@@ -212,6 +219,7 @@ impl Compiler {
             msg: source.msg.as_ref().map(|text| Text::of(text, self)),
             logdata: source.logdata.as_ref().map(|text| Text::of(text, self)),
             bit: None,
+            lack: None,
         }
     }
 

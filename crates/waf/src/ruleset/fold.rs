@@ -4,7 +4,10 @@
 //! members of `TX` through all phases, knowing their values where every request gives them the same, and finds the gates
 //! whose answer is certain and the rules that no request reaches. What depends on a request is unknown, and so is
 //! whatever a rule may write that is not surely run. A transaction in which something happens that this does not foresee
-//! (`allow`, a refusal, `ctl` that removes rules, another mode) runs the rules as they stand from there on.
+//! (`allow`, a refusal, `ctl` that removes rules, another mode) runs the rules as they stand from there on. The same is done
+//! once more under the assumption that no rule about attacks matches, which holds for most requests to their end.
+
+use std::collections::BTreeMap;
 
 use super::text::{Part, Text};
 use super::view::{Source, View};
@@ -13,21 +16,25 @@ use crate::seclang::{Disruption, Store};
 use crate::transaction::state::Member;
 
 /// What the analysis finds.
-pub(super) struct Settled {
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
     /// Rules that need not be asked.
-    pub(super) rules: Bits,
+    pub(crate) rules: Bits,
     /// Rules on whose match it relies.
-    pub(super) relied: Bits,
+    pub(crate) relied: Bits,
+    /// Rules that surely match and only write what is the same for all requests.
+    pub(crate) writes: BTreeMap<usize, Vec<(usize, Member)>>,
 }
 
-/// Follows the rules.
-pub(super) fn settled(set: &RuleSet) -> Settled {
+/// Follows the rules, of all requests or of those in which no rule about attacks matches.
+pub(super) fn settled(set: &RuleSet, quiet: bool) -> Settled {
     let count = set.rules.len();
     let mut analysis = Analysis {
         set,
+        quiet,
         known: vec![Some(Member::Absent); set.slot_names.len()],
         regions: Vec::new(),
-        found: Settled { rules: Bits::new(count), relied: Bits::new(count) },
+        found: Settled { rules: Bits::new(count), relied: Bits::new(count), writes: BTreeMap::new() },
     };
     for (number, phase) in set.phases.iter().enumerate() {
         let before = analysis.known.clone();
@@ -44,6 +51,8 @@ pub(super) fn settled(set: &RuleSet) -> Settled {
 
 struct Analysis<'a> {
     set: &'a RuleSet,
+    /// Whether no rule about attacks matches.
+    quiet: bool,
     /// The value of each member of `TX`, where it is the same for all requests.
     known: Vec<Option<Member>>,
     /// Rules that some requests skip: where the part ends, and what is written in it.
@@ -62,13 +71,15 @@ impl Analysis<'_> {
                 continue;
             }
             let Some(rule) = self.set.rules.get(number) else { continue };
-            let target = rule.skip_to.or((rule.skip > 0).then(|| number + 1 + rule.skip as usize));
+            let target = rule.target(number);
             // A part that some requests skip may not end within what others leave out.
             let crosses = target.is_some_and(|target| self.regions.iter().any(|(end, _)| *end < target));
             match self.answer(rule) {
                 Some(false) if rule.links.iter().all(|link| link.assignments.is_empty()) => {
                     self.found.rules.insert(number);
                 }
+                // Its links may capture without a match of the whole.
+                _ if self.quiet && rule.alarm => self.forget_captured(rule),
                 Some(true) if !crosses => {
                     if is_silent(rule) {
                         self.found.rules.insert(number);
@@ -147,12 +158,24 @@ impl Analysis<'_> {
     /// Follows a rule that surely runs.
     fn run(&mut self, number: usize, rule: &Rule) {
         self.found.relied.insert(number);
+        // One about attacks changes what holds.
+        let mut writes = (rule.only_assigns() && !rule.alarm).then(Vec::new);
         for assignment in rule.links.iter().flat_map(|link| &link.assignments) {
             match (&assignment.name, self.result(assignment)) {
-                (Name::Slot(slot), result) if assignment.store == Store::Tx => self.write(*slot, result),
-                _ => self.forget_assigned(assignment),
+                (Name::Slot(slot), result) if assignment.store == Store::Tx => {
+                    self.write(*slot, result);
+                    match (&mut writes, result) {
+                        (Some(writes), Some(member)) => writes.push((*slot, member)),
+                        _ => writes = None,
+                    }
+                }
+                _ => {
+                    self.forget_assigned(assignment);
+                    writes = None;
+                }
             }
         }
+        self.found.writes.extend(writes.map(|writes| (number, writes)));
         self.forget_captured(rule);
     }
 
@@ -239,6 +262,12 @@ fn is_silent(rule: &Rule) -> bool {
 }
 
 impl Rule {
+    /// The rule at which to go on when it matches and skips.
+    #[inline]
+    pub(crate) fn target(&self, number: usize) -> Option<usize> {
+        self.skip_to.or((self.skip > 0).then(|| number + 1 + self.skip as usize))
+    }
+
     /// Whether it does nothing but assign what is no part of its match, and skip.
     pub(super) fn only_assigns(&self) -> bool {
         let plain = |assign: &Assign| match &assign.change {

@@ -7,6 +7,7 @@
 pub(crate) mod bits;
 mod compile;
 mod fold;
+pub(crate) mod plan;
 mod sequence;
 pub(crate) mod text;
 pub(crate) mod view;
@@ -17,13 +18,15 @@ use std::sync::Arc;
 
 pub(crate) use self::bits::Bits;
 pub(crate) use self::compile::Compiler;
+use self::fold::Settled;
+use self::plan::Plan;
 use self::text::Text;
 use self::view::{Lane, Pick, Reading, View};
 use crate::operator::Operator;
 use crate::screen::{Row, Screen};
 use crate::seclang::{Audit, Disruption, Mode, Note, Processor, Settings, Store, Variable};
 use crate::transform::UnicodeMap;
-use crate::values::{Pipe, Used, Values};
+use crate::values::{Pipe, Used, ValueId, Values};
 
 /// A compiled rule set.
 #[derive(Debug)]
@@ -49,8 +52,8 @@ pub struct RuleSet {
     /// Of requests, and of responses.
     pub(crate) screens: [Screen; 2],
     pub(crate) notes: Vec<Note>,
-    /// Rules that were left out because what they ask is settled beforehand.
-    pub(crate) folded: Bits,
+    /// What is settled beforehand: for all requests, and for those in which no rule about attacks has matched.
+    pub(crate) settled: [Settled; 2],
     /// Rules on whose match this relies.
     pub(crate) relied: Bits,
 }
@@ -63,6 +66,10 @@ pub(crate) struct Rule {
     pub(crate) phase: u8,
     /// Whether it surely matches, and then only assigns: its answer need not be asked.
     pub(crate) certain: bool,
+    /// Whether it looks for attacks and assigns, so that plans no longer hold when it matches.
+    pub(crate) alarm: bool,
+    /// The link without which it cannot match, and its bit in the rows of its screen.
+    pub(crate) entry: Option<(usize, usize)>,
     pub(crate) file: Arc<str>,
     pub(crate) line: u32,
     pub(crate) links: Vec<Link>,
@@ -102,8 +109,10 @@ pub(crate) struct Link {
     pub(crate) effects: Vec<Effect>,
     pub(crate) msg: Option<Text>,
     pub(crate) logdata: Option<Text>,
-    /// Which screen, and which bit of its rows.
+    /// Which screen, and which bit of its rows: a value without it does not match.
     pub(crate) bit: Option<(usize, usize)>,
+    /// The same when the operator is negated: a value without it matches.
+    pub(crate) lack: Option<(usize, usize)>,
 }
 
 /// What a link asks.
@@ -202,14 +211,10 @@ pub(crate) enum Effect {
 #[derive(Debug, Default)]
 pub(crate) struct Phase {
     pub(crate) rules: Range<usize>,
-    /// Rules that must always be asked, with the screen on.
+    /// For all requests, and for those in which no rule about attacks has matched.
+    pub(crate) plans: [Plan; 2],
+    /// Rules that are asked whatever the screen says, when nothing is settled beforehand.
     pub(crate) always: Bits,
-    /// The same when nothing is settled beforehand.
-    pub(crate) always_unfolded: Bits,
-    /// All of its rules.
-    pub(crate) all: Bits,
-    /// All but those that are settled.
-    pub(crate) all_folded: Bits,
     /// Which of the two screens.
     pub(crate) screen: usize,
     pub(crate) scans: Vec<LaneScan>,
@@ -222,10 +227,27 @@ pub(crate) struct LaneScan {
     pub(crate) pipes: Vec<PipeScan>,
     /// The masks of all of these pipes together.
     pub(crate) mask: u64,
-    /// The bits of all of these rules.
-    pub(crate) rules: Row,
-    /// Of those that don't look for attacks, which are asked about proven values too.
+    /// The bits of all rules that read any item.
+    pub(crate) any: Row,
+    /// The bits of those that read items of one name, in lower case, besides.
+    pub(crate) named: Vec<(ValueId, Row)>,
+    /// Those that don't look for attacks, which are asked about proven values too.
     pub(crate) others: Row,
+}
+
+impl LaneScan {
+    /// The rules that read an item of this name.
+    #[inline]
+    pub(crate) fn readers(&self, lower: ValueId, proven: bool) -> Row {
+        let mut readers = self.any;
+        if let Some((_, named)) = self.named.iter().find(|(name, _)| *name == lower) {
+            readers.join(named);
+        }
+        if proven {
+            readers.meet(&self.others);
+        }
+        readers
+    }
 }
 
 /// The rules that read a lane through one pipe.
@@ -259,9 +281,21 @@ impl RuleSet {
         &self.settings
     }
 
+    /// Rules that are left out because what they ask is settled beforehand for all requests.
+    pub(crate) fn folded(&self) -> &Bits {
+        let [always, _] = &self.settled;
+        &always.rules
+    }
+
     /// How many rules are never asked, because what they ask is settled by the rules before them.
     pub fn settled(&self) -> usize {
-        self.folded.iter().count()
+        self.folded().iter().count()
+    }
+
+    /// The same for requests in which no rule about attacks has matched.
+    pub fn settled_while_quiet(&self) -> usize {
+        let [_, quiet] = &self.settled;
+        quiet.rules.iter().count()
     }
 
     /// How many literals the two screens look for, and the bytes that they take.
@@ -271,13 +305,13 @@ impl RuleSet {
 
     /// Of the rules that remain, how many the screen can rule out.
     pub fn screened(&self) -> usize {
-        let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded.contains(*index));
-        rules.filter(|(_, rule)| rule.links.first().is_some_and(|link| link.bit.is_some())).count()
+        let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded().contains(*index));
+        rules.filter(|(_, rule)| rule.entry.is_some()).count()
     }
 
     /// Whether some rule looks at answers (phases 3 and 4).
     pub fn judges_answers(&self) -> bool {
-        let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded.contains(*index));
+        let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded().contains(*index));
         rules.filter(|(_, rule)| matches!(rule.phase, 3 | 4)).count() > 0
     }
 

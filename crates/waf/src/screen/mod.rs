@@ -83,15 +83,13 @@ impl Row {
         }
     }
 
-    /// Whether they have a bit in common.
+    /// Adds what the two others have in common.
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "both have the length that the loop counts to")]
-    pub(crate) fn meets(&self, other: &Row) -> bool {
-        let mut all = 0;
+    #[expect(clippy::indexing_slicing, reason = "all have the length that the loop counts to")]
+    pub(crate) fn join_meeting(&mut self, left: &Row, right: &Row) {
         for word in 0..WORDS {
-            all |= self.0[word] & other.0[word];
+            self.0[word] |= left.0[word] & right.0[word];
         }
-        all != 0
     }
 
     /// The bits that are set, in order.

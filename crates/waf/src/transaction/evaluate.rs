@@ -3,8 +3,10 @@
 use smallvec::SmallVec;
 
 use super::expand::{Candidate, Candidates, Seen};
+use super::lanes::Skips;
 use super::state::{Matched, State};
 use crate::operator::{Captures, Lent};
+use crate::ruleset::plan::Plan;
 use crate::ruleset::text::Text;
 use crate::ruleset::view::{Pick, Reading, Source, View};
 use crate::ruleset::{Bits, Link, Phase, PipeScan, RuleSet, Test};
@@ -34,11 +36,20 @@ impl State {
         }
         self.unfolded |= number > 1 && !self.begun;
         self.begun = true;
-        let mut active = self.active(set, phase);
-        let mut unfolded = self.unfolded;
+        let mut plan = self.plan(phase);
+        let mut active = self.active(set, phase, plan);
         let mut at = phase.rules.start;
         while let Some(rule) = active.next(at) {
             at = rule + 1;
+            if let Some(run) = plan.and_then(|plan| plan.run(rule)) {
+                for (slot, member) in &run.writes {
+                    if let Some(place) = self.tx.get_mut(*slot) {
+                        *place = *member;
+                    }
+                }
+                at = run.end;
+                continue;
+            }
             if self.removed.contains(rule) {
                 continue;
             }
@@ -53,61 +64,75 @@ impl State {
                 self.exhaust(number);
                 break;
             }
-            if self.unfolded != unfolded {
-                unfolded = self.unfolded;
-                active = self.active(set, phase);
+            let now = self.plan(phase);
+            if !same(plan, now) {
+                plan = now;
+                active = self.active(set, phase, plan);
             }
         }
     }
 
+    /// The plan that holds; none when something happened that they don't foresee.
+    #[inline]
+    fn plan<'s>(&self, phase: &'s Phase) -> Option<&'s Plan> {
+        let [always, quiet] = &phase.plans;
+        (!self.unfolded).then_some(if self.attacked { always } else { quiet })
+    }
+
     /// The rules that must be asked.
-    fn active(&mut self, set: &RuleSet, phase: &Phase) -> Bits {
-        let mut active = if self.unfolded { phase.always_unfolded.clone() } else { phase.always.clone() };
+    fn active(&mut self, set: &RuleSet, phase: &Phase, plan: Option<&Plan>) -> Bits {
+        let mut active = plan.map_or(&phase.always, |plan| &plan.always).clone();
         let Some(screen) = set.screens.get(phase.screen) else { return active };
         let mut admitted = Row::default();
         for scan in &phase.scans {
-            let mut base = Row::default();
-            let mut changing: SmallVec<[(ValueId, u64); 32]> = SmallVec::new();
-            let blind = scan.others == Row::default();
+            let mut changing: SmallVec<[(ValueId, u64, Row); 8]> = SmallVec::new();
+            let mut all = 0;
             for index in 0..self.lanes.get(scan.reading.lane).len() {
-                let Some((id, proven)) = self.item(scan.reading, index) else { continue };
-                if proven && blind {
+                let Some((id, name, proven)) = self.item(scan.reading, index) else { continue };
+                let readers = scan.readers(name, proven);
+                if readers == Row::default() {
                     continue;
                 }
                 let changes = self.values.changes(id, &set.used) & scan.mask;
                 if changes != 0 {
-                    changing.push((id, changes));
+                    all |= changes;
+                    changing.push((id, changes, readers));
                 }
-                base.join(&screen.row(&mut self.values, id, &set.used));
+                admitted.join_meeting(&screen.row(&mut self.values, id, &set.used), &readers);
             }
-            if changing.is_empty() && !base.meets(&scan.rules) {
+            if all == 0 {
                 continue;
             }
             for PipeScan { pipe, rules, least } in &scan.pipes {
-                let Some(pipe) = set.pipes.get(*pipe) else { continue };
-                let mut row = base;
-                for (id, changes) in &changing {
-                    if changes & pipe.mask != 0 && pipe.most(self.values.len(*id)) >= *least {
+                let Some(pipe) = set.pipes.get(*pipe).filter(|pipe| pipe.mask & all != 0) else { continue };
+                for (id, changes, readers) in &changing {
+                    let mut readers = *readers;
+                    readers.meet(rules);
+                    if changes & pipe.mask != 0
+                        && readers != Row::default()
+                        && pipe.most(self.values.len(*id)) >= *least
+                    {
                         let changed = self.values.apply(*id, pipe, &set.used, set.unicode.as_ref());
-                        row.join(&screen.row(&mut self.values, changed, &set.used));
+                        admitted.join_meeting(&screen.row(&mut self.values, changed, &set.used), &readers);
                     }
                 }
-                row.meet(rules);
-                admitted.join(&row);
             }
         }
         for bit in admitted.bits() {
-            if let Some(rule) = screen.rules.get(bit) {
+            let rule = screen.rules.get(bit).filter(|rule| plan.is_none_or(|plan| !plan.folded.contains(**rule)));
+            if let Some(rule) = rule {
                 active.insert(*rule);
             }
         }
         active
     }
 
+    /// What is read of an item, the name by which rules pick it, and whether it is known to be harmless.
     #[inline]
-    fn item(&self, reading: Reading, index: usize) -> Option<(ValueId, bool)> {
+    fn item(&self, reading: Reading, index: usize) -> Option<(ValueId, ValueId, bool)> {
         let item = self.lanes.get(reading.lane).get(index)?;
-        Some(if reading.names { (item.name, item.name_proven) } else { (item.value, item.proven) })
+        let (id, proven) = if reading.names { (item.name, item.name_proven) } else { (item.value, item.proven) };
+        Some((id, item.lower, proven))
     }
 
     #[cold]
@@ -122,23 +147,24 @@ impl State {
     fn rule(&mut self, set: &RuleSet, number: usize) -> Option<usize> {
         let rule = set.rules.get(number)?;
         if rule.certain && !self.unfolded {
+            self.attacked |= rule.alarm;
             rule.links.iter().for_each(|link| self.assign_all(set, link));
-            return rule.skip_to.or((rule.skip > 0).then(|| number + 1 + rule.skip as usize));
+            return rule.target(number);
         }
         self.before.clear();
         for link in &rule.links {
             let matched = self.link(set, number, link);
+            // What is assigned stays, whatever the rest of the chain says.
+            self.attacked |= rule.alarm && matched && !link.assignments.is_empty();
             self.before.append(&mut self.matched);
             if !matched {
                 self.before.clear();
                 return None;
             }
         }
+        self.attacked |= rule.alarm;
         self.complete(set, rule);
-        if let Some(next) = rule.skip_to {
-            return Some(next);
-        }
-        (rule.skip > 0).then(|| number + 1 + rule.skip as usize)
+        rule.target(number)
     }
 
     /// Asks one link.
@@ -201,13 +227,19 @@ impl State {
         }
         let own = [link.pipe];
         let stages = if link.stages.is_empty() { own.as_slice() } else { &link.stages };
+        let surely = self.lacks(set, link, value);
         let mut any = false;
         let mut last = None;
         for pipe in stages.iter().filter_map(|stage| set.pipes.get(*stage)) {
             let seen = self.values.apply(value, pipe, &set.used, set.unicode.as_ref());
             if last != Some(seen) {
                 last = Some(seen);
-                any |= self.ask_value(set, link, test, parameter, view, candidate, seen, lent);
+                if surely && !link.capture {
+                    self.hit(set, link, matched(view, candidate, Seen::Text(seen)));
+                    any = true;
+                } else {
+                    any |= self.ask_value(set, link, test, parameter, view, candidate, seen, lent);
+                }
             }
         }
         if !any {
@@ -245,10 +277,14 @@ impl State {
             test.operator.matches_with(parameter, bytes, Some(&mut captures), lent);
             self.capture(&captures, value);
         }
-        self.values.work += MATCH;
-        self.matched.push(matched(view, candidate, Seen::Text(value)));
-        self.assign_all(set, link);
+        self.hit(set, link, matched(view, candidate, Seen::Text(value)));
         true
+    }
+
+    fn hit(&mut self, set: &RuleSet, link: &Link, matched: Matched) {
+        self.values.work += MATCH;
+        self.matched.push(matched);
+        self.assign_all(set, link);
     }
 
     /// The values of a view that remain when all exclusions are heeded and the screen is asked.
@@ -279,10 +315,17 @@ impl State {
         };
         let mut count = 0;
         let attack = set.rules.get(rule).is_some_and(|rule| rule.attack);
-        let negated = link.test.as_ref().is_some_and(|test| test.negated);
-        let blind = attack && link.test.is_some() && !negated;
+        let skips = match &link.test {
+            Some(test) if attack => Skips::of(test.negated),
+            _ => Skips::Nothing,
+        };
+        let named = !view.variable.is_text() && view.variable != Variable::Xml;
+        let all = matches!(view.pick, Pick::All) && view.except.is_empty() && excluded.is_empty() && !view.count;
         for reading in readings {
-            let named = !view.variable.is_text() && view.variable != Variable::Xml;
+            if all {
+                self.screen_all(set, link, *reading, skips, named, found);
+                continue;
+            }
             for index in 0..self.lanes.get(reading.lane).len() {
                 let Some(item) = self.lanes.get(reading.lane).get(index).copied() else { continue };
                 let takes = |pick: &Pick| pick.takes(item.lower, || self.values.get(item.name).to_vec());
@@ -291,12 +334,7 @@ impl State {
                 }
                 count += 1;
                 let value = if reading.names { item.name } else { item.value };
-                let unseen = if reading.names {
-                    blind && item.name_proven
-                } else {
-                    (blind && item.proven) || (attack && negated && item.formed)
-                };
-                if view.count || unseen || !self.admits(set, link, value) {
+                if view.count || item.is_skipped(reading.names, skips) || !self.admits(set, link, value) {
                     continue;
                 }
                 found.push(Candidate { value: Seen::Text(value), name: named.then_some(item.name) });
@@ -304,6 +342,34 @@ impl State {
         }
         if view.count {
             found.push(Candidate { value: Seen::Number(count), name: None });
+        }
+    }
+
+    /// Of all items of a lane, those that remain when the screen is asked.
+    fn screen_all(
+        &mut self,
+        set: &RuleSet,
+        link: &Link,
+        reading: Reading,
+        skips: Skips,
+        named: bool,
+        found: &mut Candidates,
+    ) {
+        let known = link.bit.filter(|_| link.stages.is_empty()).zip(set.pipes.get(link.screen_pipe));
+        for index in 0..self.lanes.get(reading.lane).len() {
+            let Some(item) = self.lanes.get(reading.lane).get(index).copied() else { continue };
+            if item.is_skipped(reading.names, skips) {
+                continue;
+            }
+            let value = if reading.names { item.name } else { item.value };
+            // Most values don't change in the pipe, and their rows were worked out.
+            let row = known.and_then(|((screen, bit), pipe)| {
+                let same = self.values.changes(value, &set.used) & pipe.mask == 0;
+                same.then(|| self.values.row_has(value, screen, bit)).flatten()
+            });
+            if row.unwrap_or_else(|| self.admits(set, link, value)) {
+                found.push(Candidate { value: Seen::Text(value), name: named.then_some(item.name) });
+            }
         }
     }
 
@@ -318,6 +384,16 @@ impl State {
         let Some(screen) = set.screens.get(number) else { return true };
         let least = link.test.as_ref().map_or(0, |test| test.operator.min_len());
         self.values.len(value) >= least && screen.row(&mut self.values, value, &set.used).has(bit)
+    }
+
+    /// Whether the value lacks what the negated operator needs.
+    #[inline]
+    fn lacks(&mut self, set: &RuleSet, link: &Link, value: ValueId) -> bool {
+        let Some((number, bit)) = link.lack else { return false };
+        let (Some(value), Some(screen)) = (self.screened(set, link, value), set.screens.get(number)) else {
+            return false;
+        };
+        !screen.row(&mut self.values, value, &set.used).has(bit)
     }
 
     /// The value that the screen is asked about; nothing when it would have to be asked about several.
@@ -336,6 +412,13 @@ impl State {
         if let (Some((screen, bit)), Some(value)) = (link.bit, self.screened(set, link, value)) {
             self.values.rule_out(value, screen, bit);
         }
+    }
+}
+
+fn same(one: Option<&Plan>, other: Option<&Plan>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => std::ptr::eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

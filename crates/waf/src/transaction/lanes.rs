@@ -1,5 +1,6 @@
 //! The items of a transaction: what request and response said, as values of its table.
 
+use smallvec::SmallVec;
 use testudo_core::Span;
 
 use crate::ruleset::view::Lane;
@@ -24,6 +25,41 @@ pub(crate) struct Item {
     pub(crate) formed: bool,
 }
 
+/// What a rule need not look at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Skips {
+    /// It looks at everything.
+    Nothing,
+    /// It looks for attacks: what is proven harmless.
+    Proven,
+    /// It asks for a form because of attacks: what is harmless in form.
+    Formed,
+}
+
+impl Skips {
+    /// What a rule about attacks skips.
+    pub(crate) const fn of(negated: bool) -> Skips {
+        if negated { Skips::Formed } else { Skips::Proven }
+    }
+}
+
+impl Item {
+    /// Whether a rule need not look at the value, or at the name.
+    pub(crate) const fn is_skipped(&self, name: bool, skips: Skips) -> bool {
+        match skips {
+            Skips::Nothing => false,
+            Skips::Proven => {
+                if name {
+                    self.name_proven
+                } else {
+                    self.proven
+                }
+            }
+            Skips::Formed => !name && self.formed,
+        }
+    }
+}
+
 /// A span of a text below 4 GiB.
 pub(crate) type Place = (u32, u32);
 
@@ -32,27 +68,32 @@ pub(crate) fn place(span: Span) -> Option<Place> {
     Some((u32::try_from(span.start).ok()?, u32::try_from(span.end).ok()?))
 }
 
-/// All lanes.
+/// All lanes. Most hold a single text, which stands where the lane stands.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    lanes: Vec<Vec<Item>>,
+    lanes: Vec<SmallVec<[Item; 1]>>,
 }
+
+/// Items of a lane whose memory is kept from one transaction to the next.
+const MOST_KEPT: usize = 1024;
 
 impl Lanes {
     pub(crate) fn new() -> Lanes {
-        Lanes { lanes: vec![Vec::new(); Lane::COUNT] }
+        Lanes { lanes: vec![SmallVec::new(); Lane::COUNT] }
     }
 
     pub(crate) fn clear(&mut self) {
         for lane in self.lanes.iter_mut().filter(|lane| !lane.is_empty()) {
             lane.clear();
-            lane.shrink_to(1024);
+            if lane.capacity() > MOST_KEPT {
+                lane.shrink_to_fit();
+            }
         }
     }
 
     #[inline]
     pub(crate) fn get(&self, lane: Lane) -> &[Item] {
-        self.lanes.get(lane.index()).map_or(&[], Vec::as_slice)
+        self.lanes.get(lane.index()).map_or(&[], SmallVec::as_slice)
     }
 
     #[inline]

@@ -130,8 +130,8 @@ impl Transaction {
     }
 
     fn with<T>(&mut self, run: impl FnOnce(&mut Buffers, &RuleSet) -> T) -> Option<T> {
-        let set = Arc::clone(&self.set);
-        self.buffers.as_deref_mut().map(|buffers| run(buffers, &set))
+        let set = &*self.set;
+        self.buffers.as_deref_mut().map(|buffers| run(buffers, set))
     }
 
     fn phase(&mut self, number: u8) -> Option<&Intervention> {
@@ -270,9 +270,9 @@ impl Transaction {
         let reads = self.with(|buffers, set| {
             let state = &buffers.state;
             let kind = state.lanes.of(Variable::ResponseContentType).first().map(|item| state.values.get(item.value));
-            let kind = String::from_utf8_lossy(kind.unwrap_or_default());
+            let kind = std::str::from_utf8(kind.unwrap_or_default()).unwrap_or_default();
             let types = &set.settings.response_types;
-            state.response_body && state.mode != Mode::Off && (types.is_empty() || types.contains(&*kind))
+            state.response_body && state.mode != Mode::Off && (types.is_empty() || types.contains(kind))
         });
         reads.unwrap_or(false)
     }

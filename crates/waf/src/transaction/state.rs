@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub(crate) excluded: Vec<(Bits, Variable, Pick)>,
     /// Whether something happened that the settled rules did not foresee.
     pub(crate) unfolded: bool,
+    /// Whether a rule about attacks matched, or a link of one that assigns.
+    pub(crate) attacked: bool,
     /// Whether phase 1 has run.
     pub(crate) begun: bool,
     pub(crate) allow: Option<Scope>,
@@ -86,7 +88,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(set: &RuleSet) -> State {
         let mut state = State {
-            values: set.first.clone(),
+            values: set.first.another(),
             lanes: Lanes::new(),
             tx: Vec::new(),
             members: BTreeMap::new(),
@@ -104,6 +106,7 @@ impl State {
             removed: Bits::default(),
             excluded: Vec::new(),
             unfolded: false,
+            attacked: false,
             begun: false,
             allow: None,
             intervention: None,
@@ -125,7 +128,7 @@ impl State {
 
     /// Begins anew, keeping memory.
     pub(crate) fn begin(&mut self, set: &RuleSet) {
-        self.values.reset(&set.first);
+        self.values.reset();
         self.lanes.clear();
         // Single texts are there even when they are empty.
         for variable in &set.texts {
@@ -149,6 +152,7 @@ impl State {
         self.removed = Bits::new(set.rules.len());
         self.excluded.clear();
         self.unfolded = false;
+        self.attacked = false;
         self.begun = false;
         self.allow = None;
         self.intervention = None;

@@ -15,6 +15,9 @@ pub(crate) struct Pipe {
     decodes: usize,
 }
 
+/// Of values of this length, each byte that occurs is asked about once.
+const LONG: usize = 96;
+
 /// The transformations that a rule set uses, by number.
 #[derive(Clone, Debug)]
 pub(crate) struct Used {
@@ -62,9 +65,20 @@ impl Used {
     #[inline]
     pub(super) fn learn(&self, value: &[u8]) -> (ByteClasses, u64) {
         let (mut classes, mut maybe) = (ByteClasses::EMPTY, self.empty);
-        for facts in value.iter().filter_map(|byte| self.bytes.get(usize::from(*byte))) {
-            classes = classes.union(facts.classes);
-            maybe |= facts.changes;
+        if value.len() < LONG {
+            for facts in value.iter().filter_map(|byte| self.bytes.get(usize::from(*byte))) {
+                classes = classes.union(facts.classes);
+                maybe |= facts.changes;
+            }
+        } else {
+            classes = ByteClasses::of(value);
+            for (first, word) in (0..).step_by(64).zip(classes.words()) {
+                let mut rest = word;
+                while rest != 0 {
+                    maybe |= self.bytes.get(first + rest.trailing_zeros() as usize).map_or(0, |facts| facts.changes);
+                    rest &= rest - 1;
+                }
+            }
         }
         let mut changes = maybe;
         let mut asked = maybe & self.asked;

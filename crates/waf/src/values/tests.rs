@@ -25,34 +25,42 @@ fn fixed(count: u32) -> Values {
         values.intern(format!("x-header-{}", number / 2 * 3).as_bytes());
         values.intern(format!("{}", number * 7919).as_bytes());
     }
-    values.fix(0);
+    values.fix(&Used::new(Vec::new()));
     values
 }
 
 #[test]
 fn each_fixed_text_is_found_in_a_table_of_its_size() {
     let mut values = fixed(20_000);
-    for number in 0..values.fixed {
+    for number in 0..20_000 {
         let id = ValueId(number);
         let text = values.get(id).to_vec();
         assert_eq!(values.intern(&text), id);
     }
-    assert!(values.slots.len() <= 64 * values.entries.len(), "{} for {}", values.slots.len(), values.entries.len());
+    let table = &values.fixed;
+    assert!(table.entries.len() > 20_000 && values.own.entries.is_empty());
+    assert!(table.slots.len() <= 64 * table.entries.len(), "{} for {}", table.slots.len(), table.entries.len());
 }
 
 #[test]
 fn a_reset_table_is_as_it_was() {
     let first = fixed(300);
-    let mut values = first.clone();
+    let mut values = first.another();
+    let fresh = Table::new(SLOTS);
     // Once as a usual request leaves it, once as one leaves it for which it grew.
     for count in [40, 5_000, 40] {
         for number in 0..count {
             let id = values.intern(format!("value {number}").as_bytes());
             values.part(id, 1, 3);
         }
-        values.reset(&first);
-        assert_eq!((&values.slots, &values.bytes), (&first.slots, &first.bytes), "{count}");
-        assert_eq!(values.entries.len(), first.entries.len());
+        let known = values.intern(b"x-header-30");
+        assert!(values.place(known).is_none());
+        values.set_row(known, 1, Row::default());
+        assert!(values.row(known, 1).is_some() && values.row(known, 0).is_none());
+        values.reset();
+        assert_eq!((&values.own.slots, &values.own.bytes), (&fresh.slots, &fresh.bytes), "{count}");
+        assert!(values.own.entries.is_empty() && values.row(known, 1).is_none());
+        assert!(values.marks.iter().all(|mark| *mark == 0));
     }
 }
 

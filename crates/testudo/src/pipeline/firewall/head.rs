@@ -1,5 +1,7 @@
 //! The head of an HTTP/1.1 request as it came: names keep their case, and lines their order.
 
+use std::borrow::Cow;
+
 use testudo_waf::{RequestLine, Transaction};
 
 /// Lines of a head that are looked at.
@@ -18,7 +20,7 @@ pub(super) fn read<'b>(transaction: &mut Transaction, bytes: &'b [u8]) -> &'b [u
     let (first, mut head) = next().unwrap_or_default();
     let (method, target, protocol) = first_line(first);
     transaction.request_line(&RequestLine { method, target, protocol, raw: Some(first) });
-    let mut last: Option<(&[u8], Vec<u8>)> = None;
+    let mut last: Option<(&[u8], Cow<'_, [u8]>)> = None;
     for _ in 0..LINES {
         let Some((line, end)) = next() else { break };
         head = end;
@@ -26,6 +28,7 @@ pub(super) fn read<'b>(transaction: &mut Transaction, bytes: &'b [u8]) -> &'b [u
             break;
         }
         if let (Some(b' ' | b'\t'), Some((_, value))) = (line.first(), &mut last) {
+            let value = value.to_mut();
             value.push(b' ');
             value.extend_from_slice(line.trim_ascii());
             continue;
@@ -36,7 +39,7 @@ pub(super) fn read<'b>(transaction: &mut Transaction, bytes: &'b [u8]) -> &'b [u
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        last = Some((name.trim_ascii(), value.to_vec()));
+        last = Some((name.trim_ascii(), Cow::Borrowed(value)));
     }
     if let Some((name, value)) = last {
         header(transaction, name, &value);
