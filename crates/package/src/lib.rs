@@ -3,6 +3,7 @@
 //! Every reader takes bytes that may be hostile and borrows from them: it checks each offset, bounds each count and depth,
 //! and answers with an error that names the place. Nothing here reads files, starts threads or judges.
 
+pub mod bundle;
 pub mod chunk;
 pub mod dex;
 mod le;
