@@ -118,9 +118,13 @@ fn run(what: &str, seeds: &[Vec<u8>], count: usize, target: impl Fn(&[u8]) -> us
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for nth in 0..count {
         let changed = mutate(&seeds[nth % seeds.len()], &mut numbers);
-        let start = Instant::now();
-        let seen = target(&changed);
-        let took = start.elapsed();
+        let (seen, mut took) = timed(&target, &changed);
+        // A busy machine makes any reader slow once, but not three times.
+        for _ in 0..2 {
+            if took > Duration::from_secs(1) {
+                took = took.min(timed(&target, &changed).1);
+            }
+        }
         assert!(took < Duration::from_secs(2), "{what} {nth} took {took:?}");
         slowest = slowest.max(took);
         if nth % 64 == 0 {
@@ -128,6 +132,11 @@ fn run(what: &str, seeds: &[Vec<u8>], count: usize, target: impl Fn(&[u8]) -> us
         }
     }
     eprintln!("{what}: {count} changed, the slowest took {slowest:?}");
+}
+
+fn timed(target: impl Fn(&[u8]) -> usize, bytes: &[u8]) -> (usize, Duration) {
+    let start = Instant::now();
+    (target(bytes), start.elapsed())
 }
 
 /// How many; fewer without a word, so that all take about two seconds.
