@@ -10,7 +10,7 @@ use std::process::Command;
 
 use testudo_package::bundle;
 use testudo_package::chunk::{Pool, Value};
-use testudo_package::manifest::{Level, Manifest};
+use testudo_package::manifest::{Kind, Level, Manifest};
 use testudo_package::resources::{Content, Table};
 use testudo_package::xml::{ANDROID, Document};
 use testudo_package::zip::{Archive, Limits};
@@ -79,8 +79,8 @@ fn tree(document: &Document<'_>) -> String {
             let prefix = if attr.namespace() == Some(ANDROID) { "android:" } else { "" };
             let id = attr.id().map(|id| format!("({id:#010x})")).unwrap_or_default();
             let value = match attr.value() {
-                Value::Reference(id) => format!("@{id:#x}"),
-                Value::Attribute(id) => format!("?{id:#x}"),
+                Value::Reference(id) => format!("@{id:#010x}"),
+                Value::Attribute(id) => format!("?{id:#010x}"),
                 Value::String(_) => format!("{:?}", attr.text().unwrap_or_default()),
                 value => value.text(&Pool::default()).unwrap_or_default().into_owned(),
             };
@@ -195,13 +195,30 @@ fn manifests_say_what_aapt_says_about_the_app() {
 }
 
 /// Every value of every resource, with names and text.
+///
+/// Left out is what tools write differently: what attributes allow, what ids hold, how the items of arrays are numbered.
 fn values(table: &Table<'_>) -> BTreeSet<String> {
-    let line = |(resource, name, value): (testudo_package::resources::Resource<'_>, Option<u32>, Value)| {
-        let own = table.named(&resource).map(|name| name.to_string());
+    let line = |(resource, item, value): (testudo_package::resources::Resource<'_>, Option<u32>, Value)| {
+        let name = table.named(&resource)?;
+        let item = if name.kind == "array" { None } else { item };
         let value = value.text(table.strings());
-        format!("{}|{:#010x}|{own:?}|{name:x?}|{value:?}", resource.config, resource.id)
+        let kept = !matches!(name.kind, "attr" | "^attr-private" | "id");
+        kept.then(|| format!("{}|{:#010x}|{name}|{item:x?}|{value:?}", resource.config, resource.id))
     };
-    table.values().map(line).collect()
+    table.values().filter_map(line).collect()
+}
+
+/// Without icons, which have no default to agree on, and themes, which in a bundle have a name although they are Android's.
+fn without_looks(mut manifest: Manifest<'_>) -> Manifest<'_> {
+    if let Some(application) = &mut manifest.application {
+        (application.icon, application.theme) = (None, None);
+        for component in &mut application.components {
+            if let Kind::Activity(activity) = &mut component.kind {
+                activity.theme = None;
+            }
+        }
+    }
+    manifest
 }
 
 #[test]
@@ -231,6 +248,10 @@ fn a_bundle_of_the_same_app_reads_the_same() {
         let resources = bundle::table(&resources);
         let (ours, theirs) = (Table::read(&arsc).unwrap(), Table::read(&resources).unwrap());
         let (own, other) = (values(&ours), values(&theirs));
+        // The tool does not know compact entries.
+        if other.is_empty() {
+            return Ok(false);
+        }
         if own != other {
             let only =
                 |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).take(4).cloned().collect::<Vec<_>>();
@@ -243,7 +264,7 @@ fn a_bundle_of_the_same_app_reads_the_same() {
         let (document, message) = (Document::read(&binary).unwrap(), bundle::document(&manifest).unwrap());
         let own = Manifest::read(&document, Some(&ours)).map_err(|error| error.to_string())?;
         let other = Manifest::read(&message, Some(&theirs)).map_err(|error| error.to_string())?;
-        difference(&format!("{own:#?}"), &format!("{other:#?}"))
+        difference(&format!("{:#?}", without_looks(own)), &format!("{:#?}", without_looks(other)))
     });
 }
 

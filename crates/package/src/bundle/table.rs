@@ -52,7 +52,8 @@ fn package<'a>(package: Message<'a>, strings: &mut Strings<'a>) -> Vec<u8> {
     for number in [288, 0, 288 + names.len(), 0, 0] {
         header.extend(word(number));
     }
-    let types: Vec<u8> = types.into_iter().flat_map(|((kind, config), entries)| a_type(kind, &config, &entries)).collect();
+    let types: Vec<u8> =
+        types.into_iter().flat_map(|((kind, config), entries)| a_type(kind, &config, &entries)).collect();
     chunk(0x0200, &header, &[names, keys, types].concat())
 }
 

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn fields_are_read_up_to_the_first_that_is_broken() {
-        let bytes = [0x08, 0x96, 0x01, 0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0x1a, 2, b'h', b'i', 0x25, 1, 0, 0, 0, 0x1a, 9, b'x'];
+        let bytes =
+            [0x08, 0x96, 0x01, 0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0x1a, 2, b'h', b'i', 0x25, 1, 0, 0, 0, 0x1a, 9, b'x'];
         let fields: Vec<_> = Message(&bytes).fields().collect();
         assert_eq!(fields, [(1, Field::Number(150)), (3, Field::Bytes(b"hi")), (4, Field::Fixed(1))]);
         assert_eq!((Message(&bytes).number(1), Message(&bytes).text(3), Message(&bytes).text(9)), (150, "hi", ""));

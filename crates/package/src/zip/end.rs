@@ -18,6 +18,8 @@ const ZIP64_LOCATOR: &[u8] = b"PK\x06\x07";
 const ZIP64_LOCATOR_SIZE: usize = 20;
 const ZIP64_SIGNATURE: &[u8] = b"PK\x06\x06";
 const ZIP64_SIZE: usize = 56;
+/// Where readers look for the record: it is followed by a comment of 65,535 bytes at most.
+const WINDOW: usize = SIZE + 0xffff;
 /// How many signatures are looked at, from the last on.
 const CANDIDATES: usize = 16;
 
@@ -41,7 +43,7 @@ pub struct End {
 impl End {
     pub(super) fn find(bytes: &[u8], anomalies: &mut Anomalies) -> Option<End> {
         let mut found: Option<End> = None;
-        for (nth, offset) in memmem::rfind_iter(bytes, SIGNATURE).take(CANDIDATES).enumerate() {
+        for (nth, offset) in candidates(bytes).into_iter().enumerate() {
             let Some(end) = End::at(bytes, offset) else { continue };
             if let Some(taken) = &found {
                 if taken.directory != end.directory {
@@ -113,6 +115,14 @@ impl End {
     pub(super) fn start(&self) -> usize {
         self.zip64.unwrap_or(self.offset)
     }
+}
+
+/// Where end records may begin, the last first. Where readers look there may be none; then the whole file is searched.
+fn candidates(bytes: &[u8]) -> Vec<usize> {
+    let start = bytes.len().saturating_sub(WINDOW);
+    let tail = bytes.get(start..).unwrap_or_default();
+    let near: Vec<usize> = memmem::rfind_iter(tail, SIGNATURE).take(CANDIDATES).map(|at| start + at).collect();
+    if near.is_empty() { memmem::rfind_iter(bytes, SIGNATURE).take(CANDIDATES).collect() } else { near }
 }
 
 /// The ZIP64 end record that the locator before the end record points to.

@@ -203,6 +203,12 @@ fn each_oddity_of_the_archive_is_told_with_its_effect() {
 }
 
 #[test]
+fn an_archive_with_very_much_behind_it_is_found() {
+    let zip = Zip { trailing: vec![0; 100_000], ..Zip::new().file("a", "1") };
+    assert_eq!(kinds(&zip), [AnomalyKind::TrailingBytes { bytes: 100_000 }]);
+}
+
+#[test]
 fn entries_that_share_their_data_overlap() {
     let one = Made::deflated("a", b"1");
     let other = Made { place: Some(0), local: None, data: Vec::new(), ..Made::deflated("b", b"1") };
