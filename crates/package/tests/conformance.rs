@@ -74,14 +74,18 @@ fn difference(ours: &str, theirs: &str) -> Result<bool, String> {
 fn tree(document: &Document<'_>) -> String {
     let mut out = String::new();
     for node in document.elements() {
-        writeln!(out, "E: {} (line={})", node.name(), node.line()).unwrap();
+        let prefix = if node.namespace() == Some(ANDROID) { "android:" } else { "" };
+        writeln!(out, "E: {prefix}{} (line={})", node.name(), node.line()).unwrap();
         for attr in node.attributes() {
             let prefix = if attr.namespace() == Some(ANDROID) { "android:" } else { "" };
             let id = attr.id().map(|id| format!("({id:#010x})")).unwrap_or_default();
             let value = match attr.value() {
                 Value::Reference(id) => format!("@{id:#010x}"),
                 Value::Attribute(id) => format!("?{id:#010x}"),
-                Value::String(_) => format!("{:?}", attr.text().unwrap_or_default()),
+                Value::String(_) => {
+                    let text = attr.text().unwrap_or_default();
+                    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+                }
                 value => value.text(&Pool::default()).unwrap_or_default().into_owned(),
             };
             writeln!(out, "A: {prefix}{}{id}={value}", attr.name()).unwrap();
@@ -107,8 +111,6 @@ fn their_tree(text: &str) -> String {
                 let (kind, data) = typed.split_once(")0x").unwrap();
                 let value = Value::new(u8::from_str_radix(kind, 16).unwrap(), u32::from_str_radix(data, 16).unwrap());
                 value.text(&Pool::default()).unwrap_or_default().into_owned()
-            } else if value.starts_with('"') {
-                format!("{:?}", &value[1..value.len() - 1])
             } else {
                 value.to_owned()
             };

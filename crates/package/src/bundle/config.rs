@@ -44,7 +44,7 @@ fn locale(tag: &str, put: &mut impl FnMut(usize, &[u8])) {
             (0, [a, b, c]) => put(8, &packed([*a, *b, *c], b'a')),
             (0, _) => return,
             (_, script @ [_, _, _, _]) if script.is_ascii() && !script.iter().any(u8::is_ascii_digit) => {
-                put(36, script)
+                put(36, script);
             }
             (_, [a, b]) => put(10, &[*a, *b]),
             (_, [a, b, c]) => put(10, &packed([*a, *b, *c], b'0')),

@@ -43,8 +43,7 @@ fn package<'a>(package: Message<'a>, strings: &mut Strings<'a>) -> Vec<u8> {
             }
         }
     }
-    let mut names = Strings::default();
-    names.all = kinds;
+    let names = Strings { all: kinds, ..Strings::default() };
     let (names, keys) = (names.pool(), keys.pool());
     let mut header = word(id as usize).to_vec();
     header.extend(package.text(2).encode_utf16().take(127).flat_map(u16::to_le_bytes));

@@ -129,10 +129,10 @@ impl<'d> Scope<'d> {
         let attr = node.android(id, name)?;
         let id = attr.value().reference();
         let text = match id {
-            // A resource that is not in the table has no text, unless the manifest's source has it.
+            // A resource that is not in the table, or that is a bag, has no text.
             Some(_) => match (self.resolve(attr.value()), self.table) {
                 (Some(value), Some(table)) => value.text(table.strings()),
-                _ => attr.raw().map(Cow::Borrowed),
+                _ => None,
             },
             None => attr.text(),
         };
