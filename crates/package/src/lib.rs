@@ -3,7 +3,12 @@
 //! Every reader takes bytes that may be hostile and borrows from them: it checks each offset, bounds each count and depth,
 //! and answers with an error that names the place. Nothing here reads files, starts threads or judges.
 
+pub mod bundle;
+pub mod chunk;
 pub mod dex;
+mod le;
+pub mod manifest;
+pub mod netconfig;
 pub mod resources;
 pub mod signature;
 pub mod xml;
