@@ -4,6 +4,7 @@
 //! and answers with an error that names the place. Nothing here reads files, starts threads or judges.
 
 pub mod dex;
+pub mod program;
 pub mod resources;
 pub mod signature;
 pub mod xml;

@@ -1,0 +1,144 @@
+//! What registers can hold: constants through assignments, fields, arrays, strings put together, and small helpers.
+//!
+//! Values are asked for where they matter and followed backwards ([`Graph::origins`]): through moves, merges, arithmetic on
+//! constants, fields that are written in their own class, arrays that are filled in the method, `StringBuilder`s, the
+//! library calls in `models.rs`, into methods that are called, and out to the callers that the [`Index`] holds. What
+//! can't be followed stays as a symbol (a call with its arguments, a new instance, a field), so that a rule can still
+//! ask what it was made from. Every question has a bounded amount of work; what exceeds it is unknown.
+//!
+//! A data-flow analysis stands on the same [`Graph`].
+
+mod arrays;
+mod evaluate;
+mod fields;
+mod graph;
+mod models;
+mod text;
+mod value;
+
+
+pub use graph::{Block, Graph, Origin};
+pub use value::{Traced, Value, Values};
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::dex::Instruction;
+
+use super::{ClassId, DefinitionId, Index, Program, Site};
+
+/// How much a question may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many values are looked at for one question.
+    pub steps: u32,
+    /// How many methods deep calls are followed.
+    pub calls: u8,
+    /// How many levels of callers are asked for a parameter.
+    pub callers: u8,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { steps: 1500, calls: 4, callers: 3 }
+    }
+}
+
+/// Answers what registers can hold.
+#[derive(Debug)]
+pub struct Constants<'p, 'a> {
+    program: &'p Program<'a>,
+    index: Option<&'p Index>,
+    bounds: Bounds,
+    steps: Cell<u32>,
+    graphs: RefCell<BTreeMap<DefinitionId, Option<Rc<Graph>>>>,
+    writes: RefCell<BTreeMap<ClassId, Rc<fields::Writes>>>,
+}
+
+impl<'p, 'a> Constants<'p, 'a> {
+    /// Answers about `program`. With an index, parameters are followed to the callers that it holds.
+    pub fn new(program: &'p Program<'a>, index: Option<&'p Index>) -> Constants<'p, 'a> {
+        Constants {
+            program,
+            index,
+            bounds: Bounds::default(),
+            steps: Cell::new(0),
+            graphs: RefCell::default(),
+            writes: RefCell::default(),
+        }
+    }
+
+    /// With other bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Constants<'p, 'a> {
+        self.bounds = bounds;
+        self
+    }
+
+    /// The graph of a method, kept for the next question.
+    pub fn graph(&self, definition: DefinitionId) -> Option<Rc<Graph>> {
+        /// Enough for the methods that one question touches.
+        const KEPT: usize = 256;
+        if let Some(known) = self.graphs.borrow().get(&definition) {
+            return known.clone();
+        }
+        let made = self.program.code(definition).and_then(|code| Graph::new(&code)).map(Rc::new);
+        let mut graphs = self.graphs.borrow_mut();
+        if graphs.len() >= KEPT {
+            graphs.clear();
+        }
+        graphs.insert(definition, made.clone());
+        made
+    }
+
+    /// What argument `position` of a call can be, counted from 0 without the receiver.
+    pub fn argument(&self, site: &Site, position: usize) -> Values {
+        self.of_call(site, |shape| shape.argument(position))
+    }
+
+    /// What the receiver of a call can be.
+    pub fn receiver(&self, site: &Site) -> Values {
+        self.of_call(site, |shape| shape.receiver)
+    }
+
+    /// What every argument of a call can be, without the receiver.
+    pub fn arguments(&self, site: &Site) -> Vec<Values> {
+        let count = self.program.parameters(self.program.method(site.method()).proto).len();
+        (0..count).map(|position| self.argument(site, position)).collect()
+    }
+
+    /// What a field can be when an instruction writes it.
+    pub fn written(&self, site: &Site) -> Values {
+        self.register(site.caller, site.pc, |instruction| Some(instruction.a))
+    }
+
+    /// What a method can return.
+    pub fn returned(&self, definition: DefinitionId) -> Values {
+        self.steps.set(self.bounds.steps);
+        self.returns(&evaluate::Frame::outermost(definition))
+    }
+
+    /// What a register of the instruction at `pc` can hold before it.
+    pub fn register(
+        &self,
+        definition: DefinitionId,
+        pc: u32,
+        choose: impl FnOnce(&Instruction) -> Option<u16>,
+    ) -> Values {
+        let Some(graph) = self.graph(definition) else { return Values::unknown() };
+        let Some((at, register)) =
+            graph.find(pc).and_then(|at| Some((at, choose(graph.instructions().get(at)?)?)))
+        else {
+            return Values::unknown();
+        };
+        self.steps.set(self.bounds.steps);
+        self.value(&evaluate::Frame::outermost(definition), &graph, register, at)
+    }
+
+    fn of_call(&self, site: &Site, choose: impl FnOnce(&evaluate::Shape) -> Option<u16>) -> Values {
+        self.register(site.caller, site.pc, |instruction| {
+            choose(&evaluate::Shape::of(self.program, site.method(), instruction))
+        })
+    }
+}
