@@ -1,4 +1,4 @@
-//! Annotations of classes and their members ("annotations_directory_item", "annotation_set_item", "annotation_item").
+//! Annotations of classes and their members (`annotations_directory_item`, `annotation_set_item`, `annotation_item`).
 
 use super::read::Cursor;
 use super::{ClassDef, Dex, DexError, EncodedAnnotation, FieldIndex, MethodIndex};
@@ -15,7 +15,7 @@ pub enum Visibility {
 }
 
 /// One annotation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AnnotationItem<'a> {
     /// Who sees it.
     pub visibility: Visibility,

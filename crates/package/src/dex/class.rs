@@ -1,10 +1,8 @@
-//! Class definitions and what they declare ("class_def_item", "class_data_item").
+//! Class definitions and what they declare (`class_def_item`, `class_data_item`).
 
 use super::ids::{count, item};
 use super::read::Cursor;
-use super::{
-    ClassDefIndex, Dex, DexError, EncodedArray, FieldIndex, MethodIndex, StringIndex, TypeIndex, TypeList,
-};
+use super::{ClassDefIndex, Dex, DexError, EncodedArray, FieldIndex, MethodIndex, StringIndex, TypeIndex, TypeList};
 
 /// Access flags of a class, field or method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

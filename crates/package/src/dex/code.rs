@@ -1,4 +1,4 @@
-//! Bytecode of a method with its protected ranges ("code_item").
+//! Bytecode of a method with its protected ranges (`code_item`).
 
 use super::instruction::decode;
 use super::read::Cursor;
@@ -52,7 +52,7 @@ impl<'a> Dex<'a> {
         let units = cursor.take(size.saturating_mul(2)).ok_or(cut)?.as_chunks().0;
         let (mut ranges, mut handlers) = (&[][..], &[][..]);
         if tries != 0 {
-            if size % 2 != 0 {
+            if !size.is_multiple_of(2) {
                 cursor.u16().ok_or(cut)?;
             }
             let cut = DexError::Truncated { what: "list of protected ranges", offset: cursor.position() };

@@ -1,4 +1,4 @@
-//! Line numbers out of debug information ("debug_info_item").
+//! Line numbers out of debug information (`debug_info_item`).
 
 use super::read::Cursor;
 use super::{Dex, DexError};
@@ -30,7 +30,7 @@ impl<'a> Dex<'a> {
         let head = (|| {
             let line = cursor.uleb128()?;
             for _ in 0..cursor.uleb128()? {
-                cursor.uleb128p1()?;
+                cursor.uleb128()?;
             }
             Some(line)
         })();

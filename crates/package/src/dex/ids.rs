@@ -1,4 +1,4 @@
-//! Indexes into the tables of one executable, and the items that they name ("string_id_item" to "method_id_item").
+//! Indexes into the tables of one executable, and the items that they name (`string_id_item` to `method_id_item`).
 
 use super::{Dex, DexError, Mutf8};
 use crate::dex::read::Cursor;
@@ -63,7 +63,7 @@ pub struct MethodRef {
     pub name: StringIndex,
 }
 
-/// A list of types that is borrowed from the file ("type_list").
+/// A list of types that is borrowed from the file (`type_list`).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TypeList<'a>(&'a [[u8; 2]]);
 
@@ -84,7 +84,7 @@ impl<'a> TypeList<'a> {
     }
 }
 
-/// What a method handle does with what it names ("method_handle_item").
+/// What a method handle does with what it names (`method_handle_item`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MethodHandle {
     /// Writes or reads a field: kinds 0 to 3.

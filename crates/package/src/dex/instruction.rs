@@ -53,7 +53,7 @@ impl Instruction {
 }
 
 /// The registers of a call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Arguments {
     listed: [u8; 5],
     next: u16,
@@ -144,6 +144,7 @@ impl<'a> References<'a> {
 }
 
 /// For each opcode its code units, and whether it names something in 16 bits (0x80) or 32 (0x40).
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
 static STEPS: [u8; 256] = {
     let mut steps = [0; 256];
     let mut code = 0;
@@ -252,9 +253,8 @@ fn read(units: &[[u8; 2]], pc: u32) -> Option<Instruction> {
             found.literal = i64::from(high.cast_signed() >> 4);
         }
         Format::F10t => found.literal = i64::from(high.cast_signed()),
-        Format::F20t => found.literal = signed(1)?,
         Format::F22x => found.b = unit(1)?,
-        Format::F21t | Format::F21s => found.literal = signed(1)?,
+        Format::F20t | Format::F21t | Format::F21s => found.literal = signed(1)?,
         Format::F21h => {
             let shift = if opcode == Opcode::CONST_WIDE_HIGH16 { 48 } else { 16 };
             found.literal = signed(1)? << shift;

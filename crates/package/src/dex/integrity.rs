@@ -1,4 +1,4 @@
-//! Whether the bytes of an executable are those that its header speaks for ("header_item": checksum, signature).
+//! Whether the bytes of an executable are those that its header speaks for (`header_item`: checksum, signature).
 
 use sha1::{Digest, Sha1};
 

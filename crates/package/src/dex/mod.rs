@@ -22,6 +22,9 @@ mod payload;
 mod read;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use annotation::{AnnotationItem, AnnotationSet, Annotations, Visibility};
 pub use class::{Access, ClassData, ClassDef, Member, MemberField, MemberMethod};
 pub use code::{Code, Handler, Try};

@@ -79,13 +79,7 @@ impl Format {
             | Format::F22t
             | Format::F22s
             | Format::F22c => 2,
-            Format::F30t
-            | Format::F32x
-            | Format::F31i
-            | Format::F31t
-            | Format::F31c
-            | Format::F35c
-            | Format::F3rc => 3,
+            Format::F30t | Format::F32x | Format::F31i | Format::F31t | Format::F31c | Format::F35c | Format::F3rc => 3,
             Format::F45cc | Format::F4rcc => 4,
             Format::F51l => 5,
             Format::PackedSwitch | Format::SparseSwitch | Format::ArrayData => 0,

@@ -19,11 +19,6 @@ impl<'a> Cursor<'a> {
         u32::try_from(self.at).unwrap_or(u32::MAX)
     }
 
-    /// How many bytes are left.
-    pub(crate) fn left(&self) -> usize {
-        self.bytes.len().saturating_sub(self.at)
-    }
-
     /// What is left.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
@@ -74,11 +69,6 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// An unsigned LEB128 that is one more than its value, so that 0 stands for "none".
-    pub(crate) fn uleb128p1(&mut self) -> Option<Option<u32>> {
-        self.uleb128().map(|value| value.checked_sub(1))
-    }
-
     /// A signed LEB128 of at most five bytes.
     pub(crate) fn sleb128(&mut self) -> Option<i32> {
         let mut value = 0u32;
@@ -115,7 +105,6 @@ mod tests {
             assert_eq!(Cursor::new(bytes, 0).uleb128(), Some(unsigned));
             assert_eq!(Cursor::new(bytes, 0).sleb128(), Some(signed));
         }
-        assert_eq!(Cursor::new(&[0x00], 0).uleb128p1(), Some(None));
         assert_eq!(Cursor::new(&[0x80], 0).uleb128(), None, "cut short");
         assert_eq!(Cursor::new(&[0x80; 6], 0).uleb128(), None, "longer than five bytes");
         assert_eq!(Cursor::new(&[0x01], 9).u8(), None, "past the end");

@@ -1,5 +1,5 @@
 //! Values that are written into the file: initial values of fields, elements of annotations, arguments of call sites
-//! ("encoded_value", "encoded_array", "encoded_annotation").
+//! (`encoded_value`, `encoded_array`, `encoded_annotation`).
 
 use super::read::Cursor;
 use super::{Dex, DexError, FieldIndex, MethodHandleIndex, MethodIndex, ProtoIndex, StringIndex, TypeIndex};
@@ -8,7 +8,7 @@ use super::{Dex, DexError, FieldIndex, MethodHandleIndex, MethodIndex, ProtoInde
 const MAX_DEPTH: u8 = 16;
 
 /// A value.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum EncodedValue<'a> {
     /// A `byte`.
     Byte(i8),
@@ -49,7 +49,7 @@ pub enum EncodedValue<'a> {
 }
 
 /// Values in a row, read one by one. It ends after the first error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EncodedArray<'a> {
     cursor: Cursor<'a>,
     left: u32,
@@ -57,7 +57,7 @@ pub struct EncodedArray<'a> {
 }
 
 /// An annotation: its type and its elements by name. It ends after the first error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EncodedAnnotation<'a> {
     /// The type of the annotation.
     pub of: TypeIndex,
@@ -159,9 +159,9 @@ fn value<'a>(cursor: &mut Cursor<'a>, depth: u8) -> Result<EncodedValue<'a>, Dex
     let low = (bits & 0xffff_ffff) as u32;
     Ok(match kind {
         0x00 => EncodedValue::Byte(raw[0].cast_signed()),
-        0x02 => EncodedValue::Short((signed & 0xffff) as u16 as i16),
+        0x02 => EncodedValue::Short(i16::try_from(signed).unwrap_or_default()),
         0x03 => EncodedValue::Char((bits & 0xffff) as u16),
-        0x04 => EncodedValue::Int(((signed & 0xffff_ffff) as u32).cast_signed()),
+        0x04 => EncodedValue::Int(i32::try_from(signed).unwrap_or_default()),
         0x06 => EncodedValue::Long(signed),
         // Floating point numbers are cut on the right, where their last bytes are zero.
         0x10 => EncodedValue::Float(f32::from_bits(low << (32 - 8 * u32::from(size)))),

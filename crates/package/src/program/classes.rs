@@ -1,9 +1,11 @@
 //! What the program defines: classes with their methods and fields.
 
-use crate::dex::{Access, Anomaly, ClassDefIndex, DexError, EncodedValue, Member};
+use crate::dex::{
+    Access, Anomaly, ClassData, ClassDef, ClassDefIndex, DexError, EncodedValue, Member, MemberField, MemberMethod,
+};
 
 use super::intern::{Interned, id_of, note};
-use super::{ClassId, DefinitionId, FieldId, MethodId, NONE, Program, TypeId};
+use super::{ClassId, DefinitionId, FieldId, FieldKey, MethodId, MethodKey, NONE, Program, TypeId, Unit};
 
 /// A class that the program defines.
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ pub struct FieldDefinition {
 }
 
 /// The classes of all executables.
+#[derive(Default)]
 pub(super) struct Defined {
     pub(super) classes: Vec<Class>,
     pub(super) interfaces: Vec<TypeId>,
@@ -65,113 +68,151 @@ pub(super) struct Defined {
 /// Reads every class. Of two definitions of a type the first holds, as on the platform.
 pub(super) fn define(interned: &mut Interned<'_>) -> Defined {
     let mut defined = Defined {
-        classes: Vec::new(),
-        interfaces: Vec::new(),
-        definitions: Vec::new(),
-        field_definitions: Vec::new(),
         class_of: vec![NONE; interned.types.len()],
         definition_of: vec![NONE; interned.methods.len()],
         field_definition_of: vec![NONE; interned.fields.len()],
+        ..Defined::default()
     };
     let Interned { units, anomalies, methods, fields, .. } = interned;
     for (at, unit) in units.iter().enumerate() {
-        let dex = &unit.dex;
-        let unit_at = u16::try_from(at).unwrap_or(u16::MAX);
-        // A well-built file declares no more members than it has references, and has no more code than bytes.
-        let mut members = unit.fields.len() + unit.methods.len() + 1;
-        let mut lists = dex.byte_count();
-        let mut units_left = dex.byte_count().saturating_mul(2);
-        for (index, class) in dex.classes() {
-            let Some(of) = unit.type_of(class.class) else {
-                let error = DexError::Index { what: "type", index: class.class.0, count: dex.type_count() };
-                note(anomalies, Anomaly::Class { index, error });
-                continue;
-            };
-            let Some(slot) = defined.class_of.get_mut(of.at()) else { continue };
-            if *slot != NONE {
-                note(anomalies, Anomaly::Duplicate { index });
-                continue;
-            }
-            let id = ClassId(id_of(defined.classes.len()));
-            *slot = id.0;
-            let start = defined.interfaces.len();
-            match dex.interfaces(&class) {
-                Ok(list) if list.len() <= lists => {
-                    lists -= list.len();
-                    defined.interfaces.extend(list.iter().filter_map(|index| unit.type_of(index)));
-                }
-                Ok(_) => note(anomalies, Anomaly::Shared { what: "lists of interfaces" }),
-                Err(error) => note(anomalies, Anomaly::Class { index, error }),
-            }
-            let interfaces = (id_of(start), id_of(defined.interfaces.len()));
-            let (first_method, first_field) = (defined.definitions.len(), defined.field_definitions.len());
-            let data = dex.class_data(&class).map(Some).unwrap_or_else(|error| {
-                note(anomalies, Anomaly::Class { index, error });
-                None
-            });
-            let mut position = 0;
-            for member in data.into_iter().flatten() {
-                let Some(left) = members.checked_sub(1) else {
-                    note(anomalies, Anomaly::Shared { what: "members of classes" });
-                    break;
-                };
-                members = left;
-                match member {
-                    Err(error) => note(anomalies, Anomaly::Class { index, error }),
-                    Ok(Member::Field(field)) => {
-                        let place = position;
-                        position += u32::from(field.is_static);
-                        let Some(known) = unit.field(field.field) else { continue };
-                        let own = fields.get(known.at()).is_some_and(|key| key.class == of);
-                        let Some(slot) = defined.field_definition_of.get_mut(known.at()) else { continue };
-                        if own && *slot == NONE {
-                            *slot = id_of(defined.field_definitions.len());
-                            let access = field.access;
-                            defined.field_definitions.push(FieldDefinition { field: known, class: id, access, position: place });
-                        }
-                    }
-                    Ok(Member::Method(method)) => {
-                        let Some(known) = unit.method(method.method) else { continue };
-                        let own = methods.get(known.at()).is_some_and(|key| key.class == of);
-                        let Some(slot) = defined.definition_of.get_mut(known.at()) else { continue };
-                        if !own || *slot != NONE {
-                            let error = DexError::Index { what: "own method", index: method.method.0, count: 0 };
-                            note(anomalies, Anomaly::Class { index, error });
-                            continue;
-                        }
-                        let mut code = method.code;
-                        if code != 0 {
-                            match dex.code(code) {
-                                Ok(found) if found.len() as usize <= units_left => units_left -= found.len() as usize,
-                                Ok(_) => {
-                                    code = 0;
-                                    note(anomalies, Anomaly::Shared { what: "code items" });
-                                }
-                                Err(error) => {
-                                    code = 0;
-                                    note(anomalies, Anomaly::Code { index: method.method, error });
-                                }
-                            }
-                        }
-                        *slot = id_of(defined.definitions.len());
-                        let (access, is_virtual) = (method.access, method.is_virtual);
-                        defined.definitions.push(Definition { method: known, class: id, access, code, is_virtual });
-                    }
-                }
-            }
-            defined.classes.push(Class {
-                of,
-                superclass: class.superclass.and_then(|index| unit.type_of(index)),
-                access: class.access,
-                unit: unit_at,
-                index,
-                interfaces,
-                methods: (id_of(first_method), id_of(defined.definitions.len())),
-                fields: (id_of(first_field), id_of(defined.field_definitions.len())),
-            });
+        let mut reading = Reading {
+            unit,
+            number: u16::try_from(at).unwrap_or(u16::MAX),
+            methods,
+            fields,
+            anomalies,
+            defined: &mut defined,
+            members: unit.fields.len() + unit.methods.len() + 1,
+            lists: unit.dex.byte_count(),
+            units: unit.dex.byte_count().saturating_mul(2),
+        };
+        for (index, class) in unit.dex.classes() {
+            reading.class(index, &class);
         }
     }
     defined
+}
+
+/// The reading of one executable's classes.
+struct Reading<'r, 'a> {
+    unit: &'r Unit<'a>,
+    number: u16,
+    methods: &'r [MethodKey],
+    fields: &'r [FieldKey],
+    anomalies: &'r mut Vec<Anomaly>,
+    defined: &'r mut Defined,
+    /// A well-built file declares no more members than it has references: how many are left of these.
+    members: usize,
+    /// How many interfaces are left before lists have to share bytes.
+    lists: usize,
+    /// How many code units are left before code has to share bytes more than compilers share it.
+    units: usize,
+}
+
+impl Reading<'_, '_> {
+    fn class(&mut self, index: ClassDefIndex, class: &ClassDef) {
+        let dex = &self.unit.dex;
+        let Some(of) = self.unit.type_of(class.class) else {
+            let error = DexError::Index { what: "type", index: class.class.0, count: dex.type_count() };
+            return note(self.anomalies, Anomaly::Class { index, error });
+        };
+        let id = ClassId(id_of(self.defined.classes.len()));
+        match self.defined.class_of.get_mut(of.at()) {
+            Some(slot) if *slot == NONE => *slot = id.0,
+            _ => return note(self.anomalies, Anomaly::Duplicate { index }),
+        }
+        let interfaces = self.interfaces(index, class);
+        let (first_method, first_field) = (self.defined.definitions.len(), self.defined.field_definitions.len());
+        match dex.class_data(class) {
+            Ok(data) => self.members(index, (id, of), data),
+            Err(error) => note(self.anomalies, Anomaly::Class { index, error }),
+        }
+        self.defined.classes.push(Class {
+            of,
+            superclass: class.superclass.and_then(|index| self.unit.type_of(index)),
+            access: class.access,
+            unit: self.number,
+            index,
+            interfaces,
+            methods: (id_of(first_method), id_of(self.defined.definitions.len())),
+            fields: (id_of(first_field), id_of(self.defined.field_definitions.len())),
+        });
+    }
+
+    fn interfaces(&mut self, index: ClassDefIndex, class: &ClassDef) -> (u32, u32) {
+        let start = self.defined.interfaces.len();
+        match self.unit.dex.interfaces(class) {
+            Ok(list) if list.len() <= self.lists => {
+                self.lists -= list.len();
+                self.defined.interfaces.extend(list.iter().filter_map(|index| self.unit.type_of(index)));
+            }
+            Ok(_) => note(self.anomalies, Anomaly::Shared { what: "lists of interfaces" }),
+            Err(error) => note(self.anomalies, Anomaly::Class { index, error }),
+        }
+        (id_of(start), id_of(self.defined.interfaces.len()))
+    }
+
+    fn members(&mut self, index: ClassDefIndex, (id, of): (ClassId, TypeId), data: ClassData<'_>) {
+        let mut position = 0;
+        for member in data {
+            let Some(left) = self.members.checked_sub(1) else {
+                return note(self.anomalies, Anomaly::Shared { what: "members of classes" });
+            };
+            self.members = left;
+            match member {
+                Err(error) => note(self.anomalies, Anomaly::Class { index, error }),
+                Ok(Member::Field(field)) => {
+                    self.field(field, (id, of), position);
+                    position += u32::from(field.is_static);
+                }
+                Ok(Member::Method(method)) if !self.method(method, (id, of)) => {
+                    let error = DexError::Index { what: "own method", index: method.method.0, count: 0 };
+                    note(self.anomalies, Anomaly::Class { index, error });
+                }
+                Ok(Member::Method(_)) => {}
+            }
+        }
+    }
+
+    fn field(&mut self, field: MemberField, (class, of): (ClassId, TypeId), position: u32) {
+        let Some(known) = self.unit.field(field.field) else { return };
+        let own = self.fields.get(known.at()).is_some_and(|key| key.class == of);
+        let slot = self.defined.field_definition_of.get_mut(known.at()).filter(|slot| own && **slot == NONE);
+        if let Some(slot) = slot {
+            *slot = id_of(self.defined.field_definitions.len());
+            let access = field.access;
+            self.defined.field_definitions.push(FieldDefinition { field: known, class, access, position });
+        }
+    }
+
+    /// Whether the method is one of the class and declared for the first time.
+    fn method(&mut self, method: MemberMethod, (class, of): (ClassId, TypeId)) -> bool {
+        let Some(known) = self.unit.method(method.method) else { return false };
+        let own = self.methods.get(known.at()).is_some_and(|key| key.class == of);
+        let slot = self.defined.definition_of.get_mut(known.at()).filter(|slot| own && **slot == NONE);
+        let Some(slot) = slot else { return false };
+        *slot = id_of(self.defined.definitions.len());
+        let (access, is_virtual) = (method.access, method.is_virtual);
+        let code = self.code(method);
+        self.defined.definitions.push(Definition { method: known, class, access, code, is_virtual });
+        true
+    }
+
+    /// Where the code is, if it can be read.
+    fn code(&mut self, method: MemberMethod) -> u32 {
+        if method.code == 0 {
+            return 0;
+        }
+        match self.unit.dex.code(method.code) {
+            Ok(code) if code.len() as usize <= self.units => {
+                self.units -= code.len() as usize;
+                return method.code;
+            }
+            Ok(_) => note(self.anomalies, Anomaly::Shared { what: "code items" }),
+            Err(error) => note(self.anomalies, Anomaly::Code { index: method.method, error }),
+        }
+        0
+    }
 }
 
 impl Class {

@@ -3,10 +3,12 @@
 
 use crate::dex::Access;
 
-use super::{Class, DefinitionId, MethodKey, NONE, ProtoId, Program, StringId, TypeId};
+use super::{Class, DefinitionId, MethodKey, NONE, Program, ProtoId, StringId, TypeId};
 
-/// More supertypes than any class has; a hierarchy that is deeper, or runs in a circle, is followed no further.
+/// More supertypes than any class has; a hierarchy that is wider, or runs in a circle, is followed no further.
 const MAX_ABOVE: usize = 512;
+/// More superclasses than any class has.
+const MAX_DEPTH: usize = 64;
 
 /// Supertypes of external types, and direct subtypes of all.
 #[derive(Debug, Default)]
@@ -104,26 +106,44 @@ impl Program<'_> {
     /// The superclasses that the program defines, from the class itself upwards.
     pub fn superclasses(&self, of: TypeId) -> impl Iterator<Item = &Class> + '_ {
         let first = self.class_of(of).and_then(|id| self.class(id));
-        std::iter::successors(first, |class| self.class(self.class_of(class.superclass?)?)).take(MAX_ABOVE)
+        std::iter::successors(first, |class| self.class(self.class_of(class.superclass?)?)).take(MAX_DEPTH)
     }
 
     /// The definition that a call on an instance of exactly `class` runs: its own, an inherited one, or the default of an
     /// interface. Nothing where it is external.
     pub fn lookup(&self, class: TypeId, name: StringId, proto: ProtoId) -> Option<DefinitionId> {
-        let declared = |class| self.definition_of(self.find_method(MethodKey { class, name, proto })?);
+        self.lookup_counted(class, name, proto, &mut 0)
+    }
+
+    /// As [`Program::lookup`], adding to `steps` how many classes were asked.
+    pub(super) fn lookup_counted(
+        &self,
+        class: TypeId,
+        name: StringId,
+        proto: ProtoId,
+        steps: &mut u64,
+    ) -> Option<DefinitionId> {
+        let mut declared = |class| {
+            *steps += 1;
+            self.definition_of(self.find_method(MethodKey { class, name, proto })?)
+        };
         if let Some(found) = self.superclasses(class).find_map(|class| declared(class.of)) {
             return Some(found);
         }
         // Only then interfaces: most classes have none that declares a body.
-        self.ancestors(class).into_iter().filter_map(declared).find(|id| {
-            self.definition(*id).is_some_and(|definition| !definition.access.has(Access::ABSTRACT))
-        })
+        self.ancestors(class)
+            .into_iter()
+            .filter_map(declared)
+            .find(|id| self.definition(*id).is_some_and(|definition| !definition.access.has(Access::ABSTRACT)))
     }
 
     /// Every definition that a call of this method could run when the receiver may be any subtype.
     pub fn candidates(&self, key: MethodKey) -> Vec<DefinitionId> {
-        let mut found: Vec<DefinitionId> =
-            self.descendants(key.class).into_iter().filter_map(|class| self.lookup(class, key.name, key.proto)).collect();
+        let mut found: Vec<DefinitionId> = self
+            .descendants(key.class)
+            .into_iter()
+            .filter_map(|class| self.lookup(class, key.name, key.proto))
+            .collect();
         found.sort_unstable();
         found.dedup();
         found.retain(|id| self.definition(*id).is_some_and(|definition| !definition.access.has(Access::ABSTRACT)));

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::dex::{Opcode, ReferenceKind};
+use crate::dex::{Opcode, Reference, ReferenceKind};
 
-use super::{DefinitionId, FieldId, MethodId, MethodKey, Program, StringId, TypeId};
+use super::{DefinitionId, FieldId, MethodId, MethodKey, Program, StringId, TypeId, Unit};
 
 /// What a caller wants the uses of.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +93,8 @@ pub struct Index {
     strings: Vec<Site>,
     wanted_methods: BTreeMap<(String, String), Vec<MethodId>>,
     wanted_fields: BTreeMap<(String, String), Vec<FieldId>>,
-    cut: u32,
+    /// The methods whose calls are all in `methods`.
+    known: Vec<u64>,
 }
 
 impl Index {
@@ -103,46 +104,53 @@ impl Index {
         index.match_methods(program, wanted);
         index.match_fields(program, wanted);
         let methods = marks(program.method_count(), index.wanted_methods.values().flatten().map(|id| id.0));
+        index.known = methods.clone();
         let fields = marks(program.field_count(), index.wanted_fields.values().flatten().map(|id| id.0));
         let types = wanted.types.iter().filter_map(|descriptor| program.find_type(descriptor)).map(|id| id.0);
         let types = marks(program.type_count(), types);
-        for (caller, definition) in program.definitions().filter(|(_, definition)| definition.code != 0) {
-            let Some(unit) = program.class(definition.class).and_then(|class| program.units().get(usize::from(class.unit)))
-            else {
-                continue;
+        each_reference(program, |unit, caller, reference| {
+            let at = reference.index as usize;
+            let (sites, target) = match reference.opcode.reference() {
+                ReferenceKind::Method => (&mut index.methods, marked(&unit.methods, at, |id| id.0, &methods)),
+                ReferenceKind::Field => (&mut index.fields, marked(&unit.fields, at, |id| id.0, &fields)),
+                ReferenceKind::Type => (&mut index.types, marked(&unit.types, at, |id| id.0, &types)),
+                ReferenceKind::String if wanted.strings => (&mut index.strings, unit.strings.get(at).map(|id| id.0)),
+                _ => return,
             };
-            let Ok(code) = unit.dex.code(definition.code) else { continue };
-            let mut references = code.references();
-            for reference in references.by_ref() {
-                let at = reference.index as usize;
-                let (sites, target) = match reference.opcode.reference() {
-                    ReferenceKind::Method => {
-                        let Some(id) = unit.methods.get(at).filter(|id| is_marked(&methods, id.0)) else { continue };
-                        (&mut index.methods, id.0)
-                    }
-                    ReferenceKind::Field => {
-                        let Some(id) = unit.fields.get(at).filter(|id| is_marked(&fields, id.0)) else { continue };
-                        (&mut index.fields, id.0)
-                    }
-                    ReferenceKind::String if wanted.strings => {
-                        let Some(id) = unit.strings.get(at) else { continue };
-                        (&mut index.strings, id.0)
-                    }
-                    ReferenceKind::Type => {
-                        let Some(id) = unit.types.get(at).filter(|id| is_marked(&types, id.0)) else { continue };
-                        (&mut index.types, id.0)
-                    }
-                    _ => continue,
-                };
+            if let Some(target) = target {
                 sites.push(Site { target, caller, pc: reference.pc, opcode: reference.opcode });
             }
-            index.cut += u32::from(references.is_cut());
-        }
+        });
         for sites in [&mut index.methods, &mut index.fields, &mut index.types, &mut index.strings] {
             sites.sort_unstable();
             sites.shrink_to_fit();
         }
         index
+    }
+
+    /// Adds the calls of the methods that hold the calls found so far, so that parameters can be followed to where they
+    /// come from. Each round goes one level further out.
+    pub fn add_callers(&mut self, program: &Program<'_>) {
+        let mut holding: Vec<DefinitionId> = self.methods.iter().map(|site| site.caller).collect();
+        holding.sort_unstable();
+        holding.dedup();
+        let name_of = |id: &DefinitionId| program.definition(*id).map(|one| program.method(one.method).name.0);
+        let names = marks(program.strings.len(), holding.iter().filter_map(name_of));
+        let more = (0..).zip(&program.methods).filter(|(id, key)| {
+            is_marked(&names, key.name.0)
+                && !is_marked(&self.known, *id)
+                && program.lookup(key.class, key.name, key.proto).is_some_and(|id| holding.binary_search(&id).is_ok())
+        });
+        let more = marks(program.method_count(), more.map(|(id, _)| id));
+        each_reference(program, |unit, caller, reference| {
+            if reference.opcode.reference() == ReferenceKind::Method
+                && let Some(target) = marked(&unit.methods, reference.index as usize, |id| id.0, &more)
+            {
+                self.methods.push(Site { target, caller, pc: reference.pc, opcode: reference.opcode });
+            }
+        });
+        self.known.iter_mut().zip(more).for_each(|(known, more)| *known |= more);
+        self.methods.sort_unstable();
     }
 
     /// Calls of `name` on `class` or anything below it, which has to be wanted.
@@ -170,11 +178,6 @@ impl Index {
     /// Where a string is loaded.
     pub fn strings(&self, string: StringId) -> &[Site] {
         of_target(&self.strings, string.0)
-    }
-
-    /// How many methods have code that could be read only in part.
-    pub fn cut(&self) -> u32 {
-        self.cut
     }
 
     fn match_methods(&mut self, program: &Program<'_>, wanted: &Wanted) {
@@ -218,6 +221,20 @@ impl Program<'_> {
             None => true,
         }
     }
+}
+
+/// Goes over everything that code names.
+pub(super) fn each_reference<'a>(program: &Program<'a>, mut tell: impl FnMut(&Unit<'a>, DefinitionId, Reference)) {
+    for (caller, definition) in program.definitions().filter(|(_, definition)| definition.code != 0) {
+        let Some(unit) = program.unit_of(caller) else { continue };
+        let Ok(code) = unit.dex.code(definition.code) else { continue };
+        code.references().for_each(|reference| tell(unit, caller, reference));
+    }
+}
+
+/// The id at a place of a table, if it is marked.
+fn marked<I: Copy>(table: &[I], at: usize, number: fn(I) -> u32, marks: &[u64]) -> Option<u32> {
+    table.get(at).map(|id| number(*id)).filter(|id| is_marked(marks, *id))
 }
 
 /// The names that are wanted, as ids in order.

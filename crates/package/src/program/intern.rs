@@ -92,7 +92,12 @@ fn unit_number(at: usize) -> u16 {
 fn strings<'a>(units: &mut [Unit<'a>], anomalies: &mut Vec<Anomaly>) -> Vec<Mutf8<'a>> {
     // The empty string is always there, and so are the names of the platform's classes.
     let mut rows = vec![(Mutf8::default(), u16::MAX, 0)];
-    rows.extend(framework::NAMES.iter().flat_map(|(class, above)| [*class, above]).map(|name| (Mutf8::new(name.as_bytes()), u16::MAX, 0)));
+    rows.extend(
+        framework::NAMES
+            .iter()
+            .flat_map(|(class, above)| [*class, above])
+            .map(|name| (Mutf8::new(name.as_bytes()), u16::MAX, 0)),
+    );
     for (at, unit) in units.iter_mut().enumerate() {
         // Strings don't share bytes, so all of them are no longer than the file.
         let mut budget = unit.dex.byte_count();
@@ -142,7 +147,7 @@ fn types(units: &mut [Unit<'_>], strings: &[Mutf8<'_>], anomalies: &mut Vec<Anom
     }
     for unit in units.iter() {
         let count = capped(unit.dex.type_count(), "types", anomalies);
-        let names = (0..count).map(|index| {
+        let strings = (0..count).map(|index| {
             let index = TypeIndex(index);
             let found = unit.dex.type_string(index).and_then(|string| {
                 let count = unit.dex.string_count();
@@ -155,7 +160,7 @@ fn types(units: &mut [Unit<'_>], strings: &[Mutf8<'_>], anomalies: &mut Vec<Anom
             mark(string);
             string
         });
-        named.push(names.collect());
+        named.push(strings.collect());
     }
     let mut types = Vec::new();
     for (slot, string) in number_of.iter_mut().zip(0..) {
@@ -197,9 +202,7 @@ fn protos(units: &mut [Unit<'_>], anomalies: &mut Vec<Anomaly>) -> (Vec<ProtoRow
         }
     }
     let list = |row: &ProtoRow| parameters.get(row.range()).unwrap_or_default();
-    rows.sort_by(|one, other| {
-        one.0.returns.cmp(&other.0.returns).then_with(|| list(&one.0).cmp(list(&other.0)))
-    });
+    rows.sort_by(|one, other| one.0.returns.cmp(&other.0.returns).then_with(|| list(&one.0).cmp(list(&other.0))));
     let (mut distinct, mut packed): (Vec<ProtoRow>, Vec<TypeId>) = (Vec::new(), Vec::new());
     for (row, unit, place) in &rows {
         let known = distinct.last().is_some_and(|last| {

@@ -19,15 +19,15 @@ mod intern;
 pub mod names;
 mod reach;
 
+#[cfg(test)]
+mod tests;
 
 pub use classes::{Class, Definition, FieldDefinition};
 pub use flow::{Constants, Value, Values};
 pub use index::{Index, Site, Wanted};
 pub use reach::{Entries, Reach};
 
-use crate::dex::{
-    Access, Anomaly, Code, Dex, FieldIndex, MethodIndex, Mutf8, ProtoIndex, StringIndex, TypeIndex,
-};
+use crate::dex::{Access, Anomaly, Code, Dex, FieldIndex, MethodIndex, Mutf8, ProtoIndex, StringIndex, TypeIndex};
 
 macro_rules! id {
     ($(#[$doc:meta] $name:ident)*) => {$(
@@ -97,7 +97,7 @@ pub struct Unit<'a> {
     methods: Vec<MethodId>,
 }
 
-impl<'a> Unit<'a> {
+impl Unit<'_> {
     /// The id of a string of this executable.
     pub fn string(&self, index: StringIndex) -> Option<StringId> {
         self.strings.get(index.0 as usize).copied()

@@ -9,7 +9,7 @@ use crate::dex::{Access, EncodedValue, MethodHandle, Opcode, Reference, Referenc
 use super::{ClassId, DefinitionId, MethodId, NONE, Program, TypeId, Unit, names};
 
 /// More steps than any real program takes; a program that takes more counts as reachable in whole.
-const MAX_STEPS: u64 = 200_000_000;
+const MAX_STEPS: u64 = 30_000_000;
 
 /// Where the platform enters the program.
 #[derive(Debug, Clone, Default)]
@@ -286,7 +286,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         let Some(bound) = self.bound.get_mut(method.at()).filter(|bound| !**bound) else { return };
         *bound = true;
         let key = self.program.method(method);
-        if let Some(definition) = self.program.lookup(key.class, key.name, key.proto) {
+        if let Some(definition) = self.program.lookup_counted(key.class, key.name, key.proto, &mut self.steps) {
             self.reach(definition);
             if let Some(class) = self.program.definition(definition).filter(|one| one.access.has(Access::STATIC)) {
                 self.initialise(class.class);
@@ -315,7 +315,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             }
             self.steps += 1;
             if program.class_of(of).is_some_and(|class| self.live.get(class.at()).copied().unwrap_or_default())
-                && let Some(definition) = program.lookup(of, key.name, key.proto)
+                && let Some(definition) = program.lookup_counted(of, key.name, key.proto, &mut self.steps)
             {
                 self.reach(definition);
             }
@@ -332,7 +332,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             for (id, key) in program.methods_of(*above) {
                 self.steps += 1;
                 if self.called.get(id.at()).copied().unwrap_or_default()
-                    && let Some(definition) = program.lookup(of, key.name, key.proto)
+                    && let Some(definition) = program.lookup_counted(of, key.name, key.proto, &mut self.steps)
                 {
                     self.reach(definition);
                 }

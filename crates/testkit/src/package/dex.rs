@@ -27,6 +27,10 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::missing_panics_doc,
+    clippy::needless_for_each,
     reason = "a writer for tests stops where it is misused"
 )]
 

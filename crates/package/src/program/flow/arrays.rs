@@ -89,9 +89,7 @@ impl<'a> Constants<'_, 'a> {
         let mut values = Values::default();
         for array in self.value(frame, graph, read.b, at).iter() {
             values.join(match (array, index) {
-                (Value::Array(elements), Some(index)) => {
-                    elements.get(index).cloned().unwrap_or_else(Values::unknown)
-                }
+                (Value::Array(elements), Some(index)) => elements.get(index).cloned().unwrap_or_else(Values::unknown),
                 (Value::Array(elements), None) => {
                     let mut any = Values::default();
                     elements.iter().for_each(|element| any.join(element.clone()));
@@ -114,7 +112,15 @@ impl<'a> Constants<'_, 'a> {
         let name = self.program.string(key.name);
         matches!(
             name.as_bytes(),
-            b"nextBytes" | b"read" | b"readFully" | b"arraycopy" | b"fill" | b"get" | b"digest" | b"getChars" | b"setAll"
+            b"nextBytes"
+                | b"read"
+                | b"readFully"
+                | b"arraycopy"
+                | b"fill"
+                | b"get"
+                | b"digest"
+                | b"getChars"
+                | b"setAll"
         )
     }
 
@@ -140,8 +146,7 @@ impl<'a> Constants<'_, 'a> {
                 bytes.map_or_else(|| Value::Array(elements.iter().cloned().collect()), Value::Bytes)
             }
             b"[C" => {
-                let units: Option<Vec<u16>> =
-                    numbers().map(|number| u16::try_from(number? & 0xffff).ok()).collect();
+                let units: Option<Vec<u16>> = numbers().map(|number| u16::try_from(number? & 0xffff).ok()).collect();
                 units.map_or_else(
                     || Value::Array(elements.iter().cloned().collect()),
                     |units| Value::Text(String::from_utf16_lossy(&units).into()),

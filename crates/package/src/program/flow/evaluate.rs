@@ -32,6 +32,12 @@ impl<'f> Frame<'f> {
     fn deeper(&self) -> Frame<'f> {
         Frame { depth: self.depth + 1, ..*self }
     }
+
+    /// Whether a method is being looked at already.
+    fn is_within(&self, definition: DefinitionId) -> bool {
+        std::iter::successors(Some(self), |frame| frame.caller.map(|(caller, _)| caller))
+            .any(|frame| frame.definition == definition)
+    }
 }
 
 /// Which registers a call takes its receiver and arguments from.
@@ -97,11 +103,10 @@ impl<'a> Constants<'_, 'a> {
             Opcode::MOVE_EXCEPTION => known(Value::Exception),
             Opcode(0x12..=0x15) => known(Value::Int(low_int(made.literal))),
             Opcode(0x16..=0x19) => known(Value::Long(made.literal)),
-            Opcode::CONST_STRING | Opcode::CONST_STRING_JUMBO => {
-                known(unit.string(crate::dex::StringIndex(made.index)).map_or(Value::Unknown, |id| {
-                    Value::Text(self.program.string(id).decode().into())
-                }))
-            }
+            Opcode::CONST_STRING | Opcode::CONST_STRING_JUMBO => known(
+                unit.string(crate::dex::StringIndex(made.index))
+                    .map_or(Value::Unknown, |id| Value::Text(self.program.string(id).decode().into())),
+            ),
             Opcode::CONST_CLASS => {
                 known(unit.type_of(crate::dex::TypeIndex(made.index)).map_or(Value::Unknown, Value::Class))
             }
@@ -139,7 +144,7 @@ impl<'a> Constants<'_, 'a> {
         }
         if let Some(target) = self.target(call, method)
             && frame.calls < self.bounds.calls
-            && !self.is_entered(frame, target)
+            && !frame.is_within(target)
         {
             let inner = Frame {
                 definition: target,
@@ -181,11 +186,6 @@ impl<'a> Constants<'_, 'a> {
         (fixed && definition.code != 0).then_some(found)
     }
 
-    fn is_entered(&self, frame: &Frame<'_>, definition: DefinitionId) -> bool {
-        std::iter::successors(Some(frame), |frame| frame.caller.map(|(caller, _)| caller))
-            .any(|frame| frame.definition == definition)
-    }
-
     /// What the method of a frame returns.
     pub(super) fn returns(&self, frame: &Frame<'_>) -> Values {
         let Some(graph) = self.graph(frame.definition) else { return Values::unknown() };
@@ -204,14 +204,14 @@ impl<'a> Constants<'_, 'a> {
         let Some(mut offset) = register.checked_sub(graph.first_argument()) else { return Values::unknown() };
         if !definition.access.has(Access::STATIC) {
             if offset == 0 {
-                return self.from_caller(frame, definition.method, None, Value::This);
+                return self.given(frame, definition.method, None, Value::This);
             }
             offset -= 1;
         }
         let key = self.program.method(definition.method);
         for (position, of) in (0u16..).zip(self.program.parameters(key.proto)) {
             if offset == 0 {
-                return self.from_caller(frame, definition.method, Some(position), Value::Parameter(position));
+                return self.given(frame, definition.method, Some(position), Value::Parameter(position));
             }
             offset = match offset.checked_sub(if is_wide(self.program, *of) { 2 } else { 1 }) {
                 Some(rest) => rest,
@@ -222,7 +222,7 @@ impl<'a> Constants<'_, 'a> {
     }
 
     /// A parameter, or the receiver, as the caller gives it; `symbol` where there is no caller to ask.
-    fn from_caller(&self, frame: &Frame<'_>, method: MethodId, position: Option<u16>, symbol: Value) -> Values {
+    fn given(&self, frame: &Frame<'_>, method: MethodId, position: Option<u16>, symbol: Value) -> Values {
         let choose = |shape: &Shape| match position {
             Some(position) => shape.argument(position.into()),
             None => shape.receiver,
@@ -276,7 +276,8 @@ impl<'a> Constants<'_, 'a> {
             let method = unit.method(crate::dex::MethodIndex(call.index))?;
             let key = self.program.method(method);
             let own = key.class == of && self.program.string(key.name).as_bytes() == b"<init>";
-            (own && graph.origins(call.arguments().next()?, place)?.contains(&Origin::At(at))).then_some((place, method))
+            (own && graph.origins(call.arguments().next()?, place)?.contains(&Origin::At(at)))
+                .then_some((place, method))
         });
         let Some((place, method)) = constructor else {
             return Values::one(Value::New { of, arguments: Rc::default() }, origin);
@@ -326,9 +327,9 @@ impl<'a> Constants<'_, 'a> {
             EncodedValue::Long(number) => Value::Long(number),
             EncodedValue::Double(number) => Value::Long(number.to_bits().cast_signed()),
             EncodedValue::Null => Value::Null,
-            EncodedValue::String(index) => unit
-                .string(index)
-                .map_or(Value::Unknown, |id| Value::Text(self.program.string(id).decode().into())),
+            EncodedValue::String(index) => {
+                unit.string(index).map_or(Value::Unknown, |id| Value::Text(self.program.string(id).decode().into()))
+            }
             EncodedValue::Type(index) => unit.type_of(index).map_or(Value::Unknown, Value::Class),
             _ => Value::Unknown,
         }
@@ -337,7 +338,8 @@ impl<'a> Constants<'_, 'a> {
 
 /// The lower half as an `int`.
 pub(super) fn low_int(number: i64) -> i32 {
-    ((number & 0xffff_ffff) as u32).cast_signed()
+    let [b0, b1, b2, b3, ..] = number.to_le_bytes();
+    i32::from_le_bytes([b0, b1, b2, b3])
 }
 
 pub(super) fn int_of(count: usize) -> Value {

@@ -1,6 +1,9 @@
 //! What fields hold: the value in the file, or what the code of their class writes.
 
-use crate::dex::Access;
+use std::collections::BTreeSet;
+
+use crate::dex::{Access, FieldIndex};
+use crate::program::index::each_reference;
 use crate::program::{ClassId, DefinitionId, FieldId, FieldKey, Program, Unit};
 
 use super::evaluate::Frame;
@@ -17,7 +20,7 @@ impl<'a> Constants<'_, 'a> {
     pub(super) fn read_field(&self, frame: &Frame<'_>, at: usize, graph: &Graph, unit: &Unit<'a>) -> Values {
         let Some(read) = graph.instructions().get(at) else { return Values::unknown() };
         let origin = Some((frame.definition, read.pc));
-        let Some(field) = unit.field(crate::dex::FieldIndex(read.index)) else { return Values::unknown() };
+        let Some(field) = unit.field(FieldIndex(read.index)) else { return Values::unknown() };
         let unknown = || Values::one(Value::Field(field), origin);
         let Some(definition) = find(self.program, field).and_then(|id| self.program.field_definition(id)) else {
             return unknown();
@@ -47,9 +50,8 @@ impl<'a> Constants<'_, 'a> {
             }
             values.join(self.value(&inner, &graph, write.a, at));
         }
-        // What other classes may write is not known, and a field that nobody writes holds zero only if nobody can.
-        let is_sealed = access.has(Access::PRIVATE) || access.has(Access::FINAL);
-        if values.traced().is_empty() || !is_sealed {
+        // What other classes write is not followed, and what nobody writes was left to reflection or to the library at hand.
+        if values.traced().is_empty() || (!access.has(Access::FINAL) && self.is_open(declared)) {
             values.join(unknown());
         }
         values.map(|value| match value {
@@ -57,6 +59,11 @@ impl<'a> Constants<'_, 'a> {
             Value::Parameter(_) | Value::This => Value::Field(field),
             value => value,
         })
+    }
+
+    /// Whether a field is written by another class than the one that declares it.
+    fn is_open(&self, field: FieldId) -> bool {
+        self.open.get_or_init(|| written_from_outside(self.program)).contains(&field)
     }
 
     fn writes(&self, class: ClassId) -> std::rc::Rc<Writes> {
@@ -68,7 +75,7 @@ impl<'a> Constants<'_, 'a> {
         for id in program.class(class).into_iter().flat_map(|class| program.methods_in(class)) {
             let (Some(code), Some(unit)) = (program.code(id), program.unit_of(id)) else { continue };
             for reference in code.references().filter(|reference| reference.opcode.writes_field()) {
-                let field = unit.field(crate::dex::FieldIndex(reference.index)).and_then(|field| find(program, field));
+                let field = unit.field(FieldIndex(reference.index)).and_then(|field| find(program, field));
                 let own = |field: &FieldId| program.field_definition(*field).is_some_and(|one| one.class == class);
                 if let Some(field) = field.filter(own) {
                     found.push((field, id, reference.pc));
@@ -80,6 +87,24 @@ impl<'a> Constants<'_, 'a> {
         self.writes.borrow_mut().insert(class, found.clone());
         found
     }
+}
+
+/// The fields that are written by another class than the one that declares them.
+fn written_from_outside(program: &Program<'_>) -> BTreeSet<FieldId> {
+    let mut found = BTreeSet::new();
+    each_reference(program, |unit, caller, reference| {
+        if !reference.opcode.writes_field() {
+            return;
+        }
+        let Some(field) = unit.field(FieldIndex(reference.index)) else { return };
+        let class = program.definition(caller).map(|definition| definition.class);
+        if program.field_definition(field).map(|one| one.class) != class
+            && let Some(declared) = find(program, field)
+        {
+            found.insert(declared);
+        }
+    });
+    found
 }
 
 /// The field that a reference finds: in its class, or above it.

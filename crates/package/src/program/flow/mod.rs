@@ -16,17 +16,19 @@ mod models;
 mod text;
 mod value;
 
+#[cfg(test)]
+mod tests;
 
 pub use graph::{Block, Graph, Origin};
 pub use value::{Traced, Value, Values};
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::dex::Instruction;
 
-use super::{ClassId, DefinitionId, Index, Program, Site};
+use super::{ClassId, DefinitionId, FieldId, Index, Program, Site};
 
 /// How much a question may cost.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +56,7 @@ pub struct Constants<'p, 'a> {
     steps: Cell<u32>,
     graphs: RefCell<BTreeMap<DefinitionId, Option<Rc<Graph>>>>,
     writes: RefCell<BTreeMap<ClassId, Rc<fields::Writes>>>,
+    open: OnceCell<BTreeSet<FieldId>>,
 }
 
 impl<'p, 'a> Constants<'p, 'a> {
@@ -66,6 +69,7 @@ impl<'p, 'a> Constants<'p, 'a> {
             steps: Cell::new(0),
             graphs: RefCell::default(),
             writes: RefCell::default(),
+            open: OnceCell::new(),
         }
     }
 
@@ -127,8 +131,7 @@ impl<'p, 'a> Constants<'p, 'a> {
         choose: impl FnOnce(&Instruction) -> Option<u16>,
     ) -> Values {
         let Some(graph) = self.graph(definition) else { return Values::unknown() };
-        let Some((at, register)) =
-            graph.find(pc).and_then(|at| Some((at, choose(graph.instructions().get(at)?)?)))
+        let Some((at, register)) = graph.find(pc).and_then(|at| Some((at, choose(graph.instructions().get(at)?)?)))
         else {
             return Values::unknown();
         };

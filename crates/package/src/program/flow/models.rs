@@ -44,8 +44,12 @@ pub(super) fn fold(class: &[u8], name: &[u8], operands: &[Values], origin: Place
             Some(Values::one(value, origin))
         }
         (
-            b"Ljava/lang/Integer;" | b"Ljava/lang/Long;" | b"Ljava/lang/Boolean;" | b"Ljava/lang/Short;"
-            | b"Ljava/lang/Byte;" | b"Ljava/lang/Character;",
+            b"Ljava/lang/Integer;"
+            | b"Ljava/lang/Long;"
+            | b"Ljava/lang/Boolean;"
+            | b"Ljava/lang/Short;"
+            | b"Ljava/lang/Byte;"
+            | b"Ljava/lang/Character;",
             b"valueOf" | b"intValue" | b"longValue" | b"booleanValue" | b"charValue" | b"byteValue" | b"shortValue",
         ) => each(|value| matches!(value, Value::Int(_) | Value::Long(_)).then(|| value.clone())),
         _ => None,
@@ -62,9 +66,10 @@ pub(super) fn construct(class: &[u8], arguments: &[Values], origin: Place) -> Op
                 Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(|text| Value::Text(text.into())),
                 _ => None,
             };
-            content.iter().all(|value| text(value).is_some()).then(|| {
-                content.clone().map(|value| text(&value).unwrap_or(Value::Unknown))
-            })
+            content
+                .iter()
+                .all(|value| text(value).is_some())
+                .then(|| content.clone().map(|value| text(&value).unwrap_or(Value::Unknown)))
         }
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use super::{Annotation, Code, Value};
 
-/// Access flags ("access_flags definitions").
+/// Access flags (`access_flags` definitions).
 #[expect(missing_docs, reason = "the names are the format page's own")]
 pub mod access {
     pub const PUBLIC: u32 = 0x1;
@@ -137,7 +137,13 @@ impl Class {
     }
 
     /// Adds a public method of an instance; the last registers hold the instance and the arguments.
-    pub fn method(&mut self, name: &str, signature: &str, registers: u16, write: impl FnOnce(&mut Code)) -> &mut Method {
+    pub fn method(
+        &mut self,
+        name: &str,
+        signature: &str,
+        registers: u16,
+        write: impl FnOnce(&mut Code),
+    ) -> &mut Method {
         let mut code = Code::new(registers);
         write(&mut code);
         let method = self.declare(name, signature, access::PUBLIC);

@@ -29,11 +29,20 @@ pub(super) enum Fix {
     Method(String, String, String),
     Proto(String),
     /// A distance in the high byte of the unit, from the instruction at `from`.
-    Near { from: usize, label: String },
+    Near {
+        from: usize,
+        label: String,
+    },
     /// A distance in 16 bits.
-    Far { from: usize, label: String },
+    Far {
+        from: usize,
+        label: String,
+    },
     /// A distance in 32 bits.
-    Farther { from: usize, label: String },
+    Farther {
+        from: usize,
+        label: String,
+    },
 }
 
 /// A table that is put behind the code.
@@ -137,7 +146,7 @@ impl Code {
     pub(super) fn finish(&self, pool: &Pool) -> Vec<u16> {
         let mut units = self.units.clone();
         for (from, table) in &self.tables {
-            if units.len() % 2 != 0 {
+            if !units.len().is_multiple_of(2) {
                 units.push(0);
             }
             let distance = (units.len() - from) as u32;
@@ -195,7 +204,9 @@ impl Code {
             Table::Data { width, bytes } => {
                 units.extend([0x0300, *width]);
                 units.extend(long((bytes.len() / usize::from(*width)) as i32));
-                units.extend(bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
+                units.extend(
+                    bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])),
+                );
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Lays an executable out: tables, data in the order of the map, map, checksums ("File layout", "map_list").
+//! Lays an executable out: tables, data in the order of the map, map, checksums ("File layout", `map_list`).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -140,7 +140,7 @@ impl Layout<'_> {
 
     /// Begins a section of the map.
     fn section(&mut self, kind: u16, count: usize, align: usize) -> u32 {
-        while self.out.len() % align != 0 {
+        while !self.out.len().is_multiple_of(align) {
             self.out.push(0);
         }
         let offset = self.out.len() as u32;
@@ -157,7 +157,7 @@ impl Layout<'_> {
     }
 
     fn align(&mut self) -> u32 {
-        while self.out.len() % 4 != 0 {
+        while !self.out.len().is_multiple_of(4) {
             self.out.push(0);
         }
         self.out.len() as u32
@@ -201,8 +201,7 @@ impl Layout<'_> {
 
     /// The values of the static fields in their order, without the zeros at the end.
     fn initial_values(&self, class: &Class) -> Vec<Value> {
-        let mut statics: Vec<_> =
-            class.fields.iter().filter(|field| field.access & access::STATIC != 0).collect();
+        let mut statics: Vec<_> = class.fields.iter().filter(|field| field.access & access::STATIC != 0).collect();
         statics.sort_by_key(|field| self.pool.field(&class.descriptor, &field.name, &field.of));
         let mut values: Vec<_> =
             statics.iter().map(|field| field.value.clone().unwrap_or_else(|| Value::zero(&field.of))).collect();
@@ -250,8 +249,7 @@ impl Layout<'_> {
             self.word(items.len() as u32);
             items.iter().for_each(|item| self.word(item.1));
         }
-        let annotated: Vec<usize> =
-            (0..classes.len()).filter(|at| offsets.keys().any(|key| key.0 == *at)).collect();
+        let annotated: Vec<usize> = (0..classes.len()).filter(|at| offsets.keys().any(|key| key.0 == *at)).collect();
         self.section(0x2006, annotated.len(), 4);
         for at in annotated {
             placed[at].annotations = self.out.len() as u32;
@@ -268,7 +266,8 @@ impl Layout<'_> {
     }
 
     fn code(&mut self, classes: &[Class], placed: &mut [Placed]) {
-        let methods = || classes.iter().enumerate().flat_map(|(at, class)| (0..class.methods.len()).map(move |m| (at, m)));
+        let methods =
+            || classes.iter().enumerate().flat_map(|(at, class)| (0..class.methods.len()).map(move |m| (at, m)));
         let with_code: Vec<_> = methods().filter(|(at, m)| classes[*at].methods[*m].code.is_some()).collect();
         let code_of = |(at, m): (usize, usize)| classes[at].methods[m].code.as_ref().expect("filtered above");
         let with_lines: Vec<_> = with_code.iter().copied().filter(|key| !code_of(*key).lines.is_empty()).collect();

@@ -12,11 +12,8 @@ impl Code {
 
     /// `const`: an `int` in as few units as hold it. 0 is also `false` and `null`.
     pub fn const_int(&mut self, register: u16, value: i32) -> &mut Code {
-        if let (Ok(small), true) = (i8::try_from(value), register < 16) {
-            if (-8..8).contains(&small) {
-                let nibble = u16::from(small.cast_unsigned() & 0x0f);
-                return self.raw(&[unit(0x12, nibble << 4 | register, 8)]);
-            }
+        if (-8..8).contains(&value) && register < 16 {
+            return self.raw(&[unit(0x12, ((value & 0x0f) as u16) << 4 | register, 8)]);
         }
         match i16::try_from(value) {
             Ok(short) => self.raw(&[unit(0x13, register, 8), short.cast_unsigned()]),

@@ -109,9 +109,7 @@ impl Pool {
         fields.sort_by_key(|[class, name, of]| (self.type_of(class), self.string(name), self.type_of(of)));
         self.index.fields = numbered(fields.iter().cloned());
         let mut methods: Vec<_> = self.methods.iter().cloned().collect();
-        methods.sort_by_key(|[class, name, signature]| {
-            (self.type_of(class), self.string(name), self.proto(signature))
-        });
+        methods.sort_by_key(|[class, name, signature]| (self.type_of(class), self.string(name), self.proto(signature)));
         self.index.methods = numbered(methods.iter().cloned());
         let short = |returns: &str, parameters: &[String]| {
             std::iter::once(returns).chain(parameters.iter().map(String::as_str)).map(letter).collect::<String>()

@@ -1,4 +1,4 @@
-//! Values in the making: initial values of fields and elements of annotations ("encoded_value").
+//! Values in the making: initial values of fields and elements of annotations (`encoded_value`).
 
 use super::pool::{Pool, uleb128};
 
