@@ -142,7 +142,8 @@ fn show(dex: &Dex<'_>, code: &Code<'_>, out: &mut Vec<String>) {
             write!(text, " v{register}").unwrap();
         }
         if one.opcode.reference() != ReferenceKind::None {
-            write!(text, " @{:04x}", one.index).unwrap();
+            let digits = if one.format == Format::F31c { 8 } else { 4 };
+            write!(text, " @{:0digits$x}", one.index).unwrap();
         }
         out.push(text);
     }

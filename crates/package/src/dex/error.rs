@@ -51,6 +51,12 @@ pub enum DexError {
         /// How many there are.
         count: u32,
     },
+    /// A class declares a method that is another class's, or declares it twice.
+    #[error("method {method} is declared by a class that it is not of, or twice")]
+    Foreign {
+        /// The method.
+        method: u32,
+    },
     /// A thing has a form that the format does not know.
     #[error("the {what} at {offset:#x} is malformed")]
     Malformed {

@@ -179,9 +179,8 @@ impl<'a> Dex<'a> {
         const METHOD_HANDLES: u16 = 8;
         let mut cursor = Cursor::new(self.bytes, offset);
         let mut last = 0;
-        let mut sound = offset != 0;
-        let entries = cursor.u32().unwrap_or_default();
-        sound &= entries != 0;
+        let entries = if offset == 0 { 0 } else { cursor.u32().unwrap_or_default() };
+        let mut sound = entries != 0;
         for _ in 0..entries {
             let (Some(kind), Some(_), Some(size), Some(at)) = (cursor.u16(), cursor.u16(), cursor.u32(), cursor.u32())
             else {

@@ -153,7 +153,7 @@ impl Reading<'_, '_> {
     }
 
     fn members(&mut self, index: ClassDefIndex, (id, of): (ClassId, TypeId), data: ClassData<'_>) {
-        let mut position = 0;
+        let (mut position, mut sound) = (0, true);
         for member in data {
             let Some(left) = self.members.checked_sub(1) else {
                 return note(self.anomalies, Anomaly::Shared { what: "members of classes" });
@@ -165,11 +165,12 @@ impl Reading<'_, '_> {
                     self.field(field, (id, of), position);
                     position += u32::from(field.is_static);
                 }
-                Ok(Member::Method(method)) if !self.method(method, (id, of)) => {
-                    let error = DexError::Index { what: "own method", index: method.method.0, count: 0 };
-                    note(self.anomalies, Anomaly::Class { index, error });
+                Ok(Member::Method(method)) => {
+                    if !self.method(method, (id, of)) && std::mem::take(&mut sound) {
+                        let error = DexError::Foreign { method: method.method.0 };
+                        note(self.anomalies, Anomaly::Class { index, error });
+                    }
                 }
-                Ok(Member::Method(_)) => {}
             }
         }
     }
@@ -270,6 +271,28 @@ impl<'a> Program<'a> {
     /// The fields that a class declares.
     pub fn fields_in(&self, class: &Class) -> &[FieldDefinition] {
         self.field_definitions.get(class.fields.0 as usize..class.fields.1 as usize).unwrap_or_default()
+    }
+
+    /// The methods that carry an annotation, given by its descriptor.
+    pub fn annotated(&self, descriptor: &str) -> Vec<DefinitionId> {
+        /// Annotations that share bytes would make more work than the file is long.
+        const MAX_ANNOTATIONS: usize = 4_000_000;
+        let Some(wanted) = self.find_type(descriptor) else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut left = MAX_ANNOTATIONS;
+        for class in &self.classes {
+            let Some(unit) = self.units.get(usize::from(class.unit)) else { continue };
+            let Ok(annotations) = unit.dex.class(class.index).and_then(|class| unit.dex.annotations(&class)) else {
+                continue;
+            };
+            for (method, set) in annotations.methods().map_while(Result::ok) {
+                let mut of = set.map_while(Result::ok).take(left).inspect(|_| left -= 1);
+                if of.any(|item| unit.type_of(item.annotation.of) == Some(wanted)) {
+                    found.extend(unit.method(method).and_then(|method| self.definition_of(method)));
+                }
+            }
+        }
+        found
     }
 
     /// The definition of exactly this field.

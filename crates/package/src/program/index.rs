@@ -104,7 +104,7 @@ impl Index {
         index.match_methods(program, wanted);
         index.match_fields(program, wanted);
         let methods = marks(program.method_count(), index.wanted_methods.values().flatten().map(|id| id.0));
-        index.known = methods.clone();
+        index.known.clone_from(&methods);
         let fields = marks(program.field_count(), index.wanted_fields.values().flatten().map(|id| id.0));
         let types = wanted.types.iter().filter_map(|descriptor| program.find_type(descriptor)).map(|id| id.0);
         let types = marks(program.type_count(), types);
@@ -220,6 +220,14 @@ impl Program<'_> {
             Some(declaring) => self.is_subtype(above, declaring.of),
             None => true,
         }
+    }
+}
+
+impl Program<'_> {
+    /// The calls of `name` on `class` (a descriptor) or anything below it. This goes over all code; who asks for more than a
+    /// few builds an [`Index`].
+    pub fn calls(&self, class: &str, name: &str) -> Vec<Site> {
+        Index::new(self, Wanted::new().method(class, name)).calls(class, name).copied().collect()
     }
 }
 

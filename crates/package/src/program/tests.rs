@@ -133,6 +133,26 @@ fn uses_are_found_by_the_type_that_declares_the_method() {
 }
 
 #[test]
+fn annotated_methods_are_found() {
+    let bytes = kit::Dex::new()
+        .class("La/Bridge;", |class| {
+            class
+                .method("post", "()V", 1, |code| {
+                    code.return_void();
+                })
+                .annotate(kit::Annotation::runtime("Landroid/webkit/JavascriptInterface;"));
+            class.method("hidden", "()V", 1, |code| {
+                code.return_void();
+            });
+        })
+        .build();
+    let program = Program::new(vec![Dex::parse(&bytes).unwrap()]);
+    let found = program.annotated("Landroid/webkit/JavascriptInterface;");
+    assert_eq!(found, [definition(&program, "La/Bridge;->post()V")]);
+    assert_eq!(program.annotated("La/Other;"), []);
+}
+
+#[test]
 fn a_call_that_the_program_overrides_is_its_own() {
     let bytes = kit::Dex::new()
         .class("Lcom/example/Own;", |class| {
@@ -148,8 +168,8 @@ fn a_call_that_the_program_overrides_is_its_own() {
         })
         .build();
     let program = Program::new(vec![Dex::parse(&bytes).unwrap()]);
-    let index = Index::new(&program, Wanted::new().method("Landroid/webkit/WebView;", "loadUrl"));
-    let opcodes: Vec<_> = index.calls("Landroid/webkit/WebView;", "loadUrl").map(|site| site.opcode).collect();
+    let sites = program.calls("Landroid/webkit/WebView;", "loadUrl");
+    let opcodes: Vec<_> = sites.iter().map(|site| site.opcode).collect();
     assert_eq!(opcodes, [Opcode::INVOKE_SUPER]);
 }
 

@@ -35,7 +35,7 @@ impl<'a> Constants<'_, 'a> {
                 Opcode(0x4b..=0x51) => touch.b,
                 opcode if opcode.is_invoke() => {
                     if touch.arguments().len() != 0 && self.may_fill(unit, touch.index) {
-                        let given = |register| is_from(graph, register, place, at);
+                        let given = |register| self.is_from(graph, register, place, at);
                         if touch.arguments().any(given) {
                             return unknown;
                         }
@@ -48,7 +48,7 @@ impl<'a> Constants<'_, 'a> {
             if touches > MAX_TOUCHES {
                 return unknown;
             }
-            if !is_from(graph, array, place, at) {
+            if !self.is_from(graph, array, place, at) {
                 continue;
             }
             if touch.opcode == Opcode::FILL_ARRAY_DATA {
@@ -105,22 +105,13 @@ impl<'a> Constants<'_, 'a> {
         values
     }
 
-    /// Whether a call may change an array that it is given: what the program defines, and what is known to fill arrays.
+    /// Whether a call changes an array that it is given, as its name says.
     fn may_fill(&self, unit: &Unit<'a>, method: u32) -> bool {
         let Some(method) = unit.method(MethodIndex(method)) else { return true };
-        let key = self.program.method(method);
-        let name = self.program.string(key.name);
+        let name = self.program.string(self.program.method(method).name);
         matches!(
             name.as_bytes(),
-            b"nextBytes"
-                | b"read"
-                | b"readFully"
-                | b"arraycopy"
-                | b"fill"
-                | b"get"
-                | b"digest"
-                | b"getChars"
-                | b"setAll"
+            b"nextBytes" | b"read" | b"readFully" | b"arraycopy" | b"fill" | b"get" | b"getChars" | b"setAll"
         )
     }
 
@@ -155,28 +146,32 @@ impl<'a> Constants<'_, 'a> {
             _ => Value::Array(elements.into()),
         }
     }
-}
 
-/// Whether a register can hold what the instruction at `made` makes, be it through moves and casts.
-pub(super) fn is_from(graph: &Graph, register: u16, at: usize, made: usize) -> bool {
-    let mut work = vec![(register, at)];
-    let mut steps = 0;
-    while let Some((register, at)) = work.pop() {
-        steps += 1;
-        if steps > 16 {
-            return false;
-        }
-        for origin in graph.origins(register, at).into_iter().flatten() {
-            let Origin::At(writer) = origin else { continue };
-            if writer == made {
-                return true;
+    /// Whether a register can hold what the instruction at `made` makes, be it through moves and casts.
+    fn is_from(&self, graph: &Graph, register: u16, at: usize, made: usize) -> bool {
+        let mut waiting = vec![(register, at)];
+        let mut steps = 0;
+        while let Some((register, at)) = waiting.pop() {
+            steps += 1;
+            if steps > 16 {
+                return false;
             }
-            match graph.instructions().get(writer) {
-                Some(instruction) if matches!(instruction.opcode.0, 0x07..=0x09) => work.push((instruction.b, writer)),
-                Some(instruction) if instruction.opcode == Opcode::CHECK_CAST => work.push((instruction.a, writer)),
-                _ => {}
+            for origin in self.origins(graph, register, at).into_iter().flatten() {
+                let Origin::At(writer) = origin else { continue };
+                if writer == made {
+                    return true;
+                }
+                match graph.instructions().get(writer) {
+                    Some(instruction) if matches!(instruction.opcode.0, 0x07..=0x09) => {
+                        waiting.push((instruction.b, writer));
+                    }
+                    Some(instruction) if instruction.opcode == Opcode::CHECK_CAST => {
+                        waiting.push((instruction.a, writer));
+                    }
+                    _ => {}
+                }
             }
         }
+        false
     }
-    false
 }

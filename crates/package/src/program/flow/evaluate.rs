@@ -77,13 +77,16 @@ impl<'a> Constants<'_, 'a> {
             return Values::unknown();
         };
         self.steps.set(left);
-        let Some(origins) = graph.origins(register, at) else { return Values::unknown() };
+        let Some(origins) = self.origins(graph, register, at) else { return Values::unknown() };
         let mut values = Values::default();
         for origin in origins {
             values.join(match origin {
                 Origin::Start => self.parameter(frame, graph, register),
-                // A value that comes back to itself through a loop adds nothing new.
-                Origin::At(writer) if writer == at => continue,
+                // A value that a loop brings back adds nothing new, but for what the loop makes of it.
+                Origin::At(writer) if writer == at => match graph.instructions().get(at).map(|one| one.opcode) {
+                    Some(Opcode::CHECK_CAST | Opcode(0x01..=0x09)) => continue,
+                    _ => Values::unknown(),
+                },
                 Origin::At(writer) => self.made(&frame.deeper(), graph, writer),
             });
         }
@@ -276,7 +279,7 @@ impl<'a> Constants<'_, 'a> {
             let method = unit.method(crate::dex::MethodIndex(call.index))?;
             let key = self.program.method(method);
             let own = key.class == of && self.program.string(key.name).as_bytes() == b"<init>";
-            (own && graph.origins(call.arguments().next()?, place)?.contains(&Origin::At(at)))
+            (own && self.origins(graph, call.arguments().next()?, place)?.contains(&Origin::At(at)))
                 .then_some((place, method))
         });
         let Some((place, method)) = constructor else {
@@ -316,8 +319,8 @@ impl<'a> Constants<'_, 'a> {
     }
 
     /// A value that is written into the file.
-    pub(super) fn encoded(&self, unit: &Unit<'a>, value: EncodedValue<'a>) -> Value {
-        match value {
+    pub(super) fn encoded(&self, unit: &Unit<'a>, value: &EncodedValue<'a>) -> Value {
+        match *value {
             EncodedValue::Byte(number) => Value::Int(number.into()),
             EncodedValue::Short(number) => Value::Int(number.into()),
             EncodedValue::Char(number) => Value::Int(number.into()),

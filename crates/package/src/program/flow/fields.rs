@@ -33,7 +33,7 @@ impl<'a> Constants<'_, 'a> {
         let class = self.program.class(definition.class);
         let home = class.and_then(|class| self.program.units().get(usize::from(class.unit)));
         if let (Some(value), Some(home)) = (self.program.initial_value(definition), home) {
-            let value = self.encoded(home, value);
+            let value = self.encoded(home, &value);
             values.join(Values::one(value, origin));
         }
         if own.clone().count() > MAX_WRITES {

@@ -137,13 +137,17 @@ impl Graph {
         }
     }
 
-    /// Where the value of `register` before the instruction at `at` can come from. Nothing where these are too many.
-    pub fn origins(&self, register: u16, at: usize) -> Option<Vec<Origin>> {
+    /// Where the value of `register` before the instruction at `at` can come from. Nothing where these are too many, or
+    /// where `work` ends, from which every instruction that is looked at is taken.
+    pub fn origins(&self, register: u16, at: usize, work: &mut u32) -> Option<Vec<Origin>> {
         let mut found = Vec::new();
         let mut seen = vec![false; self.blocks.len()];
-        let mut work = vec![(self.block_of(at), at)];
-        while let Some((number, end)) = work.pop() {
+        let mut seen_thrown = vec![false; self.blocks.len()];
+        let mut waiting = vec![(self.block_of(at), at)];
+        while let Some((number, end)) = waiting.pop() {
             let block = self.blocks.get(number)?;
+            let looked_at = u32::try_from(end.saturating_sub(block.start)).unwrap_or(u32::MAX);
+            *work = work.checked_sub(looked_at.saturating_add(1))?;
             if let Some(writer) = self.writers(register, block.start, end).next() {
                 add(&mut found, Origin::At(writer));
             } else {
@@ -154,16 +158,17 @@ impl Graph {
                 for entry in block.from.iter().filter_map(whole) {
                     if let Some(seen) = seen.get_mut(entry.0).filter(|seen| !**seen) {
                         *seen = true;
-                        work.push(entry);
+                        waiting.push(entry);
                     }
                 }
                 // An exception may come before or after any write of the block that throws it.
                 for (from, end) in block.thrown_from.iter().filter_map(whole) {
                     let start = self.blocks.get(from)?.start;
+                    *work = work.checked_sub(u32::try_from(end - start).unwrap_or(u32::MAX))?;
                     self.writers(register, start, end).for_each(|writer| add(&mut found, Origin::At(writer)));
-                    if let Some(seen) = seen.get_mut(from).filter(|seen| !**seen) {
+                    if let Some(seen) = seen_thrown.get_mut(from).filter(|seen| !**seen) {
                         *seen = true;
-                        work.push((from, start));
+                        waiting.push((from, start));
                     }
                 }
             }

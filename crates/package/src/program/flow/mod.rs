@@ -35,6 +35,10 @@ use super::{ClassId, DefinitionId, FieldId, Index, Program, Site};
 pub struct Bounds {
     /// How many values are looked at for one question.
     pub steps: u32,
+    /// How many instructions are looked at for one question.
+    pub work: u32,
+    /// How many instructions are looked at for all questions together.
+    pub total: u64,
     /// How many methods deep calls are followed.
     pub calls: u8,
     /// How many levels of callers are asked for a parameter.
@@ -43,7 +47,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds { steps: 1500, calls: 4, callers: 3 }
+        Bounds { steps: 1500, work: 500_000, total: 400_000_000, calls: 4, callers: 3 }
     }
 }
 
@@ -54,6 +58,8 @@ pub struct Constants<'p, 'a> {
     index: Option<&'p Index>,
     bounds: Bounds,
     steps: Cell<u32>,
+    work: Cell<u32>,
+    total: Cell<u64>,
     graphs: RefCell<BTreeMap<DefinitionId, Option<Rc<Graph>>>>,
     writes: RefCell<BTreeMap<ClassId, Rc<fields::Writes>>>,
     open: OnceCell<BTreeSet<FieldId>>,
@@ -67,6 +73,8 @@ impl<'p, 'a> Constants<'p, 'a> {
             index,
             bounds: Bounds::default(),
             steps: Cell::new(0),
+            work: Cell::new(0),
+            total: Cell::new(0),
             graphs: RefCell::default(),
             writes: RefCell::default(),
             open: OnceCell::new(),
@@ -98,7 +106,17 @@ impl<'p, 'a> Constants<'p, 'a> {
 
     /// What argument `position` of a call can be, counted from 0 without the receiver.
     pub fn argument(&self, site: &Site, position: usize) -> Values {
-        self.of_call(site, |shape| shape.argument(position))
+        let values = self.of_call(site, |shape| shape.argument(position));
+        let parameters = self.program.parameters(self.program.method(site.method()).proto);
+        let is_object = parameters
+            .get(position)
+            .is_some_and(|of| matches!(self.program.descriptor(*of).as_bytes(), [b'L' | b'[', ..]));
+        values.map(|value| if is_object && value == Value::Int(0) { Value::Null } else { value })
+    }
+
+    /// Whether every question so far was answered within [`Bounds::total`].
+    pub fn is_complete(&self) -> bool {
+        self.total.get() < self.bounds.total
     }
 
     /// What the receiver of a call can be.
@@ -119,7 +137,7 @@ impl<'p, 'a> Constants<'p, 'a> {
 
     /// What a method can return.
     pub fn returned(&self, definition: DefinitionId) -> Values {
-        self.steps.set(self.bounds.steps);
+        self.begin();
         self.returns(&evaluate::Frame::outermost(definition))
     }
 
@@ -135,8 +153,26 @@ impl<'p, 'a> Constants<'p, 'a> {
         else {
             return Values::unknown();
         };
-        self.steps.set(self.bounds.steps);
+        self.begin();
         self.value(&evaluate::Frame::outermost(definition), &graph, register, at)
+    }
+
+    fn begin(&self) {
+        self.steps.set(self.bounds.steps);
+        let left = self.bounds.total.saturating_sub(self.total.get());
+        self.work.set(u32::try_from(left).unwrap_or(u32::MAX).min(self.bounds.work));
+    }
+
+    /// [`Graph::origins`] within the bounds.
+    fn origins(&self, graph: &Graph, register: u16, at: usize) -> Option<Vec<Origin>> {
+        let mut work = self.work.get();
+        let before = work;
+        let found = graph.origins(register, at, &mut work);
+        // What was too much for the question is over for it.
+        let left = if found.is_some() { work } else { work.saturating_sub(1000) };
+        self.work.set(left);
+        self.total.set(self.total.get() + u64::from(before - left));
+        found
     }
 
     fn of_call(&self, site: &Site, choose: impl FnOnce(&evaluate::Shape) -> Option<u16>) -> Values {

@@ -70,7 +70,7 @@ impl<'a> Constants<'_, 'a> {
     /// The `new-instance` that a builder comes from, through moves and through `append`, which returns its receiver.
     fn root(&self, graph: &Graph, unit: &Unit<'a>, mut register: u16, mut at: usize) -> Option<usize> {
         for _ in 0..=MAX_PARTS {
-            let origins = graph.origins(register, at)?;
+            let origins = self.origins(graph, register, at)?;
             let [Origin::At(writer)] = origins.as_slice() else { return None };
             let made = graph.instructions().get(*writer)?;
             match made.opcode {
