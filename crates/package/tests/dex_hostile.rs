@@ -126,7 +126,9 @@ fn changed_executables_are_read_to_an_end() {
     // `TESTUDO_MUTATIONS` asks for more than the two seconds that every run takes.
     let wanted = std::env::var("TESTUDO_MUTATIONS").ok().and_then(|count| count.parse::<u64>().ok());
     let seeds = [sample(35), sample(39), sample(41)];
-    seeds.iter().for_each(|seed| exercise(seed));
+    for seed in &seeds {
+        exercise(seed);
+    }
     let (start, mut slowest, mut done) = (Instant::now(), Duration::ZERO, 0);
     let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
     while wanted.map_or(start.elapsed() < Duration::from_secs(2), |wanted| done < wanted) {
