@@ -58,10 +58,10 @@ mod tests {
     fn adler_32_of_known_texts() {
         assert_eq!(adler32(b""), 1);
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
-        let long = [0xffu8; 100_000];
+        let long = vec![0xffu8; 100_000];
         let (mut low, mut high) = (1u64, 0u64);
-        for byte in long {
-            low = (low + u64::from(byte)) % 65_521;
+        for byte in &long {
+            low = (low + u64::from(*byte)) % 65_521;
             high = (high + low) % 65_521;
         }
         assert_eq!(u64::from(adler32(&long)), high << 16 | low);

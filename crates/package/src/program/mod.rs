@@ -3,7 +3,7 @@
 //! [`Program::new`] joins the executables: strings, types, prototypes, fields and methods get ids that count over all of
 //! them, in the order of their text. That order makes every look-up a binary search, needs no hashing (so that no input
 //! can make it slow), and is the same in every run. Types that no executable defines are external: the platform's, whose
-//! hierarchy is known as far as [`framework`] lists it. What is broken becomes the empty string or the type without a name,
+//! hierarchy is known as far as `framework.rs` lists it. What is broken becomes the empty string or the type without a name,
 //! and an [`Anomaly`].
 //!
 //! Analyses stand on it: [`Index`] finds the uses of what a caller wants in one pass over the code, [`Reach`] says what can
