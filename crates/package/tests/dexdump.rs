@@ -157,6 +157,9 @@ fn show(dex: &Dex<'_>, code: &Code<'_>, out: &mut Vec<String>) {
             let digits = if one.format == Format::F31c { 8 } else { 4 };
             write!(text, " @{:0digits$x}", one.index).unwrap();
         }
+        if matches!(one.format, Format::F45cc | Format::F4rcc) {
+            write!(text, ", proto@{:04x}", one.literal).unwrap();
+        }
         out.push(text);
     }
     for range in code.tries() {
