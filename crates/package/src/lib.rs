@@ -9,6 +9,7 @@ pub mod dex;
 mod le;
 pub mod manifest;
 pub mod netconfig;
+pub mod program;
 pub mod resources;
 pub mod signature;
 pub mod xml;
