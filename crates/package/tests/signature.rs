@@ -132,7 +132,9 @@ fn a_changed_manifest_counts_by_its_sections() {
     let at = signed.iter().position(|(name, _)| name.ends_with("MANIFEST.MF")).unwrap();
     // A section more: the digest of the whole is wrong, those of the sections are right, and the new entry isn't signed.
     let mut longer = signed.clone();
-    longer[at].1.extend_from_slice(b"Name: new\r\nSHA-256-Digest: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\r\n\r\n");
+    longer[at]
+        .1
+        .extend_from_slice(b"Name: new\r\nSHA-256-Digest: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\r\n\r\n");
     longer.push(("new".into(), Vec::new()));
     assert_refused(&zip(&longer), 24, &|issue| *issue == Issue::EntryNotSigned);
     // A changed section.

@@ -71,9 +71,12 @@ fn own_verdict(bytes: &[u8], min: u32) -> (Verdict, String) {
     let verdict = Verdict {
         verified: verification.verified,
         schemes: schemes(&verification),
-        signers: join(verification.signers().iter().map(|certificate| {
-            certificate.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
-        })),
+        signers: join(
+            verification
+                .signers()
+                .iter()
+                .map(|certificate| certificate.sha256.iter().map(|byte| format!("{byte:02x}")).collect()),
+        ),
     };
     (verdict, why)
 }

@@ -70,7 +70,7 @@ pub enum Refusal {
     /// The key is of another family than the signature.
     #[error("key does not fit the signature algorithm")]
     KeyKind,
-    /// The digest is too long for the key (RSA) or too short for it (DSA).
+    /// The digest is too long for the key.
     #[error("key size does not fit the digest")]
     KeySize,
     /// The signature has the wrong length or is no ASN.1 value.

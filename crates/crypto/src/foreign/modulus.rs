@@ -49,8 +49,7 @@ impl Modulus {
     /// Whether the number is below the modulus.
     pub(super) fn contains(&self, bytes: &[u8]) -> bool {
         let bytes = without_leading_zeros(bytes);
-        bytes.len() <= self.byte_len()
-            && compare(&to_limbs(bytes, self.limbs.len()), &self.limbs) == Ordering::Less
+        bytes.len() <= self.byte_len() && compare(&to_limbs(bytes, self.limbs.len()), &self.limbs) == Ordering::Less
     }
 
     /// The number modulo this, as bytes of the modulus' length. Linear in the bits of the number.

@@ -151,8 +151,7 @@ impl Lineage {
             if !nodes.is_empty() && parent_algorithm != vouching {
                 return Err(LineageError::AlgorithmMismatch(number));
             }
-            let certificate =
-                Certificate::read(der).map_err(|source| LineageError::Certificate { number, source })?;
+            let certificate = Certificate::read(der).map_err(|source| LineageError::Certificate { number, source })?;
             if nodes.iter().any(|node| node.certificate == certificate) {
                 return Err(LineageError::Duplicate(number));
             }

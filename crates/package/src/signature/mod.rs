@@ -39,8 +39,8 @@ use testudo_crypto::foreign::Hash;
 use self::algorithm::SignatureAlgorithm;
 use self::certificate::Certificate;
 use self::content::Contents;
-pub use self::input::{Archive, ArchiveEntry, Demands, EntryError, Options, Platforms};
 use self::input::api;
+pub use self::input::{Archive, ArchiveEntry, Demands, EntryError, Options, Platforms};
 pub use self::issue::{Issue, Problem};
 pub use self::jar::JarSigner;
 pub use self::lineage::{Capabilities, Lineage};
@@ -248,7 +248,8 @@ impl<'a> Run<'a, '_> {
         }
         let mut rotation = None;
         if let Some(value) = block.get(id::V31).filter(|_| platforms.max >= api::TIRAMISU) {
-            let rules = v3::Rules { scheme: Scheme::V31, platforms: platforms.not_below(api::TIRAMISU), rotation: None };
+            let rules =
+                v3::Rules { scheme: Scheme::V31, platforms: platforms.not_below(api::TIRAMISU), rotation: None };
             let (outcome, lineage) = v3::verify(value, &mut contents, rules);
             rotation = outcome.signers.iter().map(|signer| signer.platforms.min).min();
             self.found.insert(31);
@@ -293,9 +294,8 @@ impl<'a> Run<'a, '_> {
 
     fn source_stamp(&mut self, block: Option<&SigningBlock<'_>>) -> Option<()> {
         const STAMP: &str = "stamp-cert-sha256";
-        let signed = block.is_some_and(|block| {
-            block.get(id::SOURCE_STAMP_V2).is_some() || block.get(id::SOURCE_STAMP_V1).is_some()
-        });
+        let signed = block
+            .is_some_and(|block| block.get(id::SOURCE_STAMP_V2).is_some() || block.get(id::SOURCE_STAMP_V1).is_some());
         let entry = self.archive.entries.iter().position(|entry| entry.name == STAMP);
         let certificate_digest = match entry.map(|at| (self.archive.read)(at, self.options.entry_limit)) {
             Some(Ok(digest)) => Some(digest.into_owned()),

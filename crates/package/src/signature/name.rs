@@ -113,7 +113,11 @@ pub(super) fn dotted(oid: &[u8]) -> String {
 
 fn text(value: &Value<'_>) -> String {
     let units = |size: usize| -> Vec<u32> {
-        value.contents.chunks(size).map(|chunk| chunk.iter().fold(0, |unit, byte| unit << 8 | u32::from(*byte))).collect()
+        value
+            .contents
+            .chunks(size)
+            .map(|chunk| chunk.iter().fold(0, |unit, byte| unit << 8 | u32::from(*byte)))
+            .collect()
     };
     match value.number {
         UTF8_STRING => String::from_utf8_lossy(value.contents).into_owned(),

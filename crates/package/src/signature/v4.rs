@@ -110,8 +110,7 @@ impl<'a> Signing<'a> {
 }
 
 fn verify_signer(size: usize, hashing: &Hashing<'_>, signing: &Signing<'_>) -> Result<Option<BlockSigner>, Issue> {
-    let algorithm =
-        SignatureAlgorithm::find(signing.algorithm).ok_or(Issue::UnknownAlgorithm(signing.algorithm))?;
+    let algorithm = SignatureAlgorithm::find(signing.algorithm).ok_or(Issue::UnknownAlgorithm(signing.algorithm))?;
     let key = PublicKey::from_spki(signing.key)?;
     verify_one(algorithm, &key, &signed_data(size, hashing, signing), signing.signature)?;
     let certificate = Certificate::read(signing.certificate)?;

@@ -67,10 +67,8 @@ impl<'a> Zip<'a> {
     /// Runs with the archive as the verifier takes it.
     pub fn with_archive<T>(&self, run: impl FnOnce(&Archive<'_>) -> T) -> T {
         let read = |at: usize, limit: usize| self.contents(at, limit);
-        let entry = |record: &Record| ArchiveEntry {
-            name: Cow::Owned(record.name.clone()),
-            offset: record.offset as u64,
-        };
+        let entry =
+            |record: &Record| ArchiveEntry { name: Cow::Owned(record.name.clone()), offset: record.offset as u64 };
         run(&Archive {
             bytes: self.bytes,
             directory: self.directory.clone(),

@@ -100,7 +100,9 @@ fn supported(digest: Hash, signature: Signature) -> &'static [(u32, u32)] {
     const BY_ITS_OWN_NAME: &[(u32, u32)] = &[(21, 23)];
     const ALWAYS: &[(u32, u32)] = &[(0, END)];
     match (signature.scheme, digest, signature.hash) {
-        (Scheme::RsaPkcs1, Md5 | Sha1, None) | (Scheme::RsaPkcs1, Sha1, Some(Sha1)) | (Scheme::Dsa, Sha1, None) => ALWAYS,
+        (Scheme::RsaPkcs1, Md5 | Sha1, None) | (Scheme::RsaPkcs1, Sha1, Some(Sha1)) | (Scheme::Dsa, Sha1, None) => {
+            ALWAYS
+        }
         (Scheme::RsaPkcs1, Sha224, None | Some(Sha224)) | (Scheme::RsaPkcs1, Md5, Some(Md5)) => &[(0, 8), (21, END)],
         (Scheme::RsaPkcs1, Sha256, None | Some(Sha256)) => &[(0, 8), (18, END)],
         (Scheme::RsaPkcs1, Sha384 | Sha512, None) => &[(18, END)],

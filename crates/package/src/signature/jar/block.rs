@@ -1,7 +1,7 @@
 //! A signature block against its signature file: the PKCS #7 `SignerInfo` that Android looks at (RFC 5652 section 5.4).
 
-use testudo_crypto::foreign::der::{Value, tag};
 use testudo_crypto::foreign::Hash;
+use testudo_crypto::foreign::der::{Value, tag};
 
 use super::super::certificate::Certificate;
 use super::super::cms::{CONTENT_TYPE, MESSAGE_DIGEST, SignedData, SignerInfo};

@@ -23,9 +23,10 @@ pub(super) fn to_compare(
         }
     }
     if platforms.max >= api::JELLY_BEAN_MR2 {
-        let strongest = [(Hash::Sha512, "SHA-512"), (Hash::Sha384, "SHA-384"), (Hash::Sha256, "SHA-256"), (Hash::Sha1, "SHA1")]
-            .into_iter()
-            .find_map(|(hash, name)| section.get(&format!("{name}{suffix}")).map(|value| (hash, value)));
+        let strongest =
+            [(Hash::Sha512, "SHA-512"), (Hash::Sha384, "SHA-384"), (Hash::Sha256, "SHA-256"), (Hash::Sha1, "SHA1")]
+                .into_iter()
+                .find_map(|(hash, name)| section.get(&format!("{name}{suffix}")).map(|value| (hash, value)));
         if let Some((hash, value)) = strongest {
             let digest = (hash, base64(value)?);
             if !digests.contains(&digest) {

@@ -6,9 +6,9 @@ use testudo_crypto::foreign::Hash;
 
 use super::super::input::{Platforms, api};
 use super::super::issue::Issue;
+use super::Others;
 use super::digests::{Expected, to_compare};
 use super::manifest::{Section, Sections};
-use super::Others;
 
 /// What to check against.
 pub(super) struct Check<'a> {
@@ -74,8 +74,7 @@ impl Check<'_> {
         if !checked.errors.is_empty() {
             return None;
         }
-        let by_signtool =
-            main.get("Created-By").is_some_and(|tool| memchr::memmem::find(tool, b"signtool").is_some());
+        let by_signtool = main.get("Created-By").is_some_and(|tool| memchr::memmem::find(tool, b"signtool").is_some());
         let whole = self.check_manifest(&main, by_signtool, checked)?;
         if !by_signtool {
             self.check_main_section(&main, checked)?;
@@ -148,13 +147,7 @@ impl Check<'_> {
         Some(())
     }
 
-    fn check_section(
-        &self,
-        name: &str,
-        section: &Section<'_>,
-        by_signtool: bool,
-        checked: &mut Checked,
-    ) -> Option<()> {
+    fn check_section(&self, name: &str, section: &Section<'_>, by_signtool: bool, checked: &mut Checked) -> Option<()> {
         let Some(of_manifest) = self.sections.get(name) else {
             checked.ignore(Issue::NoSectionDigest(name.to_owned()));
             return Some(());

@@ -83,8 +83,7 @@ pub fn v4(package: &[u8], digest_of_block: &[u8], signer: &Signer) -> Result<Vec
     signed.extend_from_slice(&parts);
     let size = u32::try_from(signed.len() + 4).unwrap_or(u32::MAX).to_le_bytes();
     let signature = signer.sign(&[size.as_slice(), &signed].concat())?;
-    let signing =
-        [parts, prefixed(&signer.spki), ECDSA_SHA256.to_le_bytes().to_vec(), prefixed(&signature)].concat();
+    let signing = [parts, prefixed(&signer.spki), ECDSA_SHA256.to_le_bytes().to_vec(), prefixed(&signature)].concat();
     Ok([2u32.to_le_bytes().to_vec(), prefixed(&hashing), prefixed(&signing)].concat())
 }
 
@@ -103,10 +102,8 @@ pub fn content_digest(archive: &[u8]) -> Vec<u8> {
 
 fn signed_data(digest: &[u8], signer: &Signer, range: &[u8], attributes: &[Attribute]) -> Vec<u8> {
     let digest = prefixed(&[ECDSA_SHA256.to_le_bytes().as_slice(), &prefixed(digest)].concat());
-    let attributes: Vec<u8> = attributes
-        .iter()
-        .flat_map(|(id, value)| prefixed(&[id.to_le_bytes().as_slice(), value].concat()))
-        .collect();
+    let attributes: Vec<u8> =
+        attributes.iter().flat_map(|(id, value)| prefixed(&[id.to_le_bytes().as_slice(), value].concat())).collect();
     [prefixed(&digest), prefixed(&prefixed(&signer.certificate)), range.to_vec(), prefixed(&attributes)].concat()
 }
 

@@ -47,8 +47,7 @@ impl Signer {
         let name = tlv(0x30, &tlv(0x31, &attribute));
         let validity = [tlv(0x17, b"200101000000Z"), tlv(0x17, b"491231235959Z")].concat();
         let algorithm = tlv(0x30, ECDSA_WITH_SHA256);
-        let extensions =
-            if extensions.is_empty() { Vec::new() } else { tlv(0xa3, &tlv(0x30, extensions)) };
+        let extensions = if extensions.is_empty() { Vec::new() } else { tlv(0xa3, &tlv(0x30, extensions)) };
         let body = [
             tlv(0xa0, &tlv(2, &[2])),
             tlv(2, &[1]),
@@ -148,13 +147,8 @@ pub fn put_block(archive: &[u8], pairs: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let size = (inside.len() as u64 + 24).to_le_bytes();
     let block = [size.as_slice(), &inside, &size, b"APK Sig Block 42"].concat();
     let moved = u32::try_from(start + block.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let parts = [
-        cut(archive, 0..start),
-        &block,
-        cut(archive, start..end + 16),
-        &moved,
-        cut(archive, end + 20..archive.len()),
-    ];
+    let parts =
+        [cut(archive, 0..start), &block, cut(archive, start..end + 16), &moved, cut(archive, end + 20..archive.len())];
     parts.concat()
 }
 
