@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 //! Verdicts on foreign packages, equal to those of the platform's own tool.
 //!
 //! `TESTUDO_PACKAGES` names a folder of packages with a file `expected.tsv`: package, lowest API level, `verified` or

@@ -40,12 +40,12 @@ impl DsaKey {
             return Ok(false);
         }
         // The leftmost bits count; a digest that is shorter than q counts whole, as in old packages.
-        let z = self.q.reduce(digest.get(..self.q.bits() / 8).unwrap_or(digest));
-        let w = self.q.power(s, &self.inverting);
-        let u1 = self.q.multiply(&z, &w);
-        let u2 = self.q.multiply(r, &w);
-        let v = self.p.multiply(&self.p.power(&self.g, &u1), &self.p.power(&self.y, &u2));
-        Ok(self.q.reduce(&v) == self.q.reduce(r))
+        let message = self.q.reduce(digest.get(..self.q.bits() / 8).unwrap_or(digest));
+        let inverse = self.q.power(s, &self.inverting);
+        let u1 = self.q.multiply(&message, &inverse);
+        let u2 = self.q.multiply(r, &inverse);
+        let value = self.p.multiply(&self.p.power(&self.g, &u1), &self.p.power(&self.y, &u2));
+        Ok(self.q.reduce(&value) == self.q.reduce(r))
     }
 }
 

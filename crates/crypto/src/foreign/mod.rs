@@ -116,7 +116,9 @@ impl PublicKey {
     /// Whether the signature over the pieces of a message, joined, is right.
     pub fn verify(&self, scheme: Scheme, hash: Hash, message: &[&[u8]], signature: &[u8]) -> Result<bool, Refusal> {
         let mut hasher = Hasher::new(hash);
-        message.iter().for_each(|piece| hasher.update(piece));
+        for piece in message {
+            hasher.update(piece);
+        }
         let digest = hasher.finish();
         match (&self.0, scheme) {
             (Key::Rsa(key), Scheme::RsaPkcs1) => key.verify_pkcs1(hash, &digest, signature),

@@ -94,22 +94,21 @@ impl Modulus {
         self.to_bytes(&result)
     }
 
-    /// R^2: the Montgomery form of R is reached from that of two by squaring and doubling.
+    /// R^2, the Montgomery form of R: reached from that of 2^64 by squaring, and by doubling 64 times for another limb.
     fn compute_r_squared(&self) -> Vec<u64> {
-        let r_bits = self.limbs.len() * LIMB_BITS;
-        // The highest power of two that is no more than the modulus; odd, so below it, unless it is one limb of one.
-        let mut power = vec![0; self.limbs.len()];
+        let count = self.limbs.len();
+        // The highest power of two below the modulus.
+        let mut power = vec![0; count];
         let top = self.bits - 1;
         power.iter_mut().skip(top / LIMB_BITS).take(1).for_each(|limb| *limb = 1 << (top % LIMB_BITS));
-        // Doubled up to 2R modulo n, the Montgomery form of two.
-        (top..=r_bits).for_each(|_| self.double(&mut power));
-        let two = power;
-        let mut result = two.clone();
-        let highest = usize::BITS - 1 - r_bits.leading_zeros();
+        // Doubled up to 2^64 R modulo n.
+        (top..(count + 1) * LIMB_BITS).for_each(|_| self.double(&mut power));
+        let mut result = power;
+        let highest = usize::BITS - 1 - count.leading_zeros();
         for bit in (0..highest).rev() {
             result = self.montgomery(&result, &result);
-            if r_bits >> bit & 1 == 1 {
-                self.double(&mut result);
+            if count >> bit & 1 == 1 {
+                (0..LIMB_BITS).for_each(|_| self.double(&mut result));
             }
         }
         result

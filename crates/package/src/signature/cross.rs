@@ -56,19 +56,16 @@ fn past_signers(out: &Verification) -> Vec<Problem> {
     if past.len() != 1 {
         issues.push(Issue::SeveralSigners);
     }
-    match &out.lineage {
-        Some(lineage) => {
-            if past.first().and_then(|certificate| lineage.position(certificate)) != Some(0) {
-                issues.push(Issue::PastSignerMismatch);
-            }
+    if let Some(lineage) = &out.lineage {
+        if past.first().and_then(|certificate| lineage.position(certificate)) != Some(0) {
+            issues.push(Issue::PastSignerMismatch);
         }
-        None => {
-            if out.v3.len() != 1 {
-                issues.push(Issue::SeveralSigners);
-            }
-            if past.first().copied() != out.v3.first().map(|signer| &signer.certificate) {
-                issues.push(Issue::PastSignerMismatch);
-            }
+    } else {
+        if out.v3.len() != 1 {
+            issues.push(Issue::SeveralSigners);
+        }
+        if past.first().copied() != out.v3.first().map(|signer| &signer.certificate) {
+            issues.push(Issue::PastSignerMismatch);
         }
     }
     issues.into_iter().map(|issue| Problem::new(Scheme::V3, "signers", issue)).collect()

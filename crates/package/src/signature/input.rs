@@ -77,6 +77,7 @@ impl Platforms {
     }
 
     /// The same range without what is below.
+    #[must_use]
     pub fn not_below(self, floor: u32) -> Platforms {
         Platforms { min: self.min.max(floor), max: self.max }
     }

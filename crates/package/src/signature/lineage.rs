@@ -174,9 +174,9 @@ impl Lineage {
     }
 
     /// The longest of several, of which all others must be a beginning.
-    pub(super) fn consolidate(lineages: Vec<Lineage>) -> Result<Option<Lineage>, ()> {
+    pub(super) fn consolidate(lineages: &[Lineage]) -> Result<Option<Lineage>, ()> {
         let mut longest: Option<&Lineage> = None;
-        for lineage in &lineages {
+        for lineage in lineages {
             if longest.is_none_or(|longest| lineage.nodes.len() > longest.nodes.len()) {
                 longest = Some(lineage);
             }

@@ -256,7 +256,8 @@ impl<'a> Run<'a, '_> {
             self.out.lineage = lineage;
             self.take(Scheme::V31, outcome)?;
         }
-        if platforms.min < api::TIRAMISU || self.found.is_empty() {
+        // Signers of v3.1 begin at a level of their own, so v3 counts beside them.
+        if platforms.max >= api::PIE {
             if let Some(value) = block.get(id::V3) {
                 let rules = v3::Rules { scheme: Scheme::V3, platforms: platforms.not_below(api::PIE), rotation };
                 let (outcome, lineage) = v3::verify(value, &mut contents, rules);
@@ -267,13 +268,12 @@ impl<'a> Run<'a, '_> {
                 return self.fail(Issue::RotationWithoutV3);
             }
         }
-        if platforms.min < api::PIE || self.found.is_empty() {
-            if let Some(value) = block.get(id::V2) {
-                let platforms = platforms.not_below(api::NOUGAT);
-                let outcome = v2::verify(value, &mut contents, platforms, &self.found, self.known());
-                self.found.insert(2);
-                self.take(Scheme::V2, outcome)?;
-            }
+        let needs_v2 = platforms.min < api::PIE || self.found.is_empty();
+        if let Some(value) = block.get(id::V2).filter(|_| needs_v2) {
+            let platforms = platforms.not_below(api::NOUGAT);
+            let outcome = v2::verify(value, &mut contents, platforms, &self.found, self.known());
+            self.found.insert(2);
+            self.take(Scheme::V2, outcome)?;
         }
         Some(())
     }

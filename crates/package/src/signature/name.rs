@@ -131,8 +131,9 @@ fn text(value: &Value<'_>) -> String {
         // Numeric, printable, teletex, IA5 and visible strings: one byte, one character.
         18..=20 | 22 | 26 => value.contents.iter().map(|byte| char::from(*byte)).collect(),
         _ => {
-            let hex: String = value.encoded.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("#{hex}")
+            let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+            let hex = value.encoded.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+            std::iter::once('#').chain(hex).collect()
         }
     }
 }

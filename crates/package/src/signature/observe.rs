@@ -112,7 +112,7 @@ pub fn observe(verification: &Verification, package: &[u8], platforms: Platforms
     if !verification.ignored_signers.is_empty() {
         facts.push(Observation::IgnoredSigners { blocks: verification.ignored_signers.clone() });
     }
-    let nodes = verification.lineage.iter().flat_map(|lineage| lineage.nodes.split_last()).flat_map(|(_, old)| old);
+    let nodes = verification.lineage.iter().filter_map(|lineage| lineage.nodes.split_last()).flat_map(|(_, old)| old);
     for node in nodes.filter(|node| node.capabilities.rollback()) {
         let subject = node.certificate.subject.to_string();
         facts.push(Observation::Rollback { subject, capabilities: node.capabilities });

@@ -17,7 +17,7 @@ const MAX_ITEMS: usize = 1024;
 pub(super) type Numbered<'a> = (u32, &'a [u8]);
 
 /// Reads length-prefixed pairs of a number and length-prefixed bytes: signatures and digests.
-pub(super) fn read_pairs<'a>(mut fields: Fields<'a>) -> Result<Vec<Numbered<'a>>, FieldError> {
+pub(super) fn read_pairs(mut fields: Fields<'_>) -> Result<Vec<Numbered<'_>>, FieldError> {
     let mut pairs = Vec::new();
     while !fields.is_empty() {
         let mut pair = fields.nested()?;
@@ -28,7 +28,7 @@ pub(super) fn read_pairs<'a>(mut fields: Fields<'a>) -> Result<Vec<Numbered<'a>>
 }
 
 /// Reads length-prefixed pairs of a number and the rest: attributes.
-pub(super) fn read_attributes<'a>(mut fields: Fields<'a>) -> Result<Vec<Numbered<'a>>, FieldError> {
+pub(super) fn read_attributes(mut fields: Fields<'_>) -> Result<Vec<Numbered<'_>>, FieldError> {
     let mut attributes = Vec::new();
     while !fields.is_empty() {
         let mut attribute = fields.nested()?;

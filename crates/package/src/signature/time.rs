@@ -1,4 +1,4 @@
-//! UTCTime and GeneralizedTime (RFC 5280 section 4.1.2.5) as seconds since 1970.
+//! `UTCTime` and `GeneralizedTime` (RFC 5280 section 4.1.2.5) as seconds since 1970.
 
 use testudo_crypto::foreign::der::{Value, tag};
 

@@ -98,8 +98,8 @@ struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    fn read(signer: &'a [u8], platforms: Platforms, warnings: &mut Vec<Issue>) -> Result<Signer<'a>, Issue> {
-        let mut fields = Fields::new(signer);
+    fn read(bytes: &'a [u8], platforms: Platforms, warnings: &mut Vec<Issue>) -> Result<Signer<'a>, Issue> {
+        let mut fields = Fields::new(bytes);
         let signed = fields.prefixed()?;
         let signatures = read_pairs(fields.nested()?)?;
         let key = fields.prefixed()?;

@@ -71,7 +71,7 @@ pub(super) fn verify(block: &[u8], contents: &mut Contents<'_>, rules: Rules) ->
         outcome.error(scheme, "signers", issue);
     }
     let lineages: Vec<Lineage> = parsed.iter().filter_map(|signer| signer.lineage.clone()).collect();
-    let lineage = Lineage::consolidate(lineages).unwrap_or_else(|()| {
+    let lineage = Lineage::consolidate(&lineages).unwrap_or_else(|()| {
         outcome.error(scheme, "signers", Issue::LineagesInconsistent);
         None
     });
@@ -119,8 +119,8 @@ struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    fn read(signer: &'a [u8], rules: Rules, warnings: &mut Vec<Issue>) -> Result<Signer<'a>, Issue> {
-        let mut fields = Fields::new(signer);
+    fn read(bytes: &'a [u8], rules: Rules, warnings: &mut Vec<Issue>) -> Result<Signer<'a>, Issue> {
+        let mut fields = Fields::new(bytes);
         let signed = fields.prefixed()?;
         let platforms = Platforms { min: fields.u32()?, max: fields.u32()? };
         if platforms.min > platforms.max || platforms.max > Platforms::NEWEST {
@@ -141,9 +141,9 @@ impl<'a> Signer<'a> {
         let digests = read_pairs(digests)?;
         check_same_algorithms(&signatures, &digests)?;
         let attributes = read_attributes(attributes)?;
-        let mut signer = Signer { certificates, algorithms, digests, platforms, lineage: None };
-        signer.read_attributes(&attributes, rules, warnings)?;
-        Ok(signer)
+        let mut own = Signer { certificates, algorithms, digests, platforms, lineage: None };
+        own.read_attributes(&attributes, rules, warnings)?;
+        Ok(own)
     }
 
     fn read_attributes(

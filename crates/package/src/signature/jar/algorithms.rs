@@ -105,16 +105,16 @@ fn supported(digest: Hash, signature: Signature) -> &'static [(u32, u32)] {
         }
         (Scheme::RsaPkcs1, Sha224, None | Some(Sha224)) | (Scheme::RsaPkcs1, Md5, Some(Md5)) => &[(0, 8), (21, END)],
         (Scheme::RsaPkcs1, Sha256, None | Some(Sha256)) => &[(0, 8), (18, END)],
-        (Scheme::RsaPkcs1, Sha384 | Sha512, None) => &[(18, END)],
         (Scheme::RsaPkcs1, Sha224, Some(Sha256))
         | (Scheme::RsaPkcs1, Sha256, Some(Sha1))
         | (Scheme::RsaPkcs1, Sha512, Some(Sha384)) => &[(21, 21)],
         (Scheme::Dsa, Sha1, Some(Sha1)) => &[(9, END)],
         (Scheme::Dsa, Sha224 | Sha256, None) => &[(22, END)],
-        (Scheme::Dsa, _, None) => &[],
-        (Scheme::Ecdsa, Sha1 | Sha256 | Sha384 | Sha512, None) | (Scheme::Ecdsa, Sha1, Some(Sha1)) => &[(18, END)],
+        (Scheme::Dsa, _, None) | (Scheme::Ecdsa, Md5, None) => &[],
+        (Scheme::RsaPkcs1, Sha384 | Sha512, None)
+        | (Scheme::Ecdsa, Sha1 | Sha256 | Sha384 | Sha512, None)
+        | (Scheme::Ecdsa, Sha1, Some(Sha1)) => &[(18, END)],
         (Scheme::Ecdsa, Sha224, None) => &[(21, END)],
-        (Scheme::Ecdsa, Md5, None) => &[],
         (_, digest, Some(own)) if digest == own => &[(21, END)],
         _ => BY_ITS_OWN_NAME,
     }

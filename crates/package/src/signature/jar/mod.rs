@@ -78,7 +78,7 @@ struct Jar<'a, 'b> {
 
 /// A signer whose block verified, with the entries that its signature file names.
 struct Signer {
-    signer: JarSigner,
+    of_block: JarSigner,
     file: String,
     entries: HashSet<String>,
 }
@@ -127,8 +127,8 @@ impl<'a> Jar<'a, '_> {
                     self.outcome.warnings.push(Problem::new(Scheme::V1, &file_name, issue));
                 }
             } else if result.errors.is_empty() {
-                let signer = JarSigner { block, certificate, hash, algorithm };
-                signers.push(Signer { signer, file: file_name, entries: result.entries });
+                let of_block = JarSigner { block, certificate, hash, algorithm };
+                signers.push(Signer { of_block, file: file_name, entries: result.entries });
             } else {
                 result.errors.into_iter().for_each(|issue| self.error(file_name.clone(), issue));
             }
@@ -142,9 +142,9 @@ impl<'a> Jar<'a, '_> {
         self.find_unprotected(&signers, &used);
         for (at, signer) in signers.into_iter().enumerate() {
             if used.contains(&at) {
-                self.outcome.signers.push(signer.signer);
+                self.outcome.signers.push(signer.of_block);
             } else {
-                self.outcome.ignored.push(signer.signer.block);
+                self.outcome.ignored.push(signer.of_block.block);
             }
         }
         Some(())
@@ -200,12 +200,11 @@ impl<'a> Jar<'a, '_> {
             }
             let stem = entry.name.rsplit_once('.').map_or(entry.name.as_ref(), |(stem, _)| stem);
             let file = format!("{stem}.SF");
-            match names.get(&file) {
-                Some(file_at) => pairs.push((at, *file_at)),
-                None => {
-                    let problem = Problem::new(Scheme::V1, entry.name.to_string(), Issue::MissingSignatureFile(file));
-                    self.outcome.warnings.push(problem);
-                }
+            if let Some(file_at) = names.get(&file) {
+                pairs.push((at, *file_at));
+            } else {
+                let problem = Problem::new(Scheme::V1, entry.name.to_string(), Issue::MissingSignatureFile(file));
+                self.outcome.warnings.push(problem);
             }
         }
         if pairs.is_empty() {
@@ -278,7 +277,7 @@ impl<'a> Jar<'a, '_> {
     fn find_unprotected(&mut self, signers: &[Signer], used: &BTreeSet<usize>) {
         let mut signature: HashSet<&str> = HashSet::from([MANIFEST]);
         for (_, signer) in (0..).zip(signers).filter(|(at, _)| used.contains(at)) {
-            signature.extend([signer.signer.block.as_str(), signer.file.as_str()]);
+            signature.extend([signer.of_block.block.as_str(), signer.file.as_str()]);
         }
         for entry in &self.archive.entries {
             if entry.name.starts_with("META-INF/") && !signature.contains(entry.name.as_ref()) {

@@ -78,13 +78,13 @@ pub fn v4(package: &[u8], digest_of_block: &[u8], signer: &Signer) -> Result<Vec
     let root = digest(&SHA256, &page);
     let hashing = [&[1, 0, 0, 0, 12], [0; 4].as_slice(), &prefixed(root.as_ref())].concat();
     let parts = [prefixed(digest_of_block), prefixed(&signer.certificate), prefixed(b"")].concat();
-    let mut signed = (package.len() as u64).to_le_bytes().to_vec();
-    signed.extend_from_slice(&hashing);
-    signed.extend_from_slice(&parts);
-    let size = u32::try_from(signed.len() + 4).unwrap_or(u32::MAX).to_le_bytes();
-    let signature = signer.sign(&[size.as_slice(), &signed].concat())?;
-    let signing = [parts, prefixed(&signer.spki), ECDSA_SHA256.to_le_bytes().to_vec(), prefixed(&signature)].concat();
-    Ok([2u32.to_le_bytes().to_vec(), prefixed(&hashing), prefixed(&signing)].concat())
+    let mut message = (package.len() as u64).to_le_bytes().to_vec();
+    message.extend_from_slice(&hashing);
+    message.extend_from_slice(&parts);
+    let size = u32::try_from(message.len() + 4).unwrap_or(u32::MAX).to_le_bytes();
+    let signature = signer.sign(&[size.as_slice(), &message].concat())?;
+    let info = [parts, prefixed(&signer.spki), ECDSA_SHA256.to_le_bytes().to_vec(), prefixed(&signature)].concat();
+    Ok([2u32.to_le_bytes().to_vec(), prefixed(&hashing), prefixed(&info)].concat())
 }
 
 /// The chunked SHA-256 of an archive without a signing block, whose parts are shorter than a chunk.
@@ -107,8 +107,8 @@ fn signed_data(digest: &[u8], signer: &Signer, range: &[u8], attributes: &[Attri
     [prefixed(&digest), prefixed(&prefixed(&signer.certificate)), range.to_vec(), prefixed(&attributes)].concat()
 }
 
-fn signer_block(signed: &[u8], signer: &Signer, range: &[u8]) -> Result<Vec<u8>> {
-    let signature = signer.sign(signed)?;
+fn signer_block(data: &[u8], signer: &Signer, range: &[u8]) -> Result<Vec<u8>> {
+    let signature = signer.sign(data)?;
     let signature = prefixed(&[ECDSA_SHA256.to_le_bytes().as_slice(), &prefixed(&signature)].concat());
-    Ok([prefixed(signed), range.to_vec(), prefixed(&signature), prefixed(&signer.spki)].concat())
+    Ok([prefixed(data), range.to_vec(), prefixed(&signature), prefixed(&signer.spki)].concat())
 }
