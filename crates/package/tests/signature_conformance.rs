@@ -71,12 +71,7 @@ fn own_verdict(bytes: &[u8], min: u32) -> (Verdict, String) {
     let verdict = Verdict {
         verified: verification.verified,
         schemes: schemes(&verification),
-        signers: join(
-            verification
-                .signers()
-                .iter()
-                .map(|certificate| certificate.sha256.iter().map(|byte| format!("{byte:02x}")).collect()),
-        ),
+        signers: join(verification.signers().iter().map(|certificate| hex(&certificate.sha256))),
     };
     (verdict, why)
 }
@@ -97,4 +92,8 @@ fn schemes(verification: &Verification) -> String {
 fn join(parts: impl Iterator<Item = String>) -> String {
     let joined = parts.collect::<Vec<_>>().join(",");
     if joined.is_empty() { "-".to_owned() } else { joined }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

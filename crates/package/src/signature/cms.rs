@@ -68,7 +68,12 @@ impl<'a> SignedData<'a> {
         }
         let mut fields = content.reader().expect(tag::SEQUENCE)?.reader();
         fields.expect(tag::INTEGER)?;
-        fields.expect(tag::SET)?;
+        for algorithm in values(&fields.expect(tag::SET)?)? {
+            if !algorithm.is(tag::SEQUENCE) {
+                return Err(DerError::Tag.into());
+            }
+            algorithm.reader().expect(tag::OBJECT_IDENTIFIER)?;
+        }
         let content_type = fields.expect(tag::SEQUENCE)?.reader().expect(tag::OBJECT_IDENTIFIER)?.contents;
         let certificates = match fields.optional_context(0)? {
             Some(set) => values(&set)?.into_iter().map(|value| value.encoded).collect(),
