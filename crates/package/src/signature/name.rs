@@ -128,8 +128,12 @@ fn text(value: &Value<'_>) -> String {
         UNIVERSAL_STRING => {
             units(4).into_iter().map(|unit| char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        // Numeric, printable, teletex, IA5 and visible strings: one byte, one character.
-        18..=20 | 22 | 26 => value.contents.iter().map(|byte| char::from(*byte)).collect(),
+        // Teletex strings are read as Latin-1; numeric, printable, IA5 and visible strings are ASCII.
+        20 => value.contents.iter().map(|byte| char::from(*byte)).collect(),
+        18 | 19 | 22 | 26 => {
+            let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER };
+            value.contents.iter().map(ascii).collect()
+        }
         _ => {
             let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
             let hex = value.encoded.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
@@ -168,6 +172,8 @@ mod tests {
         let one = name(&[(3, 19, b"Some  One ")]);
         assert!(one.matches(&name(&[(3, 12, b"some one")])));
         assert!(!one.matches(&name(&[(3, 12, b"someone")])));
+        // What is no text is the same no text in each kind of string.
+        assert!(name(&[(3, 12, b"\x82a")]).matches(&name(&[(3, 19, b"\x82a")])));
         assert!(!one.matches(&name(&[(10, 12, b"some one")])));
     }
 
