@@ -7,10 +7,13 @@
 //! To add a purpose: append a variant to [`Purpose`], raise the format of the wrapped ring in `ring/blob.rs` and read
 //! both formats there. To add a signature algorithm: add a variant to [`jose::Algorithm`], its key type in
 //! `jose/jwk.rs`, and its Wycheproof file to `tests/wycheproof.rs`.
+//!
+//! What others signed with keys and digests that Testudo itself would refuse is verified apart, in [`foreign`].
 
 pub mod aead;
 pub mod digest;
 mod envelope;
+pub mod foreign;
 pub mod jose;
 pub mod password;
 pub mod random;
