@@ -260,7 +260,7 @@ fn a_damaged_index_never_panics() {
     let names: Vec<_> = sound.packages().map(Result::unwrap).collect();
     let mut mistakes = Mistakes::new(7);
     let mut errors = 0;
-    for _ in 0..4000 {
+    for _ in 0..600 {
         let mut damaged = bytes.clone();
         for _ in 0..=mistakes.next(4) {
             let at = mistakes.next(damaged.len());
@@ -282,7 +282,7 @@ fn a_damaged_index_never_panics() {
         errors += index.packages().take(100).filter(Result::is_err).count();
         errors += usize::from(diff(&sound, &index).is_err());
     }
-    assert!(errors > 1000, "mistakes are seen: {errors}");
+    assert!(errors > 150, "mistakes are seen: {errors}");
 }
 
 #[test]

@@ -315,7 +315,7 @@ impl Importer {
         }
         let (string_places, string_bytes) = strings.write()?;
         let counts = [records.len(), sorted.len(), strings.order.len()];
-        let parts = [&table, &ranges, &places, &advisories, &string_places, &string_bytes];
+        let parts: [&[u8]; 6] = [&table, &ranges, &places, &advisories, &string_places, &string_bytes];
         let bytes = assemble(imported, newest, counts, parts)?;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Imported { bytes, advisories: count(counts[0]), packages: count(counts[1]) })
@@ -399,11 +399,12 @@ impl Strings {
         let mut named: Vec<(Box<str>, u32)> = texts.numbers.into_iter().collect();
         named.sort_unstable_by_key(|(_, number)| *number);
         let texts: Vec<Box<str>> = named.into_iter().map(|(text, _)| text).collect();
-        let used = |number: &u32| usize::try_from(*number).ok().and_then(|index| uses.get(index)).copied().unwrap_or(0);
-        let text = |number: &u32| usize::try_from(*number).ok().and_then(|index| texts.get(index));
+        let count =
+            |number: &u32| usize::try_from(*number).ok().and_then(|index| uses.get(index)).copied().unwrap_or(0);
+        let said = |number: &u32| usize::try_from(*number).ok().and_then(|index| texts.get(index));
         let all = u32::try_from(texts.len()).unwrap_or(u32::MAX);
-        let mut order: Vec<u32> = (0..all).filter(|number| used(number) > 0).collect();
-        order.sort_unstable_by(|one, other| used(other).cmp(&used(one)).then_with(|| text(one).cmp(&text(other))));
+        let mut order: Vec<u32> = (0..all).filter(|number| count(number) > 0).collect();
+        order.sort_unstable_by(|one, other| count(other).cmp(&count(one)).then_with(|| said(one).cmp(&said(other))));
         let mut places = vec![0; texts.len()];
         for (place, number) in (0u32..).zip(&order) {
             if let Some(slot) = usize::try_from(*number).ok().and_then(|index| places.get_mut(index)) {

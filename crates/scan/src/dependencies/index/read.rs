@@ -40,7 +40,6 @@ pub struct Index<'a> {
     bytes: &'a [u8],
     parts: [(usize, usize); 6],
     about: About,
-    strings: u32,
 }
 
 /// An advisory.
@@ -119,7 +118,7 @@ impl<'a> Index<'a> {
             packages,
             digest,
         };
-        let index = Index { bytes, parts, about, strings };
+        let index = Index { bytes, parts, about };
         for (part, expected) in [
             (Part::Packages, u64::from(packages) * PACKAGE as u64),
             (Part::AdvisoryPlaces, (u64::from(advisories) + 1) * 4),
