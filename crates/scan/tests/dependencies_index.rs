@@ -1,5 +1,12 @@
 //! The index: what an import keeps, how ranges are evaluated, what is refused, and what changed between two.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::similar_names,
+    clippy::cast_possible_truncation
+)]
 
 mod dependencies;
 

@@ -1,5 +1,5 @@
 //! Lock files with mistakes in them: every reader gives components or an error with file and line, in bounded time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::format_push_string)]
 
 mod dependencies;
 
@@ -118,6 +118,6 @@ fn large_files_take_linear_time() {
         let components = read(LockKind::of(file).unwrap(), file, text.as_bytes()).unwrap();
         assert!(components.len() >= 8_000);
         let taken = start.elapsed();
-        assert!(taken < Duration::from_secs(60), "{file}: {taken:?}");
+        assert!(taken < Duration::from_mins(1), "{file}: {taken:?}");
     }
 }

@@ -14,7 +14,7 @@ junit:junit:4.12=testCompileClasspath
 
 const PODS: &str = "PODS:\n  - Alamofire (5.4.3)\n\nDEPENDENCIES:\n  - Alamofire\n";
 
-fn record(id: &str, aliases: &[&str], ecosystem: &str, name: &str, events: Value) -> Value {
+fn record(id: &str, aliases: &[&str], ecosystem: &str, name: &str, events: &Value) -> Value {
     json!({"id": id, "modified": "2024-01-02T03:04:05Z", "published": "2023-01-01T00:00:00Z", "aliases": aliases,
         "summary": format!("flaw {id}"),
         "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}],
@@ -32,12 +32,12 @@ fn index() -> Vec<u8> {
             &["CVE-2023-3635"],
             "Maven",
             "com.squareup.okio:okio",
-            fixed("2.0.0-RC1", "3.4.0"),
+            &fixed("2.0.0-RC1", "3.4.0"),
         ),
-        record("CVE-2023-3635", &[], "Maven", "com.squareup.okio:okio", fixed("0", "3.3.9")),
-        record("GHSA-2222-2222-2222", &[], "Maven", "com.squareup.okhttp3:okhttp", fixed("0", "4.9.2")),
-        record("GHSA-3333-3333-3333", &[], "Maven", "com.squareup.okhttp3:okhttp", fixed("4.10.0", "4.11.0")),
-        record("GHSA-4444-4444-4444", &[], "SwiftURL", "github.com/Alamofire/Alamofire", fixed("0", "5.5.0")),
+        record("CVE-2023-3635", &[], "Maven", "com.squareup.okio:okio", &fixed("0", "3.3.9")),
+        record("GHSA-2222-2222-2222", &[], "Maven", "com.squareup.okhttp3:okhttp", &fixed("0", "4.9.2")),
+        record("GHSA-3333-3333-3333", &[], "Maven", "com.squareup.okhttp3:okhttp", &fixed("4.10.0", "4.11.0")),
+        record("GHSA-4444-4444-4444", &[], "SwiftURL", "github.com/Alamofire/Alamofire", &fixed("0", "5.5.0")),
     ] {
         importer.add("r", record.to_string().as_bytes()).unwrap();
     }

@@ -1,7 +1,14 @@
 //! Size and speed of the index with as many advisories as there are; opt-in, for it takes a while without optimisation.
 //!
 //! `TESTUDO_INDEX_SCALE=250000 cargo test --release -p testudo-scan --test dependencies_scale -- --nocapture`
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::cast_precision_loss
+)]
 
 mod dependencies;
 

@@ -40,16 +40,13 @@ fn parts(ecosystem: Ecosystem, name: &str) -> (&'static str, String, String) {
             let (namespace, name) = split('/');
             ("swift", namespace, name)
         }
-        Ecosystem::Carthage => match name.strip_prefix("github.com/") {
-            Some(path) => {
-                let (owner, name) = path.rsplit_once('/').unwrap_or(("", path));
-                ("github", owner.to_ascii_lowercase(), name.to_ascii_lowercase())
+        Ecosystem::Carthage => {
+            let (namespace, name) = split('/');
+            match namespace.strip_prefix("github.com/") {
+                Some(owner) => ("github", owner.to_ascii_lowercase(), name.to_ascii_lowercase()),
+                None => ("generic", namespace, name),
             }
-            None => {
-                let (namespace, name) = split('/');
-                ("generic", namespace, name)
-            }
-        },
+        }
         Ecosystem::CocoaPods => ("cocoapods", String::new(), name.to_owned()),
         Ecosystem::CratesIo => ("cargo", String::new(), name.to_owned()),
         Ecosystem::RubyGems => ("gem", String::new(), name.to_owned()),

@@ -78,7 +78,7 @@ impl Mistakes {
                     bytes.splice(to..to, piece);
                 }
                 4 => bytes.truncate(at),
-                _ => bytes[at] = 0x80 | bytes[at],
+                _ => bytes[at] |= 0x80,
             }
         }
         bytes

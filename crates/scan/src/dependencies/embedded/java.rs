@@ -1,4 +1,4 @@
-//! What Java and Kotlin builds leave in an archive: `META-INF/*.version` (AndroidX and others), Maven's `pom.properties` and
+//! What Java and Kotlin builds leave in an archive: `META-INF/*.version` (Android's own libraries and others), Maven's `pom.properties` and
 //! `pom.xml`, Kotlin's tooling metadata and module names, and Gradle's publication of the Android plugin.
 
 use super::{Component, Source, found, is_version};

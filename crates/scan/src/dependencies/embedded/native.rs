@@ -12,10 +12,9 @@ use crate::dependencies::Ecosystem;
 
 pub(super) fn wants(path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-    name.ends_with(".so")
+    let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
+    matches!(kind, "so" | "dylib" | "a")
         || name.contains(".so.")
-        || name.ends_with(".dylib")
-        || name.ends_with(".a")
         // The binary of a framework has its name.
         || path.strip_suffix(name).is_some_and(|folder| folder.ends_with(&format!("/{name}.framework/")))
 }

@@ -455,7 +455,9 @@ fn assemble(imported: Option<i64>, newest: i64, counts: [usize; 3], parts: [&[u8
         body.extend_from_slice(&small(part.len())?.to_le_bytes());
         at += part.len();
     }
-    parts.iter().for_each(|part| body.extend_from_slice(part));
+    for part in parts {
+        body.extend_from_slice(part);
+    }
     let mut digest = Sha256::new();
     digest.update(&body);
     let mut bytes = Vec::with_capacity(DIGEST_FROM + body.len());

@@ -77,7 +77,7 @@ pub(super) struct Specific {
     pub severity: Option<serde_json::Value>,
     #[serde(default)]
     pub cwe_ids: Option<serde_json::Value>,
-    /// RustSec writes its vector here.
+    /// The database of Rust writes its vector here.
     #[serde(default)]
     pub cvss: Option<serde_json::Value>,
 }

@@ -204,7 +204,7 @@ fn named(text: &str, line: u32) -> Result<(), Wrong> {
     if text.len() > MAX_TEXT {
         return Err(Wrong::limit(line, MAX_TEXT as u64, "bytes in a name or version"));
     }
-    if text.chars().any(|character| character.is_control()) {
+    if text.chars().any(char::is_control) {
         return Err(Wrong::malformed(line, format!("a control character in `{}`", shown(text))));
     }
     Ok(())

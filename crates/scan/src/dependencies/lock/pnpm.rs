@@ -29,18 +29,17 @@ pub(super) fn read(bytes: &[u8], found: &mut Found<'_>) -> Result<(), Wrong> {
         let Some(id) = keys.read(key) else {
             return Err(Wrong::malformed(*line, format!("`{}` is no key of a package", shown(key))));
         };
-        let position = match positions.get(&id.key) {
-            Some(position) => *position,
-            None => {
-                let name = package.text_of("name").unwrap_or(&id.name);
-                let version = package.text_of("version").or(id.version.as_deref());
-                let (position, component) = found.add(Ecosystem::Npm, name, version, *line)?;
-                if id.version.is_none() {
-                    component.origin = Some(id.key.clone());
-                }
-                positions.insert(id.key, position);
-                position
+        let position = if let Some(position) = positions.get(&id.key) {
+            *position
+        } else {
+            let name = package.text_of("name").unwrap_or(&id.name);
+            let version = package.text_of("version").or(id.version.as_deref());
+            let (position, component) = found.add(Ecosystem::Npm, name, version, *line)?;
+            if id.version.is_none() {
+                component.origin = Some(id.key.clone());
             }
+            positions.insert(id.key, position);
+            position
         };
         describe(package, position, found)?;
     }

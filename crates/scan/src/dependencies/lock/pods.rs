@@ -1,4 +1,4 @@
-//! `Podfile.lock` of CocoaPods. Subspecs (`Name/Part`) belong to the component of their pod.
+//! `Podfile.lock` of `CocoaPods`. Subspecs (`Name/Part`) belong to the component of their pod.
 
 use std::collections::HashMap;
 
@@ -30,13 +30,12 @@ pub(super) fn read(bytes: &[u8], found: &mut Found<'_>) -> Result<(), Wrong> {
         };
         let version = version.strip_prefix("HEAD based on ").unwrap_or(version);
         let pod = pod_of(name);
-        let position = match positions.get(pod) {
-            Some(position) => *position,
-            None => {
-                let (position, _) = found.add(Ecosystem::CocoaPods, pod, Some(version), entry.line)?;
-                positions.insert(pod, position);
-                position
-            }
+        let position = if let Some(position) = positions.get(pod) {
+            *position
+        } else {
+            let (position, _) = found.add(Ecosystem::CocoaPods, pod, Some(version), entry.line)?;
+            positions.insert(pod, position);
+            position
         };
         needs.push((position, requires));
     }

@@ -126,11 +126,10 @@ fn entries(text: &str) -> Result<Vec<Entry>, Wrong> {
         let (value, rest) = word(rest.trim_start(), line, ' ')?;
         match (depth >= 4, key.as_str()) {
             (true, _) if in_needs => entry.needs.push(format!("{key}@{value}")),
-            (true, _) => {}
             (false, "version") => entry.version = Some(value),
             (false, "resolved") => entry.resolved = Some(value),
             (false, "integrity") => entry.digests = sri::digests(&format!("{value} {rest}"), line)?,
-            (false, _) => {}
+            _ => {}
         }
     }
     Ok(entries)

@@ -87,7 +87,7 @@ fn serial(body: &[u8]) -> String {
     uuid.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     uuid[6] = uuid[6] & 0x0f | 0x80;
     uuid[8] = uuid[8] & 0x3f | 0x80;
-    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = data_encoding::HEXLOWER.encode(&uuid);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("urn:uuid:{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }

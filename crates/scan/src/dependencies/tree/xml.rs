@@ -69,10 +69,8 @@ pub(in crate::dependencies) fn parse(bytes: &[u8]) -> Result<Element, Wrong> {
             }
             Token::EndElement(_) => {
                 if let Some(mut element) = open.pop() {
-                    let trimmed = element.text.trim();
-                    if trimmed.len() != element.text.len() {
-                        element.text = trimmed.to_owned();
-                    }
+                    let trimmed = element.text.trim().to_owned();
+                    element.text = trimmed;
                     match open.last_mut() {
                         Some(parent) => parent.children.push(element),
                         None => root = Some(element),

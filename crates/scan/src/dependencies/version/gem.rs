@@ -9,18 +9,14 @@ pub(super) fn compare(one: &str, other: &str) -> Ordering {
     let (one, other) = (segments(one), segments(other));
     let longest = one.len().max(other.len());
     for index in 0..longest {
-        let (left, right) = (one.get(index).copied(), other.get(index).copied());
+        // What is missing is 0, and a text is below every number.
+        let left = one.get(index).copied().unwrap_or(Segment::Number("0"));
+        let right = other.get(index).copied().unwrap_or(Segment::Number("0"));
         let order = match (left, right) {
-            (None, None) => Ordering::Equal,
-            // What is missing is 0, and a text is below every number.
-            (None, Some(Segment::Number(number))) => digits("0", number),
-            (Some(Segment::Number(number)), None) => digits(number, "0"),
-            (None, Some(Segment::Text(_))) => Ordering::Greater,
-            (Some(Segment::Text(_)), None) => Ordering::Less,
-            (Some(Segment::Number(left)), Some(Segment::Number(right))) => digits(left, right),
-            (Some(Segment::Text(left)), Some(Segment::Text(right))) => left.cmp(right),
-            (Some(Segment::Number(_)), Some(Segment::Text(_))) => Ordering::Greater,
-            (Some(Segment::Text(_)), Some(Segment::Number(_))) => Ordering::Less,
+            (Segment::Number(left), Segment::Number(right)) => digits(left, right),
+            (Segment::Text(left), Segment::Text(right)) => left.cmp(right),
+            (Segment::Number(_), Segment::Text(_)) => Ordering::Greater,
+            (Segment::Text(_), Segment::Number(_)) => Ordering::Less,
         };
         if order.is_ne() {
             return order;

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use super::{digits, numeric};
 
-/// Orders by SemVer; `builds` tells whether what stands behind `+` counts.
+/// Orders by Semantic Versioning; `builds` tells whether what stands behind `+` counts.
 pub(super) fn compare(one: &str, other: &str, builds: bool) -> Ordering {
     let (one, other) = (Version::of(one), Version::of(other));
     numbers(one.core, other.core).then_with(|| pre(one.pre, other.pre)).then_with(|| {
@@ -24,7 +24,7 @@ pub(super) fn compare(one: &str, other: &str, builds: bool) -> Ordering {
     })
 }
 
-/// Orders as CocoaPods does.
+/// Orders as `CocoaPods` does.
 pub(super) fn compare_pods(one: &str, other: &str) -> Ordering {
     fn split(text: &str) -> (&str, Option<&str>) {
         let text = text.strip_prefix('v').unwrap_or(text);
