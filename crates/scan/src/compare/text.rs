@@ -14,14 +14,14 @@ const MOST: usize = 50;
 pub struct Options {
     /// Whether with colours (ANSI).
     pub color: bool,
-    /// The columns of the terminal; 40 to 120 of them are used.
+    /// The columns of the terminal; 50 to 120 of them are used.
     pub width: usize,
     /// What fails the comparison.
     pub fail_on: FailOn,
 }
 
 pub(super) fn write(comparison: &Comparison<'_>, options: &Options) -> String {
-    let mut page = Page::new(options.color, options.width.clamp(40, 120));
+    let mut page = Page::new(options.color, options.width.clamp(50, 120));
     head(&mut page, comparison);
     findings(&mut page, comparison.new, &comparison.added, Ink::Wrong, "+", "New");
     findings(&mut page, comparison.old, &comparison.fixed, Ink::Good, "-", "Fixed");

@@ -31,7 +31,7 @@ pub enum Detail {
 pub struct Options {
     /// Whether with colours (ANSI).
     pub color: bool,
-    /// The columns of the terminal; 40 to 120 of them are used.
+    /// The columns of the terminal; 50 to 120 of them are used.
     pub width: usize,
     /// How much is told.
     pub detail: Detail,
@@ -49,7 +49,7 @@ impl Default for Options {
 
 /// Writes a report.
 pub fn write(report: &Report, options: &Options) -> String {
-    let mut page = Page::new(options.color, options.width.clamp(40, 120));
+    let mut page = Page::new(options.color, options.width.clamp(50, 120));
     let tally = Tally::of(report);
     head(&mut page, report);
     counts(&mut page, report, &tally);

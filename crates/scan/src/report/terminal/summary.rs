@@ -15,6 +15,8 @@ const COLUMNS: [(Severity, &str); 5] = [
     (Severity::Low, "low"),
     (Severity::Informational, "info"),
 ];
+/// The width of the column of names.
+const NAME: usize = 13;
 /// The most gaps and fixed findings that are told one by one.
 const MOST: usize = 10;
 
@@ -26,8 +28,11 @@ pub(super) fn groups(page: &mut Page, tally: &Tally) {
     page.gap();
     page.rule(Ink::Strong, "By MASVS group");
     page.gap();
-    let title = COLUMNS.iter().fold(format!("{:14}", ""), |line, (_, name)| line + &format!("{name:>9}"));
-    page.line(&[(Ink::Soft, &format!("{title}{:>9}", "rules"))]);
+    let wide = cell(page);
+    let names = COLUMNS.iter().map(|(_, name)| *name).chain(["rules"]);
+    let short = |name: &'static str| name.get(..wide.saturating_sub(2).min(name.len())).unwrap_or(name);
+    let title = names.fold(" ".repeat(NAME), |line, name| line + &format!("{:>wide$}", short(name)));
+    page.line(&[(Ink::Soft, &title)]);
     for (group, counts, rules) in &tally.groups {
         row(page, group.title(), *counts, *rules);
     }
@@ -36,21 +41,27 @@ pub(super) fn groups(page: &mut Page, tally: &Tally) {
 }
 
 fn row(page: &mut Page, name: &str, counts: Counts, rules: u64) {
+    let wide = cell(page);
     let cells: Vec<(Ink, String)> = COLUMNS
         .iter()
         .flat_map(|(severity, _)| {
             let number = counts.of(*severity);
             let text = if number == 0 { "·".to_owned() } else { grouped(number) };
-            let space = " ".repeat(9usize.saturating_sub(width(&text)));
+            let space = " ".repeat(wide.saturating_sub(width(&text)));
             [(Ink::Plain, space), (if number == 0 { Ink::Soft } else { Ink::of(*severity) }, text)]
         })
         .collect();
-    let name = format!("{name:14}");
-    let rules = format!("{:>9}", grouped(rules));
+    let name = format!("{name:NAME$}");
+    let rules = format!("{:>wide$}", grouped(rules));
     let mut pieces = vec![(Ink::Plain, name.as_str())];
     pieces.extend(cells.iter().map(|(ink, text)| (*ink, text.as_str())));
     pieces.push((Ink::Soft, &rules));
     page.line(&pieces);
+}
+
+/// The width of a number's column.
+fn cell(page: &Page) -> usize {
+    if page.columns() < 70 { 6 } else { 10 }
 }
 
 /// How much was analysed.
