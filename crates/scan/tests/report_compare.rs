@@ -21,7 +21,8 @@ fn next() -> Scan {
     next.findings.push(finding("storage-backup", Place::Package));
     let place = Place::Dependency { purl: "pkg:maven/com.google.code.gson/gson@2.8.5".into(), file: None };
     next.findings.push(finding("code-vulnerable-dependency", place));
-    next.facts[0].facts = vec![Fact::present("android.permission.INTERNET"), Fact::present("android.permission.READ_SMS")];
+    next.facts[0].facts =
+        vec![Fact::present("android.permission.INTERNET"), Fact::present("android.permission.READ_SMS")];
     next.facts[1].facts[1] = Fact::valued("OkHttp", "5.0.0");
     next.facts[2].facts[0] = Fact::counted("dex", 6_480_000);
     next.facts.push(Section { name: "Components".into(), unit: None, facts: vec![Fact::present(".PayActivity")] });

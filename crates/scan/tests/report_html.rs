@@ -141,11 +141,13 @@ fn hostile_strings_stay_text() {
 fn the_page_asks_for_nothing() {
     let text = html::write(&judged(), &OPTIONS);
     let page = read(&text);
-    let forbidden = ["script", "link", "img", "iframe", "object", "embed", "base", "form", "input", "video", "audio", "use"];
+    let forbidden =
+        ["script", "link", "img", "iframe", "object", "embed", "base", "form", "input", "video", "audio", "use"];
     let found: Vec<_> = page.tags.iter().filter(|(name, _)| forbidden.contains(&name.as_str())).collect();
     assert!(found.is_empty(), "{found:?}");
     assert!(!page.style.contains("url(") && !page.style.contains("@import"));
-    let policy = page.tags.iter().flat_map(|(_, attributes)| attributes).find(|(_, value)| value.contains("default-src"));
+    let policy =
+        page.tags.iter().flat_map(|(_, attributes)| attributes).find(|(_, value)| value.contains("default-src"));
     let (_, policy) = policy.expect("a content security policy");
     let digest = testudo_crypto::digest::sha256(page.style.as_bytes());
     let hash = data_encoding::BASE64.encode(&digest);
@@ -193,8 +195,16 @@ fn colours_can_be_read() {
         let severities = ["critical", "high", "medium", "low", "info"];
         let on_solid = severities.iter().map(|severity| ("on", *severity));
         let as_text = severities.iter().map(|severity| (*severity, "card"));
-        let others = [("ink", "paper"), ("ink", "card"), ("soft", "paper"), ("soft", "card"), ("soft", "plain"), ("ink", "code")];
-        let verdicts = [("passed", "passed-tint"), ("failed", "failed-tint"), ("accent", "card"), ("ink", "alert-tint")];
+        let others = [
+            ("ink", "paper"),
+            ("ink", "card"),
+            ("soft", "paper"),
+            ("soft", "card"),
+            ("soft", "plain"),
+            ("ink", "code"),
+        ];
+        let verdicts =
+            [("passed", "passed-tint"), ("failed", "failed-tint"), ("accent", "card"), ("ink", "alert-tint")];
         for (ink, ground) in on_solid.chain(as_text).chain(others).chain(verdicts) {
             let ratio = contrast(color(ink), color(ground));
             assert!(ratio >= 4.5, "{ink} on {ground} has {ratio:.2} in the {theme} theme");
@@ -217,10 +227,33 @@ fn contrast(one: u32, other: u32) -> f64 {
 /// Pieces that make markup when they come together.
 fn piece() -> impl Strategy<Value = String> {
     let special = prop::sample::select(vec![
-        "<", ">", "\"", "'", "&", "`", "/", "=", "!--", "-->", "script", "onload", "</style>", "<![CDATA[", "]]>", "\u{0}",
-        "\r\n", "\u{b}", "\u{1b}[31m", "\u{202e}", "&#x3c;", "javascript:", "svg", " ",
+        "<",
+        ">",
+        "\"",
+        "'",
+        "&",
+        "`",
+        "/",
+        "=",
+        "!--",
+        "-->",
+        "script",
+        "onload",
+        "</style>",
+        "<![CDATA[",
+        "]]>",
+        "\u{0}",
+        "\r\n",
+        "\u{b}",
+        "\u{1b}[31m",
+        "\u{202e}",
+        "&#x3c;",
+        "javascript:",
+        "svg",
+        " ",
     ]);
-    prop::collection::vec(prop_oneof![special.prop_map(str::to_owned), any::<String>()], 1..6).prop_map(|all| all.concat())
+    prop::collection::vec(prop_oneof![special.prop_map(str::to_owned), any::<String>()], 1..6)
+        .prop_map(|all| all.concat())
 }
 
 proptest! {

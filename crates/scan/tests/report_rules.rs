@@ -50,7 +50,10 @@ fn wrong_rules_are_refused_with_place_and_remedy() {
         ("[\"MASVS-CRYPTO-1\"]", "[\"MASVS-CRYPTO-1\", \"MASVS-CRYPTO-1\"]"),
         ("[[rule]]\n", "[[rule]]\npolicy = \"Google Play\"\n"),
         ("[[rule]]\n", "[[rule]]\ncompliance = [\"GDPR art. 32\"]\n"),
-        ("fix.text = \"Use AES-GCM.\"", "fix = { text = \"Use GCM.\", example = { language = \"Kotlin!\", code = \"x\" } }"),
+        (
+            "fix.text = \"Use AES-GCM.\"",
+            "fix = { text = \"Use GCM.\", example = { language = \"Kotlin!\", code = \"x\" } }",
+        ),
         ("[[rule]]", "[[rule]"),
         ("\"Patterns show.\"", "\"  \""),
     ];

@@ -92,7 +92,10 @@ fn results_are_told_apart_and_their_places_are_relative() {
             let physical = &result["locations"][0]["physicalLocation"];
             let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
             assert!(!uri.is_empty() && !uri.starts_with('/') && !uri.contains(':') && !uri.contains(' '), "{uri}");
-            assert!(uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.split('/').any(|part| part == ".."), "{uri}");
+            assert!(
+                uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.split('/').any(|part| part == ".."),
+                "{uri}"
+            );
             assert!(physical["region"]["startLine"].as_u64().unwrap() >= 1);
             assert!(result["message"]["text"].as_str().unwrap().encode_utf16().count() <= 1_024);
         }
@@ -119,7 +122,8 @@ fn suppressions_are_on_all_results_or_none() {
     let with = run(&judged());
     let results = with["results"].as_array().unwrap();
     assert!(results.iter().all(|result| result["suppressions"].is_array()));
-    let suppressed: Vec<_> = results.iter().filter(|result| !result["suppressions"].as_array().unwrap().is_empty()).collect();
+    let suppressed: Vec<_> =
+        results.iter().filter(|result| !result["suppressions"].as_array().unwrap().is_empty()).collect();
     assert_eq!(suppressed.len(), 1);
     let text = suppressed[0]["suppressions"][0]["justification"].as_str().unwrap();
     assert!(text.contains("signature itself") && text.contains("2027-03-31"), "{text}");

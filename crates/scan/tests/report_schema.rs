@@ -68,7 +68,9 @@ fn members(value: &Value, path: &str, out: &mut Vec<String>) {
                 members(value, &path, out);
             }
         }
-        Value::Array(all) => all.iter().enumerate().for_each(|(at, value)| members(value, &format!("{path}/{at}"), out)),
+        Value::Array(all) => {
+            all.iter().enumerate().for_each(|(at, value)| members(value, &format!("{path}/{at}"), out))
+        }
         _ => {}
     }
 }
@@ -149,7 +151,10 @@ fn fingerprints_of_a_stored_report_stand() {
     let other = "ab".repeat(32);
     let stored = read(&write(&report).replacen(&print, &other, 1)).unwrap();
     assert!(stored.findings().iter().any(|finding| finding.fingerprint.to_string() == other));
-    assert_eq!(finding("storage-backup", testudo_scan::report::Place::Package).fingerprint.to_string(), "00".repeat(32));
+    assert_eq!(
+        finding("storage-backup", testudo_scan::report::Place::Package).fingerprint.to_string(),
+        "00".repeat(32)
+    );
 }
 
 proptest! {

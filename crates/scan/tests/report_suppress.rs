@@ -135,7 +135,8 @@ fn fingerprints_survive_a_rebuild() {
     ] {
         assert_ne!(print(base()), print(other), "{what}");
     }
-    let dependency = |purl: &str| print(finding("code-vulnerable-dependency", Place::Dependency { purl: purl.into(), file: None }));
+    let dependency =
+        |purl: &str| print(finding("code-vulnerable-dependency", Place::Dependency { purl: purl.into(), file: None }));
     assert_eq!(dependency("pkg:npm/@a/b@1.0.0"), dependency("pkg:npm/@a/b@1.0.1?x=y"));
     assert_ne!(dependency("pkg:npm/@a/b@1.0.0"), dependency("pkg:npm/@a/c@1.0.0"));
 }

@@ -52,7 +52,7 @@ pub fn judge(report: &Report, fail_on: FailOn) -> (Exit, Vec<String>) {
     if !coverage.complete() {
         let gaps = match coverage.gaps.len() {
             0 => String::new(),
-            gaps => format!(": {}", super::text::counted(super::text::count(gaps), "gap")),
+            gaps => format!(" ({})", super::text::counted(super::text::count(gaps), "gap")),
         };
         reasons.push((Exit::Incomplete, format!("the analysis is incomplete{gaps}")));
     }

@@ -150,7 +150,9 @@ fn verdict(page: &mut Markup, report: &Report, fail_on: FailOn) {
         page.open("ul", &[("class", "notes")]);
         for note in &report.scan().notes {
             let class = if note.level == super::Level::Warning { "warning" } else { "info" };
-            page.leaf("li", &[("class", class)], &note.text);
+            page.open("li", &[("class", class)]);
+            page.prose(&note.text);
+            page.close();
         }
         page.close();
     }
@@ -192,7 +194,7 @@ fn overview(page: &mut Markup, report: &Report, tally: &Tally) {
     let rest: Vec<String> =
         rest.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
     if !rest.is_empty() {
-        page.leaf("p", &[("class", "soft")], &format!("Since the baseline: {}.", rest.join(", ")));
+        page.leaf("p", &[("class", "soft")], &format!("Of all: {}.", rest.join(", ")));
     }
     chart::draw(page, tally);
     page.close();

@@ -11,7 +11,7 @@ use testudo_core::Severity;
 
 use super::exit::{FailOn, judge};
 use super::issue::{Tally, issues};
-use super::text::{bytes, clean, count, counted, wrap};
+use super::text::{bytes, clean, count, counted, width, wrap};
 use super::{Level, Report, SignatureVerdict};
 use paint::{Ink, Page};
 
@@ -96,10 +96,14 @@ fn head(page: &mut Page, report: &Report) {
         title = format!("{title} (build {build})");
     }
     let file = clean(&target.file);
-    if title.trim().is_empty() {
-        page.line(&[(Ink::Strong, &file)]);
+    let title = clean(title.trim());
+    if title.is_empty() {
+        page.words(Ink::Strong, &file, 0);
+    } else if width(&title) + width(&file) + 2 <= page.columns() {
+        page.line(&[(Ink::Strong, title.as_str()), (Ink::Soft, "  "), (Ink::Soft, file.as_str())]);
     } else {
-        page.line(&[(Ink::Strong, clean(title.trim()).as_str()), (Ink::Soft, "  "), (Ink::Soft, file.as_str())]);
+        page.words(Ink::Strong, &title, 0);
+        page.words(Ink::Soft, &file, 0);
     }
     let size = format!("{}, {}", target.kind.title(), bytes(target.size));
     let mut facts = vec![size, signed(report)];

@@ -71,7 +71,10 @@ pub fn findings() -> Vec<Finding> {
         Finding {
             confidence: Confidence::Medium,
             evidence: Some(Evidence::around("aws_access_key_id = ", "AKIAZ7Q5EXAMPLEKEY42", "")),
-            ..finding("storage-secret-in-code", Place::Resource { file: file("resources.arsc"), name: "string/aws".into() })
+            ..finding(
+                "storage-secret-in-code",
+                Place::Resource { file: file("resources.arsc"), name: "string/aws".into() },
+            )
         },
         Finding {
             evidence: Some(Evidence::around("const KEY = \"", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "\"")),
@@ -83,10 +86,7 @@ pub fn findings() -> Vec<Finding> {
         finding("platform-exported-component", manifest("application/activity[.PayActivity]@exported")),
         finding("platform-exported-component", manifest("application/provider[.NotesProvider]@exported")),
         finding("storage-backup", manifest("application@allowBackup")),
-        Finding {
-            confidence: Confidence::Low,
-            ..finding("resilience-no-root-check", Place::Package)
-        },
+        Finding { confidence: Confidence::Low, ..finding("resilience-no-root-check", Place::Package) },
         Finding {
             evidence: shown("AdvertisingIdClient.getAdvertisingIdInfo(context)"),
             origin: Origin::Library("AppsFlyer".into()),
@@ -94,12 +94,7 @@ pub fn findings() -> Vec<Finding> {
         },
         finding(
             "auth-biometric-without-key",
-            code(
-                "Lorg/example/wallet/Unlock;",
-                "ask(Landroidx/fragment/app/FragmentActivity;)V",
-                "Unlock.kt",
-                77,
-            ),
+            code("Lorg/example/wallet/Unlock;", "ask(Landroidx/fragment/app/FragmentActivity;)V", "Unlock.kt", 77),
         ),
     ];
     for (purl, id, severity) in [
@@ -258,15 +253,8 @@ pub fn hostile(text: &str) -> Report {
     let mut scan = scan();
     let t = || text.to_owned();
     let some = || Some(text.to_owned());
-    scan.target = Target {
-        file: t(),
-        kind: Kind::Apk,
-        size: 1,
-        sha256: some(),
-        app: some(),
-        version: some(),
-        build: some(),
-    };
+    scan.target =
+        Target { file: t(), kind: Kind::Apk, size: 1, sha256: some(), app: some(), version: some(), build: some() };
     scan.signature =
         Signature { verdict: SignatureVerdict::Invalid, schemes: vec![t()], signers: vec![t()], why: some() };
     scan.pack = t();

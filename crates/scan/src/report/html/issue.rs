@@ -5,7 +5,7 @@ use testudo_core::{Confidence, Severity};
 use super::class;
 use super::markup::Markup;
 use crate::report::text::{count, counted};
-use crate::report::{Finding, Issue, Origin, Reach, Status};
+use crate::report::{Finding, Issue, Origin, Place, Reach, Status};
 
 /// How many places are shown unfolded.
 const OPEN: usize = 4;
@@ -121,7 +121,8 @@ fn marks(page: &mut Markup, finding: &Finding) {
         page.text(" ");
     };
     match &finding.origin {
-        Origin::Own => mark(page, "own code"),
+        Origin::Own if matches!(finding.place, Place::Code { .. }) => mark(page, "own code"),
+        Origin::Own => {}
         Origin::Library(name) => mark(page, &format!("library {name}")),
     }
     match finding.reach {

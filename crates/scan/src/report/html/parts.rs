@@ -69,14 +69,12 @@ pub(super) fn coverage(page: &mut Markup, report: &Report) {
     let coverage = &report.scan().coverage;
     page.open("section", &[("aria-labelledby", "coverage")]);
     page.leaf("h2", &[("id", "coverage")], "What was analysed");
-    page.leaf(
-        "p",
-        &[],
-        match coverage.complete() {
-            true => "All that was to be analysed was analysed.",
-            false => "The analysis is incomplete: there may be more than is told here.",
-        },
-    );
+    let said = if coverage.complete() {
+        "All that was to be analysed was analysed."
+    } else {
+        "The analysis is incomplete: there may be more than is told here."
+    };
+    page.leaf("p", &[], said);
     page.open("dl", &[("class", "coverage")]);
     let shares = [
         ("Files", coverage.files, grouped as fn(u64) -> String),
@@ -97,10 +95,7 @@ pub(super) fn coverage(page: &mut Markup, report: &Report) {
 }
 
 fn part(share: Share, number: fn(u64) -> String) -> String {
-    match share.complete() {
-        true => number(share.of),
-        false => format!("{} of {}", number(share.done), number(share.of)),
-    }
+    if share.complete() { number(share.of) } else { format!("{} of {}", number(share.done), number(share.of)) }
 }
 
 fn omissions(page: &mut Markup, title: &'static str, parts: &[Omission]) {

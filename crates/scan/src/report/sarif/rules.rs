@@ -37,7 +37,7 @@ impl Taxonomies {
     }
 
     pub(super) fn references(&self) -> Vec<ComponentReference> {
-        let references = CATALOGUES.iter().enumerate().map(|(index, name)| ComponentReference { name, index });
+        let references = CATALOGUES.into_iter().enumerate().map(|(index, name)| ComponentReference { name, index });
         if self.cwe.is_empty() { Vec::new() } else { references.collect() }
     }
 

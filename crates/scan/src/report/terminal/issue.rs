@@ -5,7 +5,7 @@ use testudo_core::Confidence;
 use super::paint::{Ink, Page};
 use super::{Detail, Options};
 use crate::report::text::{clean, count, width};
-use crate::report::{Finding, Issue, Origin, Reach, Status};
+use crate::report::{Finding, Issue, Origin, Place, Reach, Status};
 
 /// The indentation of what belongs to an issue.
 const INDENT: usize = 4;
@@ -88,15 +88,20 @@ fn place(page: &mut Page, finding: &Finding, full: bool) {
         let text = format!("{}. {}: {}", index + 1, clean(&step.place.label()), clean(&step.what));
         page.words(Ink::Soft, &text, INDENT + LABEL);
     }
-    page.words(Ink::Soft, &remarks(finding, full), INDENT + LABEL);
+    let remarks = remarks(finding, full);
+    if !remarks.is_empty() {
+        page.words(Ink::Soft, &remarks, INDENT + LABEL);
+    }
 }
 
 /// Whose code it is, whether the app gets there, how sure it is, whether it is new.
 fn remarks(finding: &Finding, full: bool) -> String {
-    let mut all = vec![match &finding.origin {
-        Origin::Own => "own code".to_owned(),
-        Origin::Library(name) => format!("library {}", clean(name)),
-    }];
+    let mut all = Vec::new();
+    match &finding.origin {
+        Origin::Own if matches!(finding.place, Place::Code { .. }) => all.push("own code".to_owned()),
+        Origin::Own => {}
+        Origin::Library(name) => all.push(format!("library {}", clean(name))),
+    }
     match finding.reach {
         Reach::Reachable => all.push("reachable".to_owned()),
         Reach::Unreachable => all.push("no way there was found".to_owned()),

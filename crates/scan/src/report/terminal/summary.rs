@@ -74,10 +74,9 @@ pub(super) fn coverage(page: &mut Page, report: &Report) {
     let mut parts: Vec<String> =
         shares.iter().filter(|(share, _)| share.of > 0).map(|(share, what)| part(*share, what)).collect();
     if coverage.bytes.of > 0 {
-        parts.push(match coverage.bytes.complete() {
-            true => bytes(coverage.bytes.of),
-            false => format!("{} of {}", bytes(coverage.bytes.done), bytes(coverage.bytes.of)),
-        });
+        let whole = bytes(coverage.bytes.of);
+        let part = || format!("{} of {whole}", bytes(coverage.bytes.done));
+        parts.push(if coverage.bytes.complete() { whole.clone() } else { part() });
     }
     if parts.is_empty() {
         parts.push("nothing".to_owned());
@@ -147,7 +146,7 @@ pub(super) fn next_steps(page: &mut Page, report: &Report, issues: &[Issue<'_>],
     let first = issues.iter().filter(counting).find(|issue| own(issue) > 0 && issue.severity > Severity::Low);
     if let Some(issue) = first {
         let places = counted(own(issue), "place");
-        steps.push(format!("Begin with {}: {places} in own code, {} if attacked.", issue.rule.id, issue.severity));
+        steps.push(format!("Begin with {}: {places} in the app itself, {}.", issue.rule.id, issue.severity));
     }
     let in_libraries =
         report.findings().iter().filter(|finding| finding.counts() && finding.origin != Origin::Own).count();
