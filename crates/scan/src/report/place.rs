@@ -174,7 +174,9 @@ impl Place {
 
     /// The names by which a suppression may mean it, each with the character that parts it.
     pub(crate) fn names(&self) -> Vec<(String, char)> {
-        let mut names = vec![(self.label(), '/')];
+        // A label of code is parted by dots, and is among the names below.
+        let label = (!matches!(self, Place::Code { .. })).then(|| (self.label(), '/'));
+        let mut names: Vec<(String, char)> = label.into_iter().collect();
         match self {
             Place::Package => {}
             Place::Code { file, class, method, .. } => {

@@ -153,7 +153,12 @@ fn counts(page: &mut Page, report: &Report, tally: &Tally) {
             spans.push((Ink::of(severity), format!("{number} {severity}")));
         }
         let spans: Vec<(Ink, &str)> = spans.iter().map(|(ink, text)| (*ink, text.as_str())).collect();
-        page.line(&spans);
+        let text: String = spans.iter().map(|(_, text)| *text).collect();
+        if width(&text) <= page.columns() {
+            page.line(&spans);
+        } else {
+            page.words(Ink::Strong, &text, 0);
+        }
     }
     let mut rest = Vec::new();
     let fixed = count(report.scan().fixed.len());
@@ -165,7 +170,7 @@ fn counts(page: &mut Page, report: &Report, tally: &Tally) {
         }
     }
     if !rest.is_empty() {
-        page.line(&[(Ink::Soft, &rest.join(", "))]);
+        page.words(Ink::Soft, &rest.join(", "), 0);
     }
     if !report.complete() {
         page.gap();

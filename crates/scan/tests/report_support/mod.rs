@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code)]
 
+use std::sync::LazyLock;
+
 use testudo_core::{Confidence, Severity};
 use testudo_scan::report::{
     Coverage, Evidence, Fact, Finding, Fingerprint, Kind, Level, Note, Omission, Origin, Place, Reach, Report, Scan,
@@ -13,8 +15,11 @@ use testudo_scan::suppress::{Baseline, Known, Suppressions};
 pub const RULES: &str = include_str!("rules.toml");
 pub const TODAY: jiff::civil::Date = jiff::civil::date(2026, 11, 30);
 
+static PACK: LazyLock<RulePack> =
+    LazyLock::new(|| RulePack::read([("rules.toml", RULES)]).unwrap_or_else(|error| panic!("{error}")));
+
 pub fn pack() -> RulePack {
-    RulePack::read([("rules.toml", RULES)]).unwrap_or_else(|error| panic!("{error}"))
+    PACK.clone()
 }
 
 pub fn code(class: &str, method: &str, source: &str, line: u32) -> Place {
@@ -24,7 +29,7 @@ pub fn code(class: &str, method: &str, source: &str, line: u32) -> Place {
 }
 
 pub fn finding(rule: &str, place: Place) -> Finding {
-    Finding::new(pack().get(rule).unwrap_or_else(|| panic!("no rule {rule}")), place, Confidence::High)
+    Finding::new(PACK.get(rule).unwrap_or_else(|| panic!("no rule {rule}")), place, Confidence::High)
 }
 
 fn file(file: &str) -> String {
