@@ -138,7 +138,7 @@ fn entry(source: &Source<'_>, raw: &Raw, rules: &RulePack) -> Result<Suppression
     let place = Glob::new(raw.place.get_ref())
         .map_err(|error| source.wrong(&raw.place.span(), error.to_string(), "write such as `org.example.legacy.**`"))?;
     let reason = raw.reason.get_ref().trim();
-    if !REASON.contains(&reason.chars().count()) || reason.chars().any(|character| character.is_control()) {
+    if !REASON.contains(&reason.chars().count()) || reason.chars().any(char::is_control) {
         let message = format!("the reason is not one line of {} to {} characters", REASON.start(), REASON.end());
         return Err(source.wrong(
             &raw.reason.span(),

@@ -1,4 +1,4 @@
-//! The report as JUnit XML, in the form that CI servers read (<https://github.com/testmoapp/junitxml>): a suite for each
+//! The report as `JUnit` XML, in the form that CI servers read (<https://github.com/testmoapp/junitxml>): a suite for each
 //! group of MASVS, a test case for each rule checked, and one for whether all was analysed.
 
 use std::fmt::Write as _;

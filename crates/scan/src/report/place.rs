@@ -109,14 +109,13 @@ impl Place {
     pub fn label(&self) -> String {
         match self {
             Place::Package => "the whole package".to_owned(),
-            Place::File { file } => file.clone(),
+            Place::File { file } | Place::Native { file, symbol: None } => file.clone(),
             Place::Line { file, line, column: None } => format!("{file}:{line}"),
             Place::Line { file, line, column: Some(column) } => format!("{file}:{line}:{column}"),
             Place::Code { class, method: None, .. } => class_name(class),
             Place::Code { class, method: Some(method), .. } => format!("{}.{}", class_name(class), method_name(method)),
             Place::Manifest { file, path } => format!("{file}: {path}"),
             Place::Resource { file, name } => format!("@{name} in {file}"),
-            Place::Native { file, symbol: None } => file.clone(),
             Place::Native { file, symbol: Some(symbol) } => format!("{file}: {symbol}"),
             Place::Dependency { purl, .. } => purl_label(purl),
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Tool {
     /// Its name.
     pub name: String,
-    /// Its version, as SemVer writes it.
+    /// Its version, as semantic versioning writes it.
     pub version: String,
 }
 

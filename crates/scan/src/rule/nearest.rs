@@ -26,13 +26,13 @@ fn edits(wrong: &[char], name: &str) -> usize {
         for (column, other) in name.iter().enumerate() {
             let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
             let replace = at(&last, column) + usize::from(letter != other);
-            let mut least = replace.min(at(&last, column + 1) + 1).min(at(&now, column) + 1);
+            let mut fewest = replace.min(at(&last, column + 1) + 1).min(at(&now, column) + 1);
             let swapped =
                 row > 0 && column > 0 && wrong.get(row - 1) == Some(other) && name.get(column - 1) == Some(letter);
             if swapped {
-                least = least.min(at(&before_last, column - 1) + 1);
+                fewest = fewest.min(at(&before_last, column - 1) + 1);
             }
-            now.push(least);
+            now.push(fewest);
         }
         before_last = std::mem::replace(&mut last, now);
     }

@@ -18,14 +18,14 @@ pub(super) fn of(place: &Place, root: Option<&str>, message: Option<&str>) -> Lo
         _ => None,
     };
     Location {
-        physical_location: Physical {
+        physical: Physical {
             artifact_location: Uri { uri: uri(&path) },
             region: Region {
                 start_line: place.line().unwrap_or(1).max(1),
                 start_column: column.filter(|column| *column > 0),
             },
         },
-        logical_locations: logical(place),
+        logical: logical(place),
         message: message.map(|text| Message { text: cut(&escape(&clean(text))) }),
     }
 }

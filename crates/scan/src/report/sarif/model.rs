@@ -232,9 +232,11 @@ pub(super) struct ResultProperties {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Location {
-    pub(super) physical_location: Physical,
+    #[serde(rename = "physicalLocation")]
+    pub(super) physical: Physical,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) logical_locations: Vec<Logical>,
+    #[serde(rename = "logicalLocations")]
+    pub(super) logical: Vec<Logical>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<Message>,
 }
