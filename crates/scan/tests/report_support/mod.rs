@@ -151,7 +151,7 @@ pub fn scan() -> Scan {
             signers: vec!["5d3a91e07b6c44f2a8d0913c77e5b210".repeat(2)],
             why: None,
         },
-        pack: pack.hash().unwrap().iter().map(|byte| format!("{byte:02x}")).collect(),
+        pack: data_encoding::HEXLOWER.encode(&pack.hash().unwrap()),
         coverage: Coverage {
             files: Share::whole(1_204),
             classes: Share::whole(15_957),
