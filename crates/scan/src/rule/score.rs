@@ -21,6 +21,9 @@ pub enum ScoreError {
     },
 }
 
+/// The metrics that every vector of CVSS 3.1 has.
+const BASE_31: [&str; 8] = ["AV", "AC", "PR", "UI", "S", "C", "I", "A"];
+
 /// A vector and its score.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Cvss {
@@ -57,6 +60,16 @@ impl FromStr for Cvss {
         let vector: cvss::Cvss = text
             .parse()
             .map_err(|error: cvss::Error| ScoreError::Metric { vector: short(), why: error.to_string() })?;
+        // The reader of 3.1 lets metrics be missing.
+        let names: Vec<&str> = text.split('/').skip(1).filter_map(|metric| metric.split(':').next()).collect();
+        let missing = BASE_31.iter().find(|name| text.starts_with("CVSS:3.1/") && !names.contains(name));
+        let twice = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|other| other == *name));
+        let why = missing
+            .map(|name| format!("the metric {name} is missing"))
+            .or_else(|| twice.map(|(_, name)| format!("the metric {name} is there twice")));
+        if let Some(why) = why {
+            return Err(ScoreError::Metric { vector: short(), why });
+        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100 just before")]
         let tenths = (vector.score() * 10.0).round().clamp(0.0, 100.0) as u8;
         Ok(Cvss { vector: text.into(), tenths })
