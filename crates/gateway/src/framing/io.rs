@@ -20,7 +20,7 @@ use crate::paced::Follow;
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: malformed.invalid\r\nconnection: close\r\n\r\n";
 const RAW_EXCERPT: usize = 16 * 1024;
 const MAX_HELD_FOR_UPGRADE: usize = 64 * 1024;
-const MAX_DISCARDED: usize = 256 * 1024;
+const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 
 /// A request as framing saw it, in the order of arrival.
 #[derive(Debug)]
@@ -249,9 +249,12 @@ impl<T: AsyncRead + Unpin> Follow<T> for Framing {
             }
         }
     }
-    /// A socket closed over unread bytes is reset, and the answer could be lost with it: they are read away first.
+
+    /// A socket closed over unread bytes is reset, and the answer could be lost with it: they are read away first. So a
+    /// client that is still sending a body learns why it was refused.
     fn poll_farewell(&mut self, stream: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.failed.is_none() {
+        let is_in_body = !self.follower.is_in_head() && !self.follower.is_tunnel();
+        if self.failed.is_none() && !is_in_body {
             return Poll::Ready(Ok(()));
         }
         if !std::mem::replace(&mut self.farewell, true) {
