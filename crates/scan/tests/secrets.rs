@@ -8,12 +8,8 @@ mod carrier;
 mod corpus;
 #[path = "secrets/decoy.rs"]
 mod decoy;
-#[path = "secrets/engine.rs"]
-mod engine;
 #[path = "secrets/forge.rs"]
 mod forge;
-#[path = "secrets/hostile.rs"]
-mod hostile;
 #[path = "secrets/kinds.rs"]
 mod kinds;
 #[path = "secrets/template.rs"]

@@ -20,7 +20,7 @@ struct Seeded {
 fn carriers(kind: &Kind) -> Vec<(&'static str, fn(&str, &str, &mut Dice) -> Carried)> {
     let mut carriers = NAMED.to_vec();
     if kind.sample.is_none() {
-        carriers.extend(BARE.iter().filter(|(name, _)| *name != "base64" || kind.is_wrapped_in_base64()));
+        carriers.extend(BARE);
     }
     carriers
 }
