@@ -92,7 +92,8 @@ impl Walk<'_> {
                     self.gap &= !self.spaced;
                     self.at += 1;
                 }
-                b'"' | b'\'' | b'`' | b'\\' | b'[' | b']' | b')' | b'_' | b'-' | b'.' | b'?' | b'!' | b'$' | b'@' | b'{' | b'/' | b'+' | b'|' => {
+                b'"' | b'\'' | b'`' | b'\\' | b'[' | b']' | b')' | b'_' | b'-' | b'.' | b'?' | b'!' | b'$' | b'@'
+                | b'{' | b'/' | b'+' | b'|' => {
                     self.at += 1;
                 }
                 _ => return None,
@@ -117,10 +118,14 @@ impl Walk<'_> {
             }
             at += 1;
         }
-        if operator == b':' && self.is_type(at) {
+        if operator == b':'
+            && let Some(equals) = self.type_end(at)
+        {
+            self.at = equals;
             return None;
         }
-        let prefix = usize::from(self.bytes.get(at).is_some_and(|byte| matches!(byte, b'@' | b'b' | b'r' | b'u' | b'f')));
+        let prefix =
+            usize::from(self.bytes.get(at).is_some_and(|byte| matches!(byte, b'@' | b'b' | b'r' | b'u' | b'f')));
         if let Some((closing, length)) = quote(self.bytes, at + prefix) {
             let start = at + prefix + length;
             self.at = start;
@@ -131,19 +136,23 @@ impl Walk<'_> {
         }
         self.at = self.at.max(at);
         if last == b'>' {
-            let start = if self.bytes.get(at..).is_some_and(|rest| rest.starts_with(b"<![CDATA[")) { at + 9 } else { at };
+            let start =
+                if self.bytes.get(at..).is_some_and(|rest| rest.starts_with(b"<![CDATA[")) { at + 9 } else { at };
             self.at = start;
             return Some((start..close(self.bytes, start, b"<"), true));
         }
         Some((at..unquoted(self.bytes, at), false))
     }
 
-    /// Whether a type stands here, as in `name: String = "value"`.
-    fn is_type(&self, at: usize) -> bool {
+    /// If a type stands here, as in `name: String = "value"`, where its equals sign does.
+    fn type_end(&self, at: usize) -> Option<usize> {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        let name = rest.iter().take(40).take_while(|byte| byte.is_ascii_alphanumeric() || b"_.<>?[]!".contains(byte)).count();
-        let after = rest.get(name..).unwrap_or_default().trim_ascii_start();
-        name > 0 && after.starts_with(b"=")
+        let name =
+            rest.iter().take(40).take_while(|byte| byte.is_ascii_alphanumeric() || b"_.<>?[]!".contains(byte)).count();
+        let after = rest.get(name..).unwrap_or_default();
+        let after = after.get(..after.len().min(8)).unwrap_or_default();
+        let equals = name + after.iter().take_while(|byte| **byte == b' ').count();
+        (name > 0 && rest.get(equals) == Some(&b'=')).then_some(at + equals)
     }
 
     /// `</key>`, white space, `<string>`.
@@ -181,7 +190,8 @@ pub(super) fn is_line(bytes: &[u8], name: usize, value: &Range<usize>) -> bool {
     let head = bytes.get(name.saturating_sub(12)..name).unwrap_or_default();
     let head = head.rsplit(|byte| matches!(byte, b'\n' | b'\0')).next().unwrap_or_default().trim_ascii();
     let tail = bytes.get(value.end..).and_then(<[u8]>::first);
-    (head.is_empty() || head == b"export" || head == b"set") && tail.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'\0'))
+    (head.is_empty() || head == b"export" || head == b"set")
+        && tail.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'\0'))
 }
 
 #[cfg(test)]
@@ -201,11 +211,20 @@ mod tests {
     #[test]
     fn values_stand_where_each_language_writes_them() {
         let cases = [
-            ("const apiKey = \"v1\";", "v1"), ("\"apiKey\": \"v1\"", "v1"), ("<string name=\"apiKey\">v1</string>", "v1"),
-            ("<key>apiKey</key>\n\t<string>v1</string>", "v1"), ("init(\"apiKey\", 'v1')", "v1"), ("apiKey=v1\n", "v1"),
-            ("val apiKey: String? = \"v1\"", "v1"), ("\\\"apiKey\\\":\\\"v1\\\"", "v1"), ("apiKey => `v1`", "v1"),
-            ("android:name=\"apiKey\" android:value=\"v1\"", "v1"), ("setapiKey(\"v1\")", "v1"), ("map[\"apiKey\"] = @\"v1\"", "v1"),
-            ("apiKey == \"v1\"", "v1"), ("apiKey:\n   \"v1\"", "v1"),
+            ("const apiKey = \"v1\";", "v1"),
+            ("\"apiKey\": \"v1\"", "v1"),
+            ("<string name=\"apiKey\">v1</string>", "v1"),
+            ("<key>apiKey</key>\n\t<string>v1</string>", "v1"),
+            ("init(\"apiKey\", 'v1')", "v1"),
+            ("apiKey=v1\n", "v1"),
+            ("val apiKey: String? = \"v1\"", "v1"),
+            ("\\\"apiKey\\\":\\\"v1\\\"", "v1"),
+            ("apiKey => `v1`", "v1"),
+            ("android:name=\"apiKey\" android:value=\"v1\"", "v1"),
+            ("setapiKey(\"v1\")", "v1"),
+            ("map[\"apiKey\"] = @\"v1\"", "v1"),
+            ("apiKey == \"v1\"", "v1"),
+            ("apiKey:\n   \"v1\"", "v1"),
         ];
         for (text, value) in cases {
             let found = values(text, "apiKey");

@@ -112,6 +112,10 @@ impl Catalogue {
         let mut kinds = Vec::new();
         let mut patterns = Vec::new();
         let mut words = Words::default();
+        // JSON in Base64 begins with one of these.
+        for json in ["eyJ", "eyA", "ewo"] {
+            words.add(json.as_bytes(), usize::MAX, Role::Wrapped(0));
+        }
         for (file, text) in FILES {
             let read: File = toml::from_str(text)
                 .map_err(|source| CatalogueError::Syntax { file: file.to_owned(), source: Box::new(source) })?;
@@ -160,11 +164,10 @@ fn prepare(file: &str, kind: &Kind, index: usize, words: &mut Words) -> Result<P
         words.add(name.as_bytes(), index, Role::Name);
     }
     let source = match (&kind.token, &kind.value, kind.shape, kind.magic) {
-        (Some(source), None, None, None) => source,
-        (None, Some(source), None, None) => source,
-        (None, None, Some(_), None) if !kind.names.is_empty() => return Ok(Prepared::default()),
-        (None, None, None, Some(_)) => return Ok(Prepared::default()),
-        _ => return Err(lacks("exactly one of token, value, shape and magic, and names for value and shape")),
+        (Some(source), None, None, None) | (None, Some(source), None, None) => source,
+        (None, None, Some(_), None) if kind.names.is_empty() => return Err(lacks("names, since it is told by one")),
+        (None, None, Some(_), None) | (None, None, None, Some(_)) => return Ok(Prepared::default()),
+        _ => return Err(lacks("exactly one of token, value, shape and magic")),
     };
     let (pattern, prefixes) = Pattern::new(source).map_err(|reason| CatalogueError::Pattern {
         file: file.to_owned(),

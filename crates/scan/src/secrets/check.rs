@@ -9,6 +9,7 @@ mod jwt;
 mod pem;
 mod store;
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -118,11 +119,18 @@ pub(super) struct Seen<'a> {
     pub(super) fixed: usize,
     /// Seconds since 1970, if the caller knows.
     pub(super) now: Option<i64>,
+    /// How many bytes may still be looked at.
+    pub(super) left: &'a Cell<usize>,
 }
 
 impl Seen<'_> {
     fn text(&self) -> &[u8] {
         self.bytes.get(self.span.clone()).unwrap_or_default()
+    }
+
+    /// Counts bytes that are looked at around the match.
+    fn spend(&self, bytes: usize) {
+        self.left.set(self.left.get().saturating_sub(bytes));
     }
 
     fn body(&self) -> &[u8] {
@@ -133,7 +141,10 @@ impl Seen<'_> {
 impl Check {
     /// Whether a match can't come about by chance.
     pub(super) fn is_checksum(self) -> bool {
-        matches!(self, Check::Crc32Base62 | Check::Crc32Grafana | Check::PypiMacaroon | Check::Base58check | Check::Bech32)
+        matches!(
+            self,
+            Check::Crc32Base62 | Check::Crc32Grafana | Check::PypiMacaroon | Check::Base58check | Check::Bech32
+        )
     }
 
     pub(super) fn verify(self, seen: &Seen<'_>) -> Verdict {

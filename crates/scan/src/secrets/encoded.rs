@@ -36,6 +36,9 @@ fn decoded<'s>(pass: &Pass<'s, '_>, bytes: &[u8], run: &Range<usize>, encoding: 
     pass.spend(bytes.len());
     let mut inner = Pass::new(pass.scanner, bytes, Form::Text);
     inner.words();
+    if inner.left.get() == 0 {
+        pass.left.set(0);
+    }
     let matches = sweep::best(inner.found);
     found.extend(matches.into_iter().map(|inner| Match { span: run.clone(), encoding, ..inner }));
 }
@@ -63,7 +66,8 @@ fn base64<'s>(pass: &Pass<'s, '_>, found: &mut Vec<Match<'s>>) {
     if pass.form == Form::Value && pass.wrapped.is_empty() {
         let end = pass.bytes.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
         let whole = pass.bytes.get(..end).unwrap_or_default();
-        let alphabet = || whole.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'));
+        let alphabet =
+            || whole.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'));
         if (SHORTEST..=LONGEST).contains(&end) && starts_as_text(whole) && alphabet() {
             decode_run(pass, &(0..end), found);
         }
@@ -98,7 +102,9 @@ fn standard(byte: u8) -> u8 {
 /// Whether the first digits decode to printable characters.
 fn starts_as_text(text: &[u8]) -> bool {
     let head: Vec<u8> = text.iter().take(16).map(|byte| standard(*byte)).collect();
-    BASE64_NOPAD.decode(&head).is_ok_and(|bytes| bytes.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace()))
+    BASE64_NOPAD
+        .decode(&head)
+        .is_ok_and(|bytes| bytes.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace()))
 }
 
 /// Words with percent signs before two hex digits.
@@ -143,7 +149,9 @@ fn utf16<'s>(pass: &Pass<'s, '_>, found: &mut Vec<Match<'s>>) {
         narrow.clear();
         let pairs = pass.bytes.get(start..).unwrap_or_default().chunks_exact(2);
         let text = pairs.map(|pair| (pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(1)));
-        narrow.extend(text.take_while(|(byte, zero)| *zero == 0 && byte.is_ascii_graphic()).map(|(byte, _)| byte).take(LONGEST));
+        let printable = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+        narrow
+            .extend(text.take_while(|(byte, zero)| *zero == 0 && printable(*byte)).map(|(byte, _)| byte).take(LONGEST));
         if narrow.len() >= 12 {
             decoded(pass, &narrow, &(start..start + 2 * narrow.len()), Encoding::Utf16, found);
         }

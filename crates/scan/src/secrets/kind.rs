@@ -6,7 +6,7 @@ use testudo_core::{Confidence, Severity};
 use super::check::Check;
 
 /// A kind of secret. Exactly one of `token`, `value`, `shape` and `magic` tells how it is recognised.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kind {
     /// The stable id.
@@ -141,6 +141,12 @@ pub enum Magic {
     Pkcs12,
 }
 
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Kind").field(&self.id).finish()
+    }
+}
+
 impl Kind {
     /// How sure a match of this kind is, before checks.
     pub fn confidence(&self) -> Confidence {
@@ -185,10 +191,14 @@ impl Kind {
         match (self.exposure, self.weakness) {
             (Exposure::Public, _) => format!("{revoke}."),
             (Exposure::Secret, Weakness::Key) => {
-                format!("{revoke}. A key in an app is known to everybody who has the app: make keys on the device or keep them on your server.")
+                format!(
+                    "{revoke}. A key in an app is known to everybody who has the app: make keys on the device or keep them on your server."
+                )
             }
             (Exposure::Secret, _) => {
-                format!("{revoke}. Keep it on your server, and let the app call your backend with the token of the person who is signed in.")
+                format!(
+                    "{revoke}. Keep it on your server, and let the app call your backend with the token of the person who is signed in."
+                )
             }
         }
     }

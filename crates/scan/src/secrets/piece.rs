@@ -24,6 +24,10 @@ pub enum Form {
 
 impl std::fmt::Debug for Piece<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Piece").field("len", &self.bytes.len()).field("name", &self.name).field("form", &self.form).finish()
+        f.debug_struct("Piece")
+            .field("len", &self.bytes.len())
+            .field("name", &self.name)
+            .field("form", &self.form)
+            .finish()
     }
 }

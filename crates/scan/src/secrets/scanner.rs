@@ -14,7 +14,7 @@ use super::sweep;
 const MATCHES: usize = 10_000;
 
 /// How many bytes are read on for each byte of a piece, at most; and for any piece.
-const READ_ON: usize = 64;
+const READ_ON: usize = 16;
 const READ_ON_FLOOR: usize = 1 << 20;
 
 /// The engine: the catalogue of kinds, compiled.
@@ -62,7 +62,9 @@ impl Scanner {
     /// pattern when it first needs it.
     pub fn compile_all(&self) -> Vec<(&str, Option<usize>)> {
         let kinds = self.catalogue.kinds.iter().zip(&self.catalogue.patterns);
-        kinds.filter_map(|(kind, prepared)| prepared.pattern.as_ref().map(|pattern| (kind.id.as_str(), pattern.size()))).collect()
+        kinds
+            .filter_map(|(kind, prepared)| prepared.pattern.as_ref().map(|pattern| (kind.id.as_str(), pattern.size())))
+            .collect()
     }
 
     /// What is in the piece. Takes time linear in its length.
@@ -79,10 +81,14 @@ impl Scanner {
         matches.extend(wrapped);
         matches.sort_by_key(|found| (found.span.start, found.span.end));
         matches.retain(|found| self.placeholders || found.status != Status::Placeholder);
-        let complete = pass.left.get() > 0 && matches.len() < MATCHES;
+        let complete = pass.left.get() > 0 && matches.len() <= MATCHES;
         matches.truncate(MATCHES);
-        Scanned { matches, complete }
+        Scanned { matches, complete, read_on: budget(piece.bytes.len()) - pass.left.get() }
     }
+}
+
+fn budget(length: usize) -> usize {
+    length.saturating_mul(READ_ON).saturating_add(READ_ON_FLOOR)
 }
 
 /// A pass over one run of bytes.
@@ -99,7 +105,7 @@ pub(super) struct Pass<'s, 'b> {
 
 impl<'s, 'b> Pass<'s, 'b> {
     pub(super) fn new(scanner: &'s Scanner, bytes: &'b [u8], form: Form) -> Pass<'s, 'b> {
-        let left = Cell::new(bytes.len().saturating_mul(READ_ON).saturating_add(READ_ON_FLOOR));
+        let left = Cell::new(budget(bytes.len()));
         Pass { scanner, bytes, form, left, found: Vec::new(), wrapped: Vec::new() }
     }
 

@@ -23,13 +23,16 @@ impl Pass<'_, '_> {
     /// A literal of a token stands here.
     pub(super) fn token(&mut self, entry: &Entry, word: &Range<usize>) {
         let catalogue = &self.scanner.catalogue;
-        let (Some(kind), Some(prepared)) = (catalogue.kinds.get(entry.kind), catalogue.patterns.get(entry.kind)) else { return };
+        let (Some(kind), Some(prepared)) = (catalogue.kinds.get(entry.kind), catalogue.patterns.get(entry.kind)) else {
+            return;
+        };
         let Some(pattern) = &prepared.pattern else { return };
         if !kind.nocase && self.bytes.get(word.clone()) != Some(&entry.exact) {
             return;
         }
         let relaxed = self.form == Form::Binary && prepared.strong;
-        let walked = kind.lookback.map_or(word.start, |lookback| walk_back(self.bytes, word.start, lookback, kind.back));
+        let walked =
+            kind.lookback.map_or(word.start, |lookback| walk_back(self.bytes, word.start, lookback, kind.back));
         let again = (walked != word.start).then_some(word.start);
         for start in std::iter::once(walked).chain(again) {
             if !relaxed && !opens(self.bytes, start, prepared.base64, kind.lookback == Some(Lookback::Digits)) {
@@ -55,17 +58,21 @@ impl<'s> Pass<'s, '_> {
     pub(super) fn judge(&self, index: usize, span: &Range<usize>, via: &Via<'_>) -> Option<Match<'s>> {
         let catalogue = &self.scanner.catalogue;
         let (kind, prepared) = (catalogue.kinds.get(index)?, catalogue.patterns.get(index)?);
+        self.spend(4 * span.len());
         let held = match kind.check {
             None => Held::new(span),
             Some(check) => {
-                self.spend(span.len());
-                let seen = Seen { bytes: self.bytes, span: span.clone(), fixed: prepared.fixed, now: self.scanner.now };
+                let (fixed, now) = (prepared.fixed, self.scanner.now);
+                let seen = Seen { bytes: self.bytes, span: span.clone(), fixed, now, left: &self.left };
                 match check.verify(&seen) {
                     Verdict::No => return None,
                     Verdict::Holds(held) => held,
-                    Verdict::Fake(why) => {
-                        Held { status: Status::Placeholder, reasons: vec![Reason::Carries(why.to_owned())], judged: true, ..Held::new(span) }
-                    }
+                    Verdict::Fake(why) => Held {
+                        status: Status::Placeholder,
+                        reasons: vec![Reason::Carries(why.to_owned())],
+                        judged: true,
+                        ..Held::new(span)
+                    },
                 }
             }
         };

@@ -10,7 +10,12 @@ pub(super) fn entropy(value: &[u8]) -> f32 {
         }
     }
     let total = value.len() as f32;
-    counts.iter().filter(|count| **count > 0).map(|count| *count as f32 / total).map(|share| -share * share.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| *count as f32 / total)
+        .map(|share| -share * share.log2())
+        .sum()
 }
 
 /// The entropy that a random value of this alphabet and length surely has.
@@ -53,8 +58,32 @@ impl Classes {
 
 /// Words that show that a value waits to be replaced. All are long enough not to occur by chance.
 const FILLERS: [&str; 27] = [
-    "example", "placeholder", "changeme", "change-me", "change_me", "replace", "your_", "your-", "yourkey", "yourapi", "yoursecret",
-    "yourtoken", "yourpass", "insert", "redacted", "xxxxx", "dummy", "sample", "undefined", "<", "${", "{{", "%s", "***", "...", "_here",
+    "example",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "change_me",
+    "replace",
+    "your_",
+    "your-",
+    "yourkey",
+    "yourapi",
+    "yoursecret",
+    "yourtoken",
+    "yourpass",
+    "insert",
+    "redacted",
+    "xxxxx",
+    "dummy",
+    "sample",
+    "undefined",
+    "<",
+    "${",
+    "{{",
+    "%s",
+    "***",
+    "...",
+    "_here",
     "-here",
 ];
 
@@ -81,8 +110,7 @@ fn is_sequence(value: &[u8]) -> bool {
 
 /// The whole value is a repetition of at most eight characters.
 fn is_periodic(value: &[u8]) -> bool {
-    value.len() >= 12
-        && (1..=8).any(|period| value.iter().zip(value.iter().skip(period)).all(|(a, b)| a == b))
+    value.len() >= 12 && (1..=8).any(|period| value.iter().zip(value.iter().skip(period)).all(|(a, b)| a == b))
 }
 
 /// Whether the value has the form of a UUID (RFC 9562).
@@ -94,8 +122,8 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
         })
 }
 
-/// The pairs of letters that make up three quarters of English and of what programmers name things.
-const PAIRS: &str = "thheinerreonatndtieschraneasenouteediorosstaioetlevesiarallintndrilnetotrcoamadelalilimasoshomamentcechecaidictcaciusroelemunrtoprpempomesecaddagemapackkeywowoayasssepasllibuclblaccctctruebetgeghgiglgrifiefonusulurutupsksyssswtetytwvivaypupapiplppquadabagavbabobybrdedidrduearmevewexeyffftgohahopiuiogotoppokkirklmymbndngnsofodokowrdrsrykeqx";
+/// The pairs of letters that are the most frequent in English and in what programmers name things, by frequency.
+const PAIRS: &str = "thheinerreonanndattiesenofteedoritishiaralsentsttoasouiolevecomedeeariroicneracelichllbemasiomurcaeltalansdifohopeecprnoctusacotiltrlyncetutsssorsunlowageiewheewiemadolrtpowenaulnitsmoowpaimmiaishirsuidosiviaamficivipligtuevldrympfeblabghtyopwosaayexkefrooavagifapgrodbosprddoucbueiovbyrmepttocfaefcurnscgidayocrcldugaquueffbaeylsvaumppuauplugohtruugdsltpircrregauckewmubrbiptakpu";
 
 /// Whether most of its letters form words: identifiers, class names, prose.
 pub(super) fn is_wordy(value: &[u8]) -> bool {
@@ -107,8 +135,10 @@ pub(super) fn is_wordy(value: &[u8]) -> bool {
 /// The runs of letters, split where the case says that a word begins.
 pub(super) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| !byte.is_ascii_alphabetic()).flat_map(|run| {
-        run.chunk_by(|a, b| a.is_ascii_uppercase() == b.is_ascii_uppercase() || (a.is_ascii_uppercase() && b.is_ascii_lowercase()))
-            .filter(|word| !word.is_empty())
+        run.chunk_by(|a, b| {
+            a.is_ascii_uppercase() == b.is_ascii_uppercase() || (a.is_ascii_uppercase() && b.is_ascii_lowercase())
+        })
+        .filter(|word| !word.is_empty())
     })
 }
 
@@ -132,8 +162,17 @@ mod tests {
     #[test]
     fn placeholders_are_told() {
         for value in [
-            &b"YOUR_API_KEY"[..], b"xxxxxxxxxxxx", b"AKIAIOSFODNN7EXAMPLE", b"changeme", b"${VAR}", b"aaaaaaaa", b"1234567890abcdef",
-            b"abcabcabcabc", b"00000000000000000000000000000000", b"<insert>", b"REPLACE_ME",
+            &b"YOUR_API_KEY"[..],
+            b"xxxxxxxxxxxx",
+            b"AKIAIOSFODNN7EXAMPLE",
+            b"changeme",
+            b"${VAR}",
+            b"aaaaaaaa",
+            b"1234567890abcdef",
+            b"abcabcabcabc",
+            b"00000000000000000000000000000000",
+            b"<insert>",
+            b"REPLACE_ME",
         ] {
             assert!(is_placeholder(value, false), "{}", String::from_utf8_lossy(value));
         }
@@ -144,7 +183,12 @@ mod tests {
 
     #[test]
     fn words_are_told_from_random_letters() {
-        for value in [&b"accessTokenRefreshInterval"[..], b"com.acme.wallet.SessionProvider", b"pref_account_4", b"forgot-password"] {
+        for value in [
+            &b"accessTokenRefreshInterval"[..],
+            b"com.acme.wallet.SessionProvider",
+            b"pref_account_4",
+            b"forgot-password",
+        ] {
             assert!(is_wordy(value), "{}", String::from_utf8_lossy(value));
         }
         for value in [&b"Bq3kP9x7RtLw2Zc5Nf8Jd1Hg6Vm4Ty0Eu"[..], b"q7xkz0vwj4hbp2fmg9yd", b"WkXqZrTvBnMpLsDf"] {

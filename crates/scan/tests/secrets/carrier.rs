@@ -21,7 +21,9 @@ pub const NAMED: [Carrier; 10] = [
         let filler = filler(dice);
         text(
             "strings.xml",
-            format!("<resources>\n  <string name=\"app_name\">Wallet</string>\n  <string name=\"hint\">{filler}</string>\n  <string name=\"{name}\">{value}</string>\n</resources>\n"),
+            format!(
+                "<resources>\n  <string name=\"app_name\">Wallet</string>\n  <string name=\"hint\">{filler}</string>\n  <string name=\"{name}\">{value}</string>\n</resources>\n"
+            ),
         )
     }),
     ("properties", |name, value, dice| {
@@ -29,27 +31,66 @@ pub const NAMED: [Carrier; 10] = [
         text("properties", format!("# {}\nversion.name=2.4.1\n{name}={value}\ncache.size=64\n", filler(dice)))
     }),
     ("json", |name, value, dice| {
-        text("json", format!("{{\n  \"title\": \"{}\",\n  \"{name}\": \"{}\",\n  \"retries\": 3\n}}\n", filler(dice), escape(value)))
+        text(
+            "json",
+            format!(
+                "{{\n  \"title\": \"{}\",\n  \"{name}\": \"{}\",\n  \"retries\": 3\n}}\n",
+                filler(dice),
+                escape(value)
+            ),
+        )
     }),
     ("bundle", |name, value, dice| {
         let (a, b) = (dice.text("abcdefgh", 2), dice.text("tuvwxyz", 1));
         text(
             "bundle",
-            format!("!function({a},{b}){{\"use strict\";{b}.d({a},\"a\",(function(){{return {b}}}));var r={b}(127),o={{env:\"prod\",{}:\"{}\",retry:!0}};{a}.exports=r.init(o,{b}.n(3))}}(e,t);", name.replace(['-', '.'], "_"), escape(value)),
+            format!(
+                "!function({a},{b}){{\"use strict\";{b}.d({a},\"a\",(function(){{return {b}}}));var r={b}(127),o={{env:\"prod\",{}:\"{}\",retry:!0}};{a}.exports=r.init(o,{b}.n(3))}}(e,t);",
+                name.replace(['-', '.'], "_"),
+                escape(value)
+            ),
         )
     }),
     ("plist", |name, value, dice| {
-        text("plist", format!("<plist version=\"1.0\">\n<dict>\n\t<key>CFBundleName</key>\n\t<string>{}</string>\n\t<key>{name}</key>\n\t<string>{}</string>\n</dict>\n</plist>\n", filler(dice), xml(value)))
+        text(
+            "plist",
+            format!(
+                "<plist version=\"1.0\">\n<dict>\n\t<key>CFBundleName</key>\n\t<string>{}</string>\n\t<key>{name}</key>\n\t<string>{}</string>\n</dict>\n</plist>\n",
+                filler(dice),
+                xml(value)
+            ),
+        )
     }),
     ("kotlin", |name, value, dice| {
         let value = escape(value).replace('$', "\\$");
-        text("kotlin", format!("object Config {{\n    const val RETRIES = {}\n    const val {}: String = \"{value}\"\n}}\n", dice.below(9), name.replace(['-', '.'], "_")))
+        text(
+            "kotlin",
+            format!(
+                "object Config {{\n    const val RETRIES = {}\n    const val {}: String = \"{value}\"\n}}\n",
+                dice.below(9),
+                name.replace(['-', '.'], "_")
+            ),
+        )
     }),
     ("manifest", |name, value, _| {
-        text("manifest", format!("<application android:label=\"Wallet\">\n  <meta-data android:name=\"{name}\" android:value=\"{}\" />\n</application>\n", xml(value).replace('"', "&quot;")))
+        text(
+            "manifest",
+            format!(
+                "<application android:label=\"Wallet\">\n  <meta-data android:name=\"{name}\" android:value=\"{}\" />\n</application>\n",
+                xml(value).replace('"', "&quot;")
+            ),
+        )
     }),
     ("swift", |name, value, dice| {
-        text("swift", format!("import Foundation\n// {}\nenum Keys {{\n    static let {} = \"{}\"\n}}\n", filler(dice), name.replace(['-', '.'], "_"), escape(value)))
+        text(
+            "swift",
+            format!(
+                "import Foundation\n// {}\nenum Keys {{\n    static let {} = \"{}\"\n}}\n",
+                filler(dice),
+                name.replace(['-', '.'], "_"),
+                escape(value)
+            ),
+        )
     }),
     ("field", |name, value, _| Carried {
         carrier: "field",
@@ -92,7 +133,9 @@ pub const BARE: [Carrier; 5] = [
     ("percent", |_, value, _| {
         let wrapped: String = value
             .bytes()
-            .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .map(
+                |byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") },
+            )
             .collect();
         text("percent", format!("intent://open?next=%2Fhome&x=%22{wrapped}%22&n=1\n"))
     }),

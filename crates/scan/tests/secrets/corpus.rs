@@ -77,7 +77,10 @@ fn score(scanner: &Scanner, corpus: &[Seeded]) -> Score {
             } else {
                 let expected = seeded.expected.as_deref().unwrap_or("nothing");
                 let value = &seeded.value[..seeded.value.len().min(70)];
-                score.wrong.push(format!("{} for {expected}: {} `{value}` in {}", found.kind.id, seeded.what, carried.carrier));
+                score.wrong.push(format!(
+                    "{} for {expected}: {} `{value}` in {}",
+                    found.kind.id, seeded.what, carried.carrier
+                ));
             }
         }
         if !hit && let Some(expected) = &seeded.expected {
@@ -135,8 +138,16 @@ fn the_corpus_can_be_written_for_other_scanners() {
     let mut corpus = secrets(&scanner, 1_000, &mut dice);
     corpus.extend(harmless(2_200, &mut dice));
     let endings: BTreeMap<&str, &str> = [
-        ("strings.xml", "xml"), ("manifest", "xml"), ("json", "json"), ("bundle", "js"), ("plist", "plist"),
-        ("kotlin", "kt"), ("swift", "swift"), ("properties", "properties"), ("native", "so"), ("rodata", "so"),
+        ("strings.xml", "xml"),
+        ("manifest", "xml"),
+        ("json", "json"),
+        ("bundle", "js"),
+        ("plist", "plist"),
+        ("kotlin", "kt"),
+        ("swift", "swift"),
+        ("properties", "properties"),
+        ("native", "so"),
+        ("rodata", "so"),
     ]
     .into();
     let mut truth = String::new();
@@ -160,8 +171,14 @@ fn the_corpus_can_be_written_for_other_scanners() {
 fn key_stores_are_told_from_trust_stores() {
     let scanner = Scanner::builtin().unwrap();
     let mut dice = Dice::new(5);
-    for (template, expected) in [("{store:jks}", 1), ("{store:jks-trust}", 0), ("{store:bks}", 1), ("{store:bks-trust}", 0), ("{store:p12}", 1)] {
+    for (template, expected) in
+        [("{store:jks}", 1), ("{store:jks-trust}", 0), ("{store:bks}", 1), ("{store:bks-trust}", 0), ("{store:p12}", 1)]
+    {
         let bytes = expand(template, &mut dice);
-        assert_eq!(scanner.scan(&Piece { bytes: &bytes, name: None, form: Form::Binary }).matches.len(), expected, "{template}");
+        assert_eq!(
+            scanner.scan(&Piece { bytes: &bytes, name: None, form: Form::Binary }).matches.len(),
+            expected,
+            "{template}"
+        );
     }
 }

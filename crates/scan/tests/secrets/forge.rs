@@ -162,7 +162,10 @@ pub fn jwt(kind: &str, dice: &mut Dice) -> String {
     let id = dice.text("0123456789", 8);
     let claims = match kind {
         "service_role" | "anon" => {
-            format!(r#"{{"iss":"supabase","ref":"{}","role":"{kind}","iat":1700000000,"exp":2015360000}}"#, dice.text(BASE62, 20))
+            format!(
+                r#"{{"iss":"supabase","ref":"{}","role":"{kind}","iat":1700000000,"exp":2015360000}}"#,
+                dice.text(BASE62, 20)
+            )
         }
         "kubernetes" => format!(r#"{{"iss":"kubernetes/serviceaccount","sub":"system:serviceaccount:prod:app{id}"}}"#),
         _ => format!(r#"{{"sub":"{id}","scope":"wallet","iat":1700000000}}"#),
@@ -218,7 +221,9 @@ pub fn bech32(prefix: &str, dice: &mut Dice) -> String {
     for value in values {
         let top = sum >> 25;
         sum = ((sum & 0x01ff_ffff) << 5) ^ u32::from(value);
-        for (bit, generator) in [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3].into_iter().enumerate() {
+        for (bit, generator) in
+            [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3].into_iter().enumerate()
+        {
             if (top >> bit) & 1 == 1 {
                 sum ^= generator;
             }

@@ -22,7 +22,8 @@ pub(super) fn url_password(seen: &Seen<'_>) -> Verdict {
         return Verdict::No;
     }
     let start = seen.span.start + authority + colon + 1;
-    let document = DOCUMENT_HOSTS.iter().any(|known| host.to_ascii_lowercase().ends_with(known) && host.len() <= known.len() + 12);
+    let document =
+        DOCUMENT_HOSTS.iter().any(|known| host.to_ascii_lowercase().ends_with(known) && host.len() <= known.len() + 12);
     let filler = is_variable(password) || is_variable(user) || is_weak_filler(password) || password.len() < 3;
     let status = if document || filler { Status::Placeholder } else { Status::Unknown };
     Verdict::Holds(Held { secret: start..start + password.len(), status, judged: true, ..Held::new(&seen.span) })

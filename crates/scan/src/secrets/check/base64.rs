@@ -32,8 +32,20 @@ pub(super) fn login(seen: &Seen<'_>, skip: usize) -> Verdict {
 
 /// Whether a password is one that stands in every example.
 pub(super) fn is_weak_filler(password: &[u8]) -> bool {
-    let fillers: [&[u8]; 12] =
-        [b"password", b"passwd", b"pass", b"pwd", b"secret", b"user", b"username", b"token", b"xxx", b"mypassword", b"yourpassword", b"foobar"];
+    let fillers: [&[u8]; 12] = [
+        b"password",
+        b"passwd",
+        b"pass",
+        b"pwd",
+        b"secret",
+        b"user",
+        b"username",
+        b"token",
+        b"xxx",
+        b"mypassword",
+        b"yourpassword",
+        b"foobar",
+    ];
     fillers.iter().any(|filler| password.eq_ignore_ascii_case(filler)) || value::is_placeholder(password, false)
 }
 

@@ -27,7 +27,11 @@ pub(super) fn crc32_grafana(seen: &Seen<'_>) -> Verdict {
     for (to, nibble) in expected.iter_mut().skip(1).zip(nibbles) {
         *to = b"0123456789abcdef".get(usize::from(nibble)).copied().unwrap_or(b'0');
     }
-    if *sum == expected { Held::verified(&seen.span, "its checksum holds") } else { Verdict::Fake("its checksum does not hold") }
+    if *sum == expected {
+        Held::verified(&seen.span, "its checksum holds")
+    } else {
+        Verdict::Fake("its checksum does not hold")
+    }
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -72,9 +76,9 @@ pub(super) fn base58check(seen: &Seen<'_>) -> Verdict {
     let zeros = text.iter().take_while(|digit| **digit == b'1').count();
     let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len()).saturating_sub(zeros);
     let number = bytes.get(first..).unwrap_or_default();
-    let holds = number.split_last_chunk::<4>().is_some_and(|(payload, sum)| {
-        payload.len() >= 33 && sha256(&sha256(payload)).first_chunk::<4>() == Some(sum)
-    });
+    let holds = number
+        .split_last_chunk::<4>()
+        .is_some_and(|(payload, sum)| payload.len() >= 33 && sha256(&sha256(payload)).first_chunk::<4>() == Some(sum));
     if holds { Held::verified(&seen.span, "its checksum holds") } else { Verdict::No }
 }
 
@@ -89,8 +93,8 @@ mod tests {
 
     #[test]
     fn a_published_key_id_gives_its_account() {
-        let told = aws_account(b"SP2TEST2TEST2TES");
-        assert!(told.is_none() || told.is_some_and(|text| text.len() == "it belongs to the AWS account ".len() + 12));
+        let account = "it belongs to the AWS account 029608264753".to_owned();
+        assert_eq!(aws_account(b"QNZGKIQY56JQ7WML"), Some(account));
         assert_eq!(aws_account(b"not base 32 at a"), None);
     }
 }

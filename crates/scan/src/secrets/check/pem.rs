@@ -13,7 +13,9 @@ const LONGEST: usize = 32 * 1024;
 pub(super) fn block(seen: &Seen<'_>) -> Verdict {
     let rest = seen.bytes.get(seen.span.end..).unwrap_or_default();
     let rest = rest.get(..rest.len().min(LONGEST)).unwrap_or_default();
-    let Some(length) = memmem::find(rest, b"-----END ") else { return Verdict::No };
+    // The next frame must be this block's end; to look further would read a flood of beginnings again and again.
+    let Some(length) = memmem::find(rest, b"-----") else { return Verdict::No };
+    seen.spend(length);
     let Some(content) = content(rest.get(..length).unwrap_or_default()) else {
         return Verdict::Fake("its content is no Base64");
     };
@@ -22,7 +24,8 @@ pub(super) fn block(seen: &Seen<'_>) -> Verdict {
         return Verdict::No;
     }
     let label = seen.text().get(b"-----BEGIN ".len()..).unwrap_or_default();
-    let closing = rest.get(length..).unwrap_or_default().strip_prefix(b"-----END ").is_some_and(|end| end.starts_with(label));
+    let closing =
+        rest.get(length..).unwrap_or_default().strip_prefix(b"-----END ").is_some_and(|end| end.starts_with(label));
     if !closing {
         return Verdict::No;
     }
@@ -113,9 +116,27 @@ pub(super) fn bare(seen: &Seen<'_>) -> Verdict {
         [0x30, 0x82, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
         _ => return Verdict::No,
     };
-    let digits = (length * 4).div_ceil(3);
-    if content.base64.len() < digits || content.base64.len() > digits + 3 {
-        return Verdict::No;
+    match reach(seen.text(), (length * 4).div_ceil(3)) {
+        Some(end) => Held::verified(&(seen.span.start..seen.span.start + end), "its length is that of the key in it"),
+        None => Verdict::No,
     }
-    Held::verified(&seen.span, "its length is that of the key in it")
+}
+
+/// Where so many digits end, line ends and their escapes aside; nothing if there are fewer, or if a further one follows.
+fn reach(text: &[u8], digits: usize) -> Option<usize> {
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let (mut at, mut seen) = (0, 0);
+    while seen < digits {
+        match text.get(at)? {
+            b'\\' => at += 2,
+            byte if byte.is_ascii_whitespace() => at += 1,
+            byte if digit(byte) => {
+                seen += 1;
+                at += 1;
+            }
+            _ => return None,
+        }
+    }
+    let padding = text.get(at..)?.iter().take_while(|byte| **byte == b'=').count();
+    text.get(at + padding).is_none_or(|byte| !digit(byte)).then_some(at + padding)
 }

@@ -7,7 +7,10 @@ pub(super) fn jks(bytes: &[u8]) -> bool {
     let known = head == Some(&[0xfe, 0xed, 0xfe, 0xed]) || head == Some(&[0xce, 0xce, 0xce, 0xce]);
     let version = word(bytes, 4);
     let entries = word(bytes, 8);
-    known && matches!(version, Some(1 | 2)) && entries.is_some_and(|count| count > 0) && matches!(word(bytes, 12), Some(1 | 3))
+    known
+        && matches!(version, Some(1 | 2))
+        && entries.is_some_and(|count| count > 0)
+        && matches!(word(bytes, 12), Some(1 | 3))
 }
 
 /// Version 1 or 2, a salt with its length, an iteration count, then each entry with its type: 1 is a certificate.
@@ -15,7 +18,9 @@ pub(super) fn bks(bytes: &[u8]) -> bool {
     if !matches!(word(bytes, 0), Some(1 | 2)) {
         return false;
     }
-    let Some(salt) = word(bytes, 4).and_then(|length| usize::try_from(length).ok()).filter(|length| (8..=64).contains(length)) else {
+    let Some(salt) =
+        word(bytes, 4).and_then(|length| usize::try_from(length).ok()).filter(|length| (8..=64).contains(length))
+    else {
         return false;
     };
     let iterations = word(bytes, 8 + salt);
