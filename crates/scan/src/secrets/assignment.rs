@@ -37,7 +37,7 @@ pub(super) fn each(bytes: &[u8], word: &Range<usize>, mut take: impl FnMut(&Cand
     let mut walk = Walk { bytes, at: word.end, gap: true, first: true, spaced: false };
     for _ in 0..TRIES {
         let Some((value, enclosed)) = walk.next(limit) else { return };
-        let attribute = bytes.get(word.end..value.start).is_some_and(|gap| ends_with_value(gap));
+        let attribute = bytes.get(word.end..value.start).is_some_and(ends_with_value);
         let direct = (walk.first && walk.gap) || attribute;
         walk.first = false;
         if take(&Candidate { name: start..value.start, value, enclosed, direct }) {

@@ -28,7 +28,7 @@ pub enum Check {
     Crc32Base62,
     /// Eight hex digits at the end are the CRC-32 of all before (Grafana).
     Crc32Grafana,
-    /// A macaroon whose location is the registry (PyPI).
+    /// A macaroon whose location is the registry, `PyPI`.
     PypiMacaroon,
     /// The first part is the bot's number in Base64.
     Discord,

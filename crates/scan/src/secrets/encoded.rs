@@ -125,16 +125,9 @@ fn percent<'s>(pass: &Pass<'s, '_>, found: &mut Vec<Match<'s>>) {
         let mut rest = text;
         while let Some((first, after)) = rest.split_first() {
             let code = after.first_chunk::<2>().and_then(|digits| std::str::from_utf8(digits).ok());
-            match code.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-                Some(byte) => {
-                    bytes.push(byte);
-                    rest = after.get(2..).unwrap_or_default();
-                }
-                None => {
-                    bytes.push(*first);
-                    rest = after;
-                }
-            }
+            let byte = code.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            bytes.push(byte.unwrap_or(*first));
+            rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
         }
         decoded(pass, &bytes, &run, Encoding::Percent, found);
     }

@@ -155,7 +155,7 @@ fn is_issued(value: &[u8]) -> bool {
     (16..=512).contains(&value.len())
         && alphabet
         && mixed
-        && value.iter().filter(|byte| **byte == b'.').count() <= 2
+        && memchr::memchr_iter(b'.', value).count() <= 2
         && !value::is_wordy(value)
         && value::entropy(value) >= value::least_entropy(value)
 }
@@ -177,8 +177,7 @@ fn is_identifier(value: &[u8]) -> bool {
     let words =
         value.split(|byte| b"_-./:@ ".contains(byte)).filter(|chunk| value::words(chunk).any(value::is_word)).count();
     let number = value.iter().all(|byte| byte.is_ascii_digit() || b"-:.TZ+,/".contains(byte));
-    let version =
-        value.first().is_some_and(u8::is_ascii_digit) && value.iter().filter(|byte| **byte == b'.').count() >= 2;
+    let version = value.first().is_some_and(u8::is_ascii_digit) && memchr::memchr_iter(b'.', value).count() >= 2;
     let address = value
         .iter()
         .position(|byte| *byte == b'@')

@@ -12,7 +12,8 @@ pub struct Carried {
     pub bytes: Vec<u8>,
 }
 
-type Carrier = (&'static str, fn(&str, &str, &mut Dice) -> Carried);
+/// A carrier's name, and what puts a name and a value into it.
+pub type Carrier = (&'static str, fn(&str, &str, &mut Dice) -> Carried);
 
 /// The carriers that keep a name beside its value.
 pub const NAMED: [Carrier; 10] = [

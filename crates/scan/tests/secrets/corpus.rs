@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use testudo_scan::secrets::{Form, Kind, Piece, Scanner};
 
-use super::carrier::{BARE, Carried, NAMED, plain_name};
+use super::carrier::{BARE, Carried, Carrier, NAMED, plain_name};
 use super::decoy::decoys;
 use super::template::{Dice, expand};
 
@@ -17,7 +17,7 @@ struct Seeded {
     carried: Carried,
 }
 
-fn carriers(kind: &Kind) -> Vec<(&'static str, fn(&str, &str, &mut Dice) -> Carried)> {
+fn carriers(kind: &Kind) -> Vec<Carrier> {
     let mut carriers = NAMED.to_vec();
     if kind.sample.is_none() {
         carriers.extend(BARE);
@@ -67,10 +67,10 @@ fn score(scanner: &Scanner, corpus: &[Seeded]) -> Score {
     for seeded in corpus {
         let carried = &seeded.carried;
         let piece = Piece { bytes: &carried.bytes, name: carried.name.as_deref(), form: carried.form };
-        let scanned = scanner.scan(&piece);
-        assert!(scanned.complete, "{}", seeded.what);
+        let result = scanner.scan(&piece);
+        assert!(result.complete, "{}", seeded.what);
         let mut hit = false;
-        for found in &scanned.matches {
+        for found in &result.matches {
             if !hit && seeded.expected.as_ref() == Some(&found.kind.id) {
                 hit = true;
                 score.right += 1;

@@ -109,7 +109,10 @@ const MAKERS: [(&str, Maker); 44] = [
     ("svg path", |dice| {
         (
             "d".to_owned(),
-            (0..12).map(|_| format!("M{}.{}l-{}", dice.below(99), dice.below(99), dice.below(9))).collect(),
+            (0..12)
+                .map(|_| format!("M{}.{}l-{}", dice.below(99), dice.below(99), dice.below(9)))
+                .collect::<Vec<_>>()
+                .concat(),
         )
     }),
     ("public ssh key", |dice| {

@@ -136,8 +136,8 @@ fn names_and_values_can_come_apart() {
     let scanner = Scanner::builtin().unwrap();
     let secret = value("{hex:32}", 9);
     let named = |name: &str| {
-        let scanned = scanner.scan(&Piece { bytes: secret.as_bytes(), name: Some(name), form: Form::Value });
-        ids(&scanned.matches)
+        let result = scanner.scan(&Piece { bytes: secret.as_bytes(), name: Some(name), form: Form::Value });
+        ids(&result.matches)
     };
     assert_eq!(named("facebook_app_secret"), ["facebook-app-secret"]);
     assert_eq!(named("algoliaAdminKey"), ["algolia-admin-key"]);
@@ -161,10 +161,8 @@ fn decoys_alone_give_nothing() {
     let scanner = Scanner::builtin().unwrap();
     let mut wrong = Vec::new();
     for decoy in decoy::decoys(3_000, &mut Dice::new(12)) {
-        let scanned =
-            scanner.scan(&Piece { bytes: decoy.value.as_bytes(), name: Some(&decoy.name), form: Form::Value });
-        wrong
-            .extend(scanned.matches.iter().map(|found| format!("{}: {} `{}`", found.kind.id, decoy.what, decoy.value)));
+        let result = scanner.scan(&Piece { bytes: decoy.value.as_bytes(), name: Some(&decoy.name), form: Form::Value });
+        wrong.extend(result.matches.iter().map(|found| format!("{}: {} `{}`", found.kind.id, decoy.what, decoy.value)));
     }
     assert!(wrong.len() <= 15, "{} of 3000:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -38,8 +38,7 @@ pub fn crc62(body: &str) -> String {
 
 /// Grafana: the CRC-32 of all that stands before, low byte first, in hex.
 pub fn grafana(key: &str) -> String {
-    let sum: String = crc32(key.as_bytes()).to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{key}_{sum}")
+    format!("{key}_{:08x}", crc32(key.as_bytes()).swap_bytes())
 }
 
 /// A macaroon of version 2 with the registry as its location.

@@ -76,9 +76,9 @@ fn documented_and_test_keys_are_told_from_live_ones() {
     for template in ["sk_test_{base62:24}", "rzp_test_{base62:14}", "FLWSECK_TEST-{hex:32}-X", "access-sandbox-{uuid}"]
     {
         let value = expand(template, &mut dice);
-        let scanned = scanner.scan(&Piece { bytes: &value, name: None, form: Form::Value });
-        assert_eq!(scanned.matches.len(), 1, "{template}");
-        assert_eq!(scanned.matches[0].status, Status::Test, "{template}");
-        assert!(scanned.matches[0].severity() <= Severity::Low, "{template}");
+        let result = scanner.scan(&Piece { bytes: &value, name: None, form: Form::Value });
+        assert_eq!(result.matches.len(), 1, "{template}");
+        assert_eq!(result.matches[0].status, Status::Test, "{template}");
+        assert!(result.matches[0].severity() <= Severity::Low, "{template}");
     }
 }

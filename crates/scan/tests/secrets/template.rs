@@ -3,7 +3,7 @@
 
 use super::forge;
 
-/// SplitMix64: the same seed gives the same secrets on every machine.
+/// `SplitMix64`: the same seed gives the same secrets on every machine.
 pub struct Dice(u64);
 
 impl Dice {
@@ -51,7 +51,7 @@ pub fn expand(template: &str, dice: &mut Dice) -> Vec<u8> {
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
         out.extend_from_slice(&rest.as_bytes()[..at]);
-        let brace = &rest[at..at + 1];
+        let brace = &rest[at..=at];
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix(brace) {
             out.extend_from_slice(brace.as_bytes());

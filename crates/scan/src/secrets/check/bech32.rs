@@ -10,9 +10,13 @@ pub(super) fn bech32(seen: &Seen<'_>) -> Verdict {
     let Some(separator) = text.iter().rposition(|byte| *byte == b'1') else { return Verdict::No };
     let (prefix, data) = text.split_at(separator);
     let mut sum = Polynomial(1);
-    prefix.iter().for_each(|byte| sum.take(byte >> 5));
+    for byte in prefix {
+        sum.take(byte >> 5);
+    }
     sum.take(0);
-    prefix.iter().for_each(|byte| sum.take(byte & 31));
+    for byte in prefix {
+        sum.take(byte & 31);
+    }
     for digit in data.iter().skip(1) {
         let Some(value) = ALPHABET.iter().position(|known| known == digit) else { return Verdict::No };
         sum.take(u8::try_from(value).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! CRC-32 (IEEE 802.3) as GitHub, npm and Grafana use it, Base58Check of Bitcoin, and the account in an AWS key id.
+//! CRC-32 (IEEE 802.3) as GitHub, npm and Grafana use it, `Base58Check` of Bitcoin, and the account in an AWS key id.
 
 use testudo_crypto::digest::sha256;
 

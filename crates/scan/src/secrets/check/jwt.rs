@@ -31,7 +31,7 @@ pub(super) fn token(check: Check, seen: &Seen<'_>) -> Verdict {
         _ => Status::Unknown,
     };
     let mut reasons = vec![Reason::Verified("its head and claims can be read")];
-    let plain = |text: &str| text.chars().filter(|c| c.is_ascii_graphic()).take(40).collect::<String>();
+    let plain = |text: &str| text.chars().filter(char::is_ascii_graphic).take(40).collect::<String>();
     reasons.push(Reason::Carries(format!("it is signed with {}", plain(algorithm))));
     match expires {
         Some(expires) => reasons.push(Reason::Carries(format!("it expires at {expires} (seconds since 1970)"))),
