@@ -23,5 +23,8 @@ mod waf;
 pub mod xss;
 
 pub use ruleset::RuleSet;
-pub use transaction::{BUDGET_RULE, Connection, Intervention, LIMIT_RULE, Match, RequestLine, Transaction};
-pub use waf::{Options, Waf};
+pub use transaction::{
+    BUDGET_RULE, Connection, Difference, Hit, Intervention, LIMIT_RULE, Match, RequestLine, Step, Tape, Trace,
+    Transaction,
+};
+pub use waf::{Opening, Options, Waf};

@@ -7,11 +7,13 @@ mod act;
 mod body;
 mod evaluate;
 mod expand;
+mod explain;
 mod json;
 pub(crate) mod lanes;
 mod record;
 mod request;
 pub(crate) mod state;
+mod tape;
 mod time;
 mod xml;
 
@@ -20,13 +22,16 @@ use std::sync::Arc;
 use testudo_core::{Proven, Timestamp};
 
 pub use evaluate::BUDGET_RULE;
-pub use record::{Intervention, Match};
+pub use explain::{Step, Trace};
+pub use record::{Hit, Intervention, Match};
 pub use request::RequestLine;
+pub use tape::{Difference, Tape};
 
 use self::body::{Body, Taken};
 use self::lanes::Place;
 use self::request::until;
 use self::state::State;
+use self::tape::Call;
 use crate::ruleset::RuleSet;
 use crate::ruleset::view::Lane;
 use crate::seclang::{LimitAction, Mode, Processor, Variable};
@@ -69,6 +74,8 @@ pub struct Transaction {
     set: Arc<RuleSet>,
     /// Always there until it is dropped.
     buffers: Option<Box<Buffers>>,
+    /// What it was told, where that is kept.
+    pub(crate) tape: Option<Box<Tape>>,
 }
 
 impl Drop for Transaction {
@@ -87,6 +94,7 @@ impl Transaction {
         connection: &Connection<'_>,
         id: &str,
         now: Timestamp,
+        profile: Option<usize>,
     ) -> Transaction {
         let state = &mut buffers.state;
         state.begin(&set);
@@ -110,13 +118,26 @@ impl Transaction {
         }
         tell_time(state, &set, now);
         buffers.request.clear();
+        if let Some(profile) = profile.and_then(|number| set.profiles.get(number)) {
+            state.mode = profile.mode.unwrap_or(state.mode);
+            profile.effects.iter().for_each(|effect| state.apply(&set, effect));
+        }
+        buffers.request.clear();
         buffers.response.clear();
-        Transaction { waf, set, buffers: Some(buffers) }
+        Transaction { waf, set, buffers: Some(buffers), tape: None }
     }
 
     fn with<T>(&mut self, run: impl FnOnce(&mut Buffers, &RuleSet) -> T) -> Option<T> {
         let set = Arc::clone(&self.set);
         self.buffers.as_deref_mut().map(|buffers| run(buffers, &set))
+    }
+
+    /// Keeps what it was told, where that is asked for.
+    #[inline]
+    fn keep(&mut self, call: impl FnOnce() -> Call) {
+        if let Some(tape) = &mut self.tape {
+            tape.push(call());
+        }
     }
 
     fn phase(&mut self, number: u8) -> Option<&Intervention> {
@@ -130,17 +151,20 @@ impl Transaction {
 
     /// Takes the first line of the request.
     pub fn request_line(&mut self, line: &RequestLine<'_>) {
+        self.keep(|| Call::line(line));
         self.with(|buffers, set| buffers.state.request_line(set, line));
     }
 
     /// Takes a header of the request; what repeats is taken again.
     pub fn request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.keep(|| Call::Header(name.into(), value.into(), false));
         self.with(|buffers, set| buffers.state.request_header(set, name, value));
     }
 
     /// Takes a header whose value is known to be harmless: rules about attacks (with a tag `attack-...`) don't look at it,
     /// all others do.
     pub fn request_header_proven(&mut self, name: &[u8], value: &[u8]) {
+        self.keep(|| Call::Header(name.into(), value.into(), true));
         self.with(|buffers, set| {
             buffers.state.request_header(set, name, value);
             buffers.state.lanes.prove_last(Variable::RequestHeaders);
@@ -149,6 +173,7 @@ impl Transaction {
 
     /// The head of the request is complete: phase 1.
     pub fn request_head(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::Head);
         self.phase(1)
     }
 
@@ -160,6 +185,7 @@ impl Transaction {
     /// Of the query, these values are known to be harmless from now on, and so are these headers, with their names in lower
     /// case, and these cookies: as in [`Self::request_header_proven`].
     pub fn prove_head(&mut self, query: &[Proven], headers: &[Arc<str>], cookies: &[Arc<str>]) {
+        self.keep(|| Call::ProveHead(query.into(), headers.into(), cookies.into()));
         self.with(|buffers, _| {
             let State { lanes, values, .. } = &mut buffers.state;
             lanes.prove(Variable::ArgsGet, &places(query), false);
@@ -177,6 +203,7 @@ impl Transaction {
     /// in it or not, if it is JSON. Spans are counted from its first byte: strings of JSON with their quotes, values of forms as written, data
     /// of parts.
     pub fn prove_body(&mut self, proven: &[Proven], names: bool) {
+        self.keep(|| Call::ProveBody(proven.into(), names));
         self.with(|buffers, _| {
             buffers.state.proven = places(proven);
             buffers.state.names_proven = names;
@@ -185,6 +212,7 @@ impl Transaction {
 
     /// Takes a chunk of the request's body.
     pub fn request_body(&mut self, chunk: &[u8]) -> Option<&Intervention> {
+        self.keep(|| Call::Body(chunk.into()));
         self.with(|buffers, set| {
             if buffers.state.intervention.is_none()
                 && buffers.request.request_chunk(&mut buffers.state, set, chunk) == Taken::TooLarge
@@ -197,6 +225,7 @@ impl Transaction {
 
     /// The request's body is complete, or there is none: phase 2.
     pub fn request_end(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::End);
         self.with(|buffers, set| {
             if buffers.state.intervention.is_none() && buffers.state.mode != Mode::Off {
                 buffers.request.request_end(&mut buffers.state, set);
@@ -207,6 +236,7 @@ impl Transaction {
 
     /// Takes status and protocol of the response.
     pub fn response_line(&mut self, status: u16, protocol: &[u8]) {
+        self.keep(|| Call::ResponseLine(status, protocol.into()));
         self.with(|buffers, set| {
             buffers.state.set_number(Variable::ResponseStatus, usize::from(status));
             buffers.state.set(Variable::ResponseProtocol, protocol);
@@ -219,6 +249,7 @@ impl Transaction {
 
     /// Takes a header of the response.
     pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.keep(|| Call::ResponseHeader(name.into(), value.into()));
         self.with(|buffers, set| {
             buffers.state.add(set, Lane::of(Variable::ResponseHeaders), name, value);
             if name.eq_ignore_ascii_case(b"content-type") {
@@ -230,6 +261,7 @@ impl Transaction {
 
     /// The head of the response is complete: phase 3.
     pub fn response_head(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::ResponseHead);
         self.phase(3)
     }
 
@@ -247,6 +279,7 @@ impl Transaction {
 
     /// Takes a chunk of the response's body.
     pub fn response_body(&mut self, chunk: &[u8]) -> Option<&Intervention> {
+        self.keep(|| Call::ResponseBody(chunk.into()));
         if self.reads_response() {
             self.with(|buffers, set| {
                 let state = &mut buffers.state;
@@ -270,6 +303,7 @@ impl Transaction {
 
     /// The response's body is complete, or there is none: phase 4.
     pub fn response_end(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::ResponseEnd);
         if !self.reads_response() {
             return self.intervention();
         }
@@ -284,6 +318,7 @@ impl Transaction {
 
     /// The transaction ends: phase 5, which can intervene no more.
     pub fn finish(&mut self) {
+        self.keep(|| Call::Finish);
         self.with(|buffers, set| buffers.state.run(set, 5));
     }
 
