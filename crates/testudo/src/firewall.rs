@@ -150,7 +150,7 @@ impl Firewall {
     }
 
     /// Whether this request will be judged again, so that all that its transaction is told must be kept.
-    pub fn is_checked(&self, request: RequestId) -> bool {
+    pub fn is_checked(&self, request: &str) -> bool {
         self.check.get().is_some() && shortcuts::is_due(request, self.every)
     }
 

@@ -99,7 +99,7 @@ pub enum SnapshotError {
     )]
     Policy(PolicyErrors),
     /// The rules of the firewall, or what the configuration says of them.
-    #[error("`{}`: {_0}", .0.key())]
+    #[error("`{key}`: {_0}", key = .0.key())]
     Firewall(FirewallError),
     /// Another value can't work.
     #[error("`{key}`: {message}")]

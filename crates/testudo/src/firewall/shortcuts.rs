@@ -71,10 +71,10 @@ impl ShortcutCheck {
 }
 
 /// Whether a request is one of so many: a property of its id, which nobody outside chooses.
-pub fn is_due(request: RequestId, every: u32) -> bool {
+pub fn is_due(request: &str, every: u32) -> bool {
     // FNV-1a: the parts of an id that are not random are spread too.
     let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    every > 0 && request.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, hash) >> 16 & 0xffff_ffff < due(every)
+    every > 0 && ((request.bytes().fold(0xcbf2_9ce4_8422_2325, hash) >> 16) & 0xffff_ffff) < due(every)
 }
 
 /// The part of all hashes that is one of so many.
@@ -140,11 +140,10 @@ mod tests {
 
     #[test]
     fn one_of_so_many_requests_is_due() {
-        let ids: Vec<RequestId> =
-            (0..20_000).map(|second| RequestId::new(Timestamp::from_seconds(second), random::array())).collect();
-        let due = |every| ids.iter().filter(|id| is_due(**id, every)).count();
+        let id = |second| RequestId::new(Timestamp::from_seconds(second), random::array()).to_string();
+        let ids: Vec<String> = (0..20_000).map(id).collect();
+        let due = |every| ids.iter().filter(|id| is_due(id, every)).count();
         assert_eq!((due(0), due(1)), (0, ids.len()));
-        assert!((60..=150).contains(&due(200)), "{}", due(200));
-        assert!(ids.iter().all(|id| is_due(*id, 200) == is_due(*id, 200)));
+        assert!((50..=160).contains(&due(200)), "{}", due(200));
     }
 }

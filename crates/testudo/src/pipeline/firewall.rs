@@ -114,9 +114,9 @@ impl Inspection {
             server: &server,
             server_port: inbound.conn.local.port(),
         };
-        let opening = Opening { profile: judged.profile, taped: firewall.is_checked(facts.request) };
-        let waf = firewall.waf_of(judged);
-        let mut transaction = waf.open_with(&connection, &facts.request.to_string(), facts.now, opening);
+        let id = facts.request.to_string();
+        let opening = Opening { profile: judged.profile, taped: firewall.is_checked(&id) };
+        let mut transaction = firewall.waf_of(judged).open_with(&connection, &id, facts.now, opening);
         tell(&mut transaction);
         let decision = match transaction.request_head() {
             Some(intervention) => refusal(intervention),
