@@ -277,6 +277,8 @@ kinds! {
     ExportResumed = "export.resumed", Must, ApplicationLifecycle / 99, Informational;
     /// A target of exports refused events for good; they were skipped.
     ExportRejected = "export.rejected", Must, ApplicationLifecycle / 99, High;
+    /// The firewall answered a request otherwise without its shortcuts.
+    ShortcutDiffers = "firewall.shortcut-differs", Must, ApplicationLifecycle / 99, High;
 }
 
 impl EventKind {

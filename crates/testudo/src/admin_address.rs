@@ -101,6 +101,9 @@ impl AdminAddress {
         let observe = f64::from(u8::from(self.node.config().server.observe));
         let meaning = "1 when refusals are reported and not made.";
         metric(&mut text, "testudo_observe", "gauge", meaning, &[(String::new(), observe)]);
+        if let Some(check) = self.node.shortcuts.get() {
+            metrics::shortcuts(&mut text, check.counts());
+        }
         self.node.exports.metrics(&mut text, store.size);
         text
     }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use detection::DetectionSection;
 pub use export::{AcknowledgeKey, Beginning, ExportConfig, ExportKind, Include, NotifyConfig, NotifyKind};
-pub use firewall::{FirewallMode, FirewallSection};
+pub use firewall::{Exclude, FirewallMode, FirewallSection, RouteFirewall, RuleName};
 pub use load::{ConfigError, Overrides, distance, load};
 pub use masking::{MaskingConfig, PrivacyConfig, PurposeConfig, unknown_purpose};
 pub use place::pinpoint;

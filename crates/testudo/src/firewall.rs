@@ -6,20 +6,25 @@
 pub mod found;
 mod log;
 pub mod request;
+pub mod routes;
+pub mod shortcuts;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 
 use testudo_contract::Contract;
-use testudo_waf::seclang::{Loader, Note, Sources};
-use testudo_waf::{Options, Waf};
+use testudo_core::RequestId;
+use testudo_waf::seclang::{Loader, Note, Problem, Program, Sources};
+use testudo_waf::{Options, Tape, Waf};
 
 pub use self::log::MatchLog;
+use self::routes::{Judging, Level, Profile, Routes};
+use self::shortcuts::ShortcutCheck;
 use crate::config::{FirewallMode, FirewallSection};
 
 /// What stands below all rules.
@@ -31,6 +36,11 @@ const MOST_FILES: usize = 1_000;
 /// Where Debian's package `modsecurity-crs` has its rules, and where it has their setup.
 const DEBIAN: (&str, &str) = ("/usr/share/modsecurity-crs", "/etc/modsecurity/crs/crs-setup.conf");
 
+/// The rule of ours that sets levels; without it nothing asks for them.
+const SCORES: u64 = 199_100;
+/// How much more work may be done without shortcuts.
+const MORE_WORK: u64 = 16;
+
 /// What stands for the built-in rules among the names of files.
 pub const BUILT_IN: &str = "built-in";
 
@@ -39,8 +49,12 @@ pub const BUILT_IN: &str = "built-in";
 pub struct Selection {
     /// The rules.
     pub rules: Rules,
-    /// The paranoia level of the Core Rule Set, from 1 to 4; 0 leaves it as its setup says.
-    pub paranoia: u8,
+    /// The levels of the Core Rule Set.
+    pub level: Level,
+    /// Whether JSON in arguments and cookies is read.
+    pub json_in_arguments: bool,
+    /// Updates that transactions can begin with.
+    pub profiles: Vec<Profile>,
     /// Whether rules only report.
     pub detect: bool,
     /// Media types of bodies that the contract names, beyond those that the Core Rule Set allows.
@@ -53,16 +67,26 @@ pub struct Selection {
 pub struct Loaded {
     /// The rules.
     pub waf: Arc<Waf>,
+    /// The same without shortcuts, where that is asked for.
+    pub plain: Option<Arc<Waf>>,
     /// Directives without effect, and updates of rules that are not there.
     pub notes: Vec<Note>,
 }
 
 /// The firewall in force.
 pub struct Firewall {
-    /// Its rules.
+    /// Its rules at the general level.
     pub waf: Arc<Waf>,
     /// Where they come from.
     pub rules: Rules,
+    /// How each route is judged.
+    pub routes: Routes,
+    /// The rules at each level, the general one first.
+    levels: Vec<Loaded>,
+    /// One request of so many is judged again without shortcuts.
+    every: u32,
+    /// Who does that, in a server.
+    check: OnceLock<Arc<ShortcutCheck>>,
     /// Whether some of them look at answers.
     pub answers: bool,
     /// Requests that keep their tables while the backend thinks.
@@ -77,14 +101,10 @@ impl Firewall {
         if section.is_off() {
             return Ok(None);
         }
-        let selection = Selection {
-            rules: Rules::of(section),
-            paranoia: section.paranoia,
-            detect: section.mode == FirewallMode::Detect,
-            types: types(contract),
-            last: section.exclusions.clone(),
-        };
-        let loaded = load(&selection)?;
+        let routes = Routes::of(section, contract)?;
+        let selection = Selection::of(section, contract, &routes);
+        let loaded = read(&selection, section.check_shortcuts > 0)?;
+        routes::check(section, loaded.waf.rules())?;
         for note in &loaded.notes {
             if note.left_out {
                 tracing::warn!(file = &*note.file, line = note.line, "{}", note.text);
@@ -94,14 +114,23 @@ impl Firewall {
         }
         let log = section.log.as_ref().map(|path| {
             MatchLog::open(path).map_err(|error| FirewallError {
-                key: "waf.log",
+                key: "waf.log".into(),
                 text: format!("can't append to `{}`: {error}", path.display()),
             })
         });
         let answers = loaded.waf.rules().judges_answers();
+        let waf = Arc::clone(&loaded.waf);
+        let mut levels = vec![loaded];
+        for level in routes.levels.iter().skip(1) {
+            levels.push(read(&Selection { level: *level, ..selection.clone() }, section.check_shortcuts > 0)?);
+        }
         Ok(Some(Firewall {
-            waf: loaded.waf,
+            waf,
             rules: selection.rules,
+            routes,
+            levels,
+            every: section.check_shortcuts,
+            check: OnceLock::new(),
             answers,
             resting: Arc::default(),
             log: log.transpose()?,
@@ -109,22 +138,75 @@ impl Firewall {
     }
 }
 
+impl Firewall {
+    /// The rules for a route.
+    pub fn waf_of(&self, judging: Judging) -> &Arc<Waf> {
+        self.levels.get(judging.level).map_or(&self.waf, |loaded| &loaded.waf)
+    }
+
+    /// Has one request of many judged again without shortcuts from now on.
+    pub fn check_through(&self, check: Arc<ShortcutCheck>) {
+        let _ = self.check.set(check);
+    }
+
+    /// Whether this request will be judged again, so that all that its transaction is told must be kept.
+    pub fn is_checked(&self, request: &str) -> bool {
+        self.check.get().is_some() && shortcuts::is_due(request, self.every)
+    }
+
+    /// Has it judged again.
+    pub fn check_again(&self, judging: Judging, tape: Option<Tape>, request: RequestId) {
+        let plain = self.levels.get(judging.level).and_then(|loaded| loaded.plain.as_ref());
+        if let (Some(check), Some(plain)) = (self.check.get(), plain) {
+            check.offer(tape, plain, request);
+        }
+    }
+}
+
+impl Selection {
+    /// Which rules a configuration means, at its general level.
+    pub fn of(section: &FirewallSection, contract: &Contract, routes: &Routes) -> Selection {
+        Selection {
+            level: Level { paranoia: section.paranoia, threshold: section.threshold },
+            json_in_arguments: section.json_in_arguments,
+            profiles: routes.profiles.clone(),
+            detect: section.mode == FirewallMode::Detect,
+            types: types(contract),
+            last: section.exclusions.clone(),
+            ..Selection::plain(Rules::of(section))
+        }
+    }
+
+    /// Rules as they are.
+    pub fn plain(rules: Rules) -> Selection {
+        Selection {
+            rules,
+            level: Level { paranoia: 0, threshold: 0 },
+            json_in_arguments: false,
+            profiles: Vec::new(),
+            detect: false,
+            types: BTreeSet::new(),
+            last: Vec::new(),
+        }
+    }
+}
+
 /// Why rules are refused: each line names file, line and what to write instead.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct FirewallError {
-    key: &'static str,
+    key: String,
     text: String,
 }
 
 impl FirewallError {
     fn rules(text: String) -> FirewallError {
-        FirewallError { key: "waf.rules", text }
+        FirewallError { key: "waf.rules".into(), text }
     }
 
     /// The key of the configuration that is refused.
-    pub fn key(&self) -> &'static str {
-        self.key
+    pub fn key(&self) -> &str {
+        &self.key
     }
 }
 
@@ -188,6 +270,11 @@ impl std::fmt::Display for Rules {
 
 /// Reads and compiles rules. What is wrong with any of them is told at once.
 pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
+    read(selection, false)
+}
+
+/// The same, and where that is asked for without shortcuts too.
+fn read(selection: &Selection, plain: bool) -> Result<Loaded, FirewallError> {
     let mut loader = Loader::new(&Disk);
     loader.text("base.conf", BASE);
     let settings = settings(selection);
@@ -206,12 +293,32 @@ pub fn load(selection: &Selection) -> Result<Loaded, FirewallError> {
     if selection.detect {
         loader.text("mode.conf", "SecRuleEngine DetectionOnly");
     }
+    for profile in &selection.profiles {
+        let refused = |problem: Problem| FirewallError { key: profile.key.clone(), text: problem.to_string() };
+        loader.profile(&profile.settings).map_err(refused)?;
+    }
     let program = loader.finish().map_err(|errors| {
         FirewallError::rules(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
     let notes = program.notes.clone();
-    let waf = Waf::new(program, Options::default()).map_err(|problem| FirewallError::rules(problem.to_string()))?;
-    Ok(Loaded { waf, notes })
+    let options = Options { json_in_arguments: selection.json_in_arguments, blind: blind(), ..Options::default() };
+    let compile = |program: Program, options: Options| {
+        Waf::new(program, options).map_err(|problem| FirewallError::rules(problem.to_string()))
+    };
+    let without = Options { prefilter: false, fold: false, budget: options.budget * MORE_WORK, ..options };
+    let plain = plain.then(|| compile(program.clone(), without)).transpose()?;
+    Ok(Loaded { waf: compile(program, options)?, plain, notes })
+}
+
+/// A rule that the screen does not let be asked: only builds for tests can be made to have such a mistake.
+#[cfg(debug_assertions)]
+fn blind() -> Option<u64> {
+    std::env::var("TESTUDO_TEST_BLIND_RULE").ok()?.parse().ok()
+}
+
+#[cfg(not(debug_assertions))]
+const fn blind() -> Option<u64> {
+    None
 }
 
 /// The media types that the Core Rule Set allows in requests.
@@ -257,14 +364,20 @@ fn settings(selection: &Selection) -> String {
             types.join(" ")
         );
     }
-    if selection.paranoia > 0 {
-        let level = selection.paranoia;
-        let _ = writeln!(
-            text,
-            "SecAction \"id:199100,phase:1,pass,nolog,t:none,setvar:tx.blocking_paranoia_level={level},\
-             setvar:tx.detection_paranoia_level={level}\""
-        );
+    // The names of version 4, and those of version 3.
+    let Level { paranoia, threshold } = selection.level;
+    let mut levels = String::new();
+    if paranoia > 0 {
+        for name in
+            ["blocking_paranoia_level", "detection_paranoia_level", "paranoia_level", "executing_paranoia_level"]
+        {
+            let _ = write!(levels, ",setvar:tx.{name}={paranoia}");
+        }
     }
+    if threshold > 0 {
+        let _ = write!(levels, ",setvar:tx.inbound_anomaly_score_threshold={threshold}");
+    }
+    let _ = writeln!(text, "SecAction \"id:{SCORES},phase:1,pass,nolog,t:none{levels}\"");
     text
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use testudo_core::Control;
 
+use crate::firewall::shortcuts::Counts;
+
 /// Upper bounds of the latency buckets in microseconds; the last bucket is open.
 const BOUNDS: [u64; 14] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 10_000_000];
@@ -79,6 +81,18 @@ pub fn metric(text: &mut String, name: &str, kind: &str, help: &str, values: &[(
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     for (labels, value) in values {
         let _ = writeln!(text, "{name}{labels} {value}");
+    }
+}
+
+/// Writes what came of judging requests again without shortcuts.
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
+pub fn shortcuts(text: &mut String, counts: &Counts) {
+    for (name, help, count) in [
+        ("testudo_firewall_shortcut_checks_total", "Requests judged again without shortcuts.", &counts.checked),
+        ("testudo_firewall_shortcut_differences_total", "Those with another answer.", &counts.differed),
+        ("testudo_firewall_shortcut_skips_total", "Requests that were due and not judged again.", &counts.skipped),
+    ] {
+        metric(text, name, "counter", help, &[(String::new(), count.load(Ordering::Relaxed) as f64)]);
     }
 }
 

@@ -17,6 +17,7 @@ use testudo_store::{OpenError, ReadError, Store, Tx};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::data::{DataError, DataFolder};
+use crate::firewall::shortcuts::ShortcutCheck;
 use crate::journal::JournalGate;
 use crate::metrics::WorkerMetrics;
 use crate::risk::RiskModel;
@@ -46,6 +47,8 @@ pub struct Node {
     /// Where events go.
     pub exports: crate::exports::Exports,
     pub(crate) notices: std::sync::OnceLock<Box<dyn crate::actions::Notices>>,
+    /// What finds out whether the firewall's shortcuts change answers; there in a server.
+    pub(crate) shortcuts: std::sync::OnceLock<Arc<ShortcutCheck>>,
     /// What is usual for people.
     pub risk: RiskModel,
     rules: ArcSwap<WatchRules>,
@@ -124,6 +127,7 @@ impl Node {
             limits,
             exports: crate::exports::Exports::default(),
             notices: std::sync::OnceLock::new(),
+            shortcuts: std::sync::OnceLock::new(),
             risk: RiskModel::open(&store, &config.risk).await?,
             rules: ArcSwap::from_pointee(WatchRules::default()),
             responder: crate::respond::Responder::default(),

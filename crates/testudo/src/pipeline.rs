@@ -97,20 +97,20 @@ impl Worker {
             .and(node.standing.check_peer(facts.address, facts.now));
         let mut rate = peer.rate;
 
-        // Does its head look like an attack?
-        let (mut inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound);
+        // Does its head look like an attack? How that is judged may be a matter of the route.
+        let contract = &snapshot.contract;
+        let (method, path) = (&inbound.parts.method, inbound.parts.uri.path());
+        let matched = contract.route(method, path);
+        let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
+        let (mut inspection, inspected) = firewall::Inspection::open(&snapshot, &facts, &inbound, found);
         decision = decision.and(inspected);
 
         // What is asked for: the route and its parameters. A CORS preflight carries no token and ends here.
-        let contract = &snapshot.contract;
-        let (method, path) = (&inbound.parts.method, inbound.parts.uri.path());
         if let Some(matched) = contract.preflight(method, &inbound.parts.headers, path) {
             let known = testudo_contract::decide_route(&matched);
             return self.preflight(&snapshot, &facts, &decision.and(known), &inbound);
         }
-        let matched = contract.route(method, path);
         decision = decision.and(testudo_contract::decide_route(&matched));
-        let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
         let options = snapshot.config.contract.options();
         let head = Head { method, path, query: inbound.parts.uri.query(), headers: &inbound.parts.headers };
         let mut checked = Checked::default();
@@ -195,7 +195,7 @@ impl Worker {
         }
         decision = decision.and(mask::consent(found, &consents));
         let required =
-            risk::required(&snapshot).union(mask::required(owing.as_ref(), found)).union(firewall::required(&snapshot));
+            risk::required(&snapshot).union(mask::required(owing.as_ref(), found)).union(inspection.required());
 
         // A body that announced no length is held to the same limit while it flows.
         if !snapshot.config.server.observe {
@@ -246,19 +246,19 @@ impl Worker {
             match decision.admit::<Forward, _>(outbound, required) {
                 Ok(admission) => admission,
                 Err(refusal) => {
-                    inspection.finish(&snapshot);
+                    inspection.finish(&snapshot, facts.request);
                     // Boxed: what is rare takes no room in the future of every request.
                     return Box::pin(self.refuse(&snapshot, ledger, &facts, *refusal, rate, client_origin)).await;
                 }
             }
         };
 
-        inspection.rest(&snapshot);
+        inspection.rest(&snapshot, facts.request);
         let upstreams = self.upstreams(&snapshot);
         let owed = match Box::pin(upstreams.forward(admission)).await {
             Ok(owed) => owed,
             Err(error) => {
-                inspection.finish(&snapshot);
+                inspection.finish(&snapshot, facts.request);
                 ledger.inspected(&inspection);
                 return failed(&snapshot, ledger, &facts, &error, flow.as_ref());
             }
@@ -279,7 +279,7 @@ impl Worker {
         if snapshot.firewall.is_some() {
             let (judged, leak) = Box::pin(inspection.answer(&snapshot, &facts, response)).await;
             response = judged;
-            inspection.finish(&snapshot);
+            inspection.finish(&snapshot, facts.request);
             ledger.inspected(&inspection);
             if leak.is_denied() {
                 self.metrics.refused(Control::Waf);

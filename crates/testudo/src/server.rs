@@ -18,6 +18,7 @@ use crate::admin;
 use crate::admin_address::AdminAddress;
 use crate::config::{Config, ConfigError};
 use crate::data::DataFolder;
+use crate::firewall::shortcuts::ShortcutCheck;
 use crate::learning::Learning;
 use crate::node::{Node, StartError, identity_config};
 use crate::pipeline::Worker;
@@ -77,6 +78,7 @@ impl Server {
         }
         let admin_client = ClientForm::testudo_admin(&identity_config.admin_audience);
         node.identity().ensure_client("testudo-admin", admin_client, &node.context()).await?;
+        let _ = node.shortcuts.set(ShortcutCheck::start(&node, stop.clone()));
         install(&node, config.clone(), parts, 1).await?;
         node.watch_by(rules);
         node.responder.install(playbooks);
@@ -253,6 +255,9 @@ async fn install(node: &Arc<Node>, config: Config, parts: snapshot::Parts, gener
         .map(|route| limiter.route_class(route.method.as_ref().map_or("*", http::Method::as_str), &route.template))
         .collect();
     let origins = node.client_origins().await?;
+    if let (Some(firewall), Some(check)) = (&parts.firewall, node.shortcuts.get()) {
+        firewall.check_through(Arc::clone(check));
+    }
     let snapshot = Snapshot {
         generation,
         trusted: testudo_gateway::client_address::TrustedProxies::new(config.server.trusted_proxies.clone()),

@@ -17,7 +17,7 @@ use testudo_limits::{Limiter, RouteClass};
 use testudo_privacy::MaskKeys;
 
 use crate::config::Config;
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, FirewallError};
 use crate::learning::Learning;
 use crate::masks::Masks;
 use crate::pipeline::RESERVED;
@@ -98,6 +98,9 @@ pub enum SnapshotError {
 {0}"
     )]
     Policy(PolicyErrors),
+    /// The rules of the firewall, or what the configuration says of them.
+    #[error("`{key}`: {_0}", key = .0.key())]
+    Firewall(FirewallError),
     /// Another value can't work.
     #[error("`{key}`: {message}")]
     Value {
@@ -110,8 +113,9 @@ pub enum SnapshotError {
 
 impl SnapshotError {
     /// The key whose value is refused.
-    pub fn key(&self) -> Option<&'static str> {
+    pub fn key(&self) -> Option<&str> {
         match self {
+            SnapshotError::Firewall(error) => Some(error.key()),
             SnapshotError::Read { key, .. } | SnapshotError::Value { key, .. } => Some(key),
             _ => None,
         }
@@ -142,8 +146,7 @@ pub fn build(config: &Config, servers: &[String], openapi: Option<(&str, &str)>)
 }
 
 fn firewall(config: &Config, contract: &Contract) -> Result<Option<Firewall>, SnapshotError> {
-    Firewall::build(&config.waf, contract)
-        .map_err(|error| SnapshotError::Value { key: error.key(), message: error.to_string() })
+    Firewall::build(&config.waf, contract).map_err(SnapshotError::Firewall)
 }
 
 /// The app's API, as the configuration names it, or else this file.

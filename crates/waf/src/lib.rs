@@ -24,6 +24,7 @@ pub mod xss;
 
 pub use ruleset::RuleSet;
 pub use transaction::{
-    BUDGET_RULE, Connection, HarmlessHead, Intervention, LIMIT_RULE, Match, RequestLine, Transaction,
+    BUDGET_RULE, Connection, Difference, HarmlessHead, Hit, Intervention, LIMIT_RULE, Match, RequestLine, Step, Tape,
+    Trace, Transaction,
 };
-pub use waf::{Options, Waf};
+pub use waf::{Opening, Options, Waf};

@@ -6,7 +6,7 @@ use testudo_core::Timestamp;
 
 use crate::ruleset::{Compiler, RuleSet};
 use crate::seclang::{Problem, Program};
-use crate::transaction::{Buffers, Connection, Transaction};
+use crate::transaction::{Buffers, Connection, Tape, Transaction};
 
 /// How a rule set runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,13 +18,16 @@ pub struct Options {
     pub fold: bool,
     /// Whether arguments and cookies that hold JSON are read as well: `{"a":1}` in `filter` is `filter.a`.
     pub json_in_arguments: bool,
+    /// For tests of what finds such a mistake: the screen never lets this rule be asked.
+    #[doc(hidden)]
+    pub blind: Option<u64>,
     /// How much work a transaction may take, in bytes looked at, with weights. See `examples/worst.rs`.
     pub budget: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { prefilter: true, fold: true, json_in_arguments: false, budget: 24 << 20 }
+        Options { prefilter: true, fold: true, json_in_arguments: false, blind: None, budget: 24 << 20 }
     }
 }
 
@@ -36,6 +39,15 @@ pub struct Waf {
     /// Buffers that no transaction uses now.
     #[expect(clippy::vec_box, reason = "they are moved in and out, and they are large")]
     spare: Mutex<Vec<Box<Buffers>>>,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Opening {
+    /// The settings that it begins with, as [`seclang::Loader::profile`](crate::seclang::Loader::profile) numbered them.
+    pub profile: Option<usize>,
+    /// Whether all that it is told is kept, to be told to another.
+    pub taped: bool,
 }
 
 /// How many buffers are kept.
@@ -60,9 +72,25 @@ impl Waf {
 
     /// Opens a transaction; `id` names it in logs.
     pub fn open(self: &Arc<Waf>, connection: &Connection<'_>, id: &str, now: Timestamp) -> Transaction {
+        self.open_with(connection, id, now, Opening::default())
+    }
+
+    /// Opens one that begins in another way.
+    pub fn open_with(
+        self: &Arc<Waf>,
+        connection: &Connection<'_>,
+        id: &str,
+        now: Timestamp,
+        opening: Opening,
+    ) -> Transaction {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let buffers = spare.unwrap_or_else(|| Box::new(Buffers::new(&self.set)));
-        Transaction::begin(Arc::clone(self), Arc::clone(&self.set), buffers, connection, id, now)
+        let mut transaction =
+            Transaction::begin(Arc::clone(self), Arc::clone(&self.set), buffers, connection, id, now, opening.profile);
+        if opening.taped {
+            transaction.tape = Some(Box::new(Tape::new(connection, id, now, opening.profile)));
+        }
+        transaction
     }
 
     pub(crate) fn give_back(&self, buffers: Box<Buffers>) {

@@ -1,5 +1,5 @@
 //! Replays the seeds of the fuzz targets, and mutants of them, on stable.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "test code")]
 
 #[path = "../../../fuzz/replay.rs"]
 mod fuzz;
@@ -92,4 +92,147 @@ fn xss() {
         b" ",
     ];
     fuzz::replay("xss", tokens, targets::xss);
+}
+
+#[test]
+fn seclang() {
+    let tokens: &[&[u8]] = &[
+        b"SecRule ",
+        b"SecAction ",
+        b"SecMarker END\n",
+        b"ARGS",
+        b"ARGS:q",
+        b"|!ARGS:n",
+        b"&ARGS",
+        b"REQUEST_COOKIES",
+        b"TX:a",
+        b"ARGS:/^e/",
+        b" \"@rx (?i)union\" ",
+        b" \"!@streq 1\" ",
+        b" \"@pm evil select\" ",
+        b" \"@ge 1\" ",
+        b"\"id:7,phase:2,pass\"\n",
+        b"id:8,",
+        b"phase:1,",
+        b"chain,",
+        b"capture,",
+        b"multiMatch,",
+        b"t:none,",
+        b"t:lowercase,",
+        b"t:urlDecodeUni,",
+        b"setvar:tx.a=+1,",
+        b"setvar:'tx.b=%{TX.a}',",
+        b"ctl:ruleRemoveTargetById=1;ARGS:q,",
+        b"ctl:ruleRemoveById=2,",
+        b"skipAfter:END,",
+        b"deny,",
+        b"log,",
+        b"msg:'%{MATCHED_VAR}',",
+        b"SecRuleUpdateTargetById 1 \"!ARGS:q\"\n",
+        b"SecRuleRemoveById 1\n",
+        b"SecDefaultAction \"phase:2,pass,log\"\n",
+        b"\\\n",
+        b"\"",
+        b"'",
+        b"\n",
+        b"#",
+    ];
+    fuzz::replay("seclang", tokens, targets::seclang);
+}
+
+#[test]
+fn pcre() {
+    let tokens: &[&[u8]] = &[
+        b"(",
+        b")",
+        b"(?:",
+        b"(?i)",
+        b"(?x)",
+        b"(?-m)",
+        b"(?<n>",
+        b"(?=",
+        b"|",
+        b"*",
+        b"+?",
+        b"{2,3}",
+        b"{,3}",
+        b"[",
+        b"[^",
+        b"]",
+        b"[[:alpha:]]",
+        b"a-z",
+        b"\\x{41}",
+        b"\\x41",
+        b"\\d",
+        b"\\W",
+        b"\\b",
+        b"\\A",
+        b"\\Z",
+        b"\\z",
+        b"\\Q",
+        b"\\E",
+        b"\\R",
+        b"\\N",
+        b"\\1",
+        b"^",
+        b"$",
+        b".",
+        b"\\",
+        b"#",
+        b" ",
+        b"\n",
+        b"union",
+        b"select",
+        b"\xff",
+        b"\0",
+    ];
+    fuzz::replay("pcre", tokens, targets::pcre);
+}
+
+#[test]
+fn transformations() {
+    let tokens: &[&[u8]] = &[
+        b"%41",
+        b"%u0041",
+        b"%u",
+        b"%",
+        b"+",
+        b"&#x41;",
+        b"&#65",
+        b"&lt;",
+        b"&",
+        b"\\u0041",
+        b"\\x41",
+        b"\\101",
+        b"\\n",
+        b"\\",
+        b"/*",
+        b"*/",
+        b"<!--",
+        b"-->",
+        b"--",
+        b"#",
+        b"/../",
+        b"/./",
+        b"//",
+        b"..\\",
+        b"QUI=",
+        b"=",
+        b"0x41",
+        b"4142",
+        b"^",
+        b"\"",
+        b"'",
+        b" ",
+        b"\t\r\n",
+        b"\0",
+        b"\xa0",
+        b"\xc3\xa4",
+        b"\xe2\x82",
+        b"\xf0\x9f\x98\x80",
+        b"\xff",
+        b"A",
+        b"[0]",
+    ];
+    fuzz::replay("transformations", tokens, targets::transformations);
 }

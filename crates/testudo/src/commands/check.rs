@@ -9,6 +9,7 @@ use testudo_gateway::tls::{CertificateFiles, Certificates};
 use super::{Failure, Setting, output};
 use crate::cli::UpArgs;
 use crate::config::{self, Config, Include};
+use crate::firewall;
 use crate::node::{StartError, identity_config};
 use crate::snapshot::{self, SnapshotError};
 use crate::status;
@@ -65,6 +66,7 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         .filter(|route| route.is_public())
         .map(|route| format!("{} {}", route.method.as_ref().map_or("*", http::Method::as_str), route.template))
         .collect();
+    let own = firewall::routes::described(&config.waf, config.server.observe);
     let answer = json!({
         "config": setting.config_file,
         "controls": controls.iter().map(|status| json!({
@@ -75,6 +77,7 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         "policies": parts.policies.len(),
         "firewall": parts.firewall.as_ref().map(|firewall| json!({
             "rules": firewall.rules.to_string(), "count": firewall.waf.rules().len(),
+            "routes": own.iter().map(|(route, says)| json!({ "route": route, "says": says })).collect::<Vec<_>>(),
         })),
         "masked": masked.iter().map(|(route, classes)| json!({ "route": route, "classes": classes })).collect::<Vec<_>>(),
         "notes": parts.contract.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -96,6 +99,9 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         }
         if let Some(firewall) = &parts.firewall {
             output::line(format!("  firewall  {} ({} rules)", firewall.rules, firewall.waf.rules().len()));
+            for (route, says) in &own {
+                output::line(format!("            {route}   {says}"));
+            }
         }
         for (route, classes) in &masked {
             output::line(format!("  masked  {route}   {}", classes.join(", ")));

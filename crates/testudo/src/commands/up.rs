@@ -102,7 +102,12 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     output::line(format!("  upstream  {upstream}"));
     if let Some(firewall) = &node.snapshot().firewall {
         let detect = if config.waf.mode == FirewallMode::Detect { ", which only report" } else { "" };
-        output::line(format!("  firewall  {}{detect}", firewall.rules));
+        let own = match config.waf.routes.len() {
+            0 => String::new(),
+            1 => "; one route has settings of its own".to_owned(),
+            count => format!("; {count} routes have settings of their own"),
+        };
+        output::line(format!("  firewall  {}{detect}{own}", firewall.rules));
     }
     output::line(format!("  sign-in   {}/sign-in", config.issuer()));
     output::line(format!("  issuer    {}   (discovery at /.well-known/openid-configuration)", config.issuer()));

@@ -2,22 +2,26 @@
 
 mod install;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use testudo_contract::{Contract, RouteMatch};
 use testudo_core::{Clock as _, Timestamp};
-use testudo_waf::Match;
+use testudo_waf::{Match, Step, Waf};
 
 use super::{Failure, Setting, output};
 use crate::clock::SystemClock;
-use crate::config::{FirewallSection, Overrides};
-use crate::firewall::found::{exclusion, score, severity};
+use crate::config::{FirewallMode, FirewallSection, Overrides};
+use crate::firewall::found::{self, Exclusion, Told, score, severity};
 use crate::firewall::request::{Captured, Verdict};
+use crate::firewall::routes::{self, Level, Routes};
 use crate::firewall::{self, Loaded, Rules, Selection};
+use crate::node::StartError;
 use crate::snapshot;
 
 /// The longest request file: a head, and what of a body is looked at.
@@ -63,26 +67,37 @@ pub struct RulesArgs {
     paranoia: Option<u8>,
 }
 
+/// Which rules, and what the configuration says of routes.
+struct Chosen {
+    selection: Selection,
+    /// The section, the routes that it names, and the contract that has them; nothing for rules that are named.
+    configured: Option<(FirewallSection, Routes, Contract)>,
+}
+
 impl RulesArgs {
-    fn selection(&self, setting: &Setting) -> Result<Selection, Failure> {
-        let (mut section, types) = if self.rules.is_empty() {
-            let config = setting.load(&Overrides::default())?;
-            let contract = snapshot::contract(&config, None);
-            (config.waf, contract.map(|contract| firewall::types(&contract)).unwrap_or_default())
-        } else {
-            (FirewallSection { rules: self.rules.clone(), ..FirewallSection::default() }, BTreeSet::new())
-        };
+    fn choose(&self, setting: &Setting) -> Result<Chosen, Failure> {
+        if !self.rules.is_empty() {
+            let section = FirewallSection { rules: self.rules.clone(), ..FirewallSection::default() };
+            let mut selection = Selection::plain(Rules::of(&section));
+            selection.level.paranoia = self.paranoia.unwrap_or(0);
+            return Ok(Chosen { selection, configured: None });
+        }
+        let config = setting.load(&Overrides::default())?;
+        let sample = config.upstream.servers.is_empty().then_some(("wallet.yaml", wallet::OPENAPI));
+        let contract = snapshot::contract(&config, sample).map_err(StartError::from)?;
+        let mut section = config.waf;
         section.paranoia = self.paranoia.unwrap_or(section.paranoia);
-        let FirewallSection { paranoia, exclusions, .. } = section.clone();
-        Ok(Selection { rules: Rules::of(&section), paranoia, detect: false, types, last: exclusions })
+        let routes = Routes::of(&section, &contract).map_err(Failure::usage)?;
+        let selection = Selection { detect: false, ..Selection::of(&section, &contract, &routes) };
+        Ok(Chosen { selection, configured: Some((section, routes, contract)) })
     }
 }
 
 /// Runs the command.
 pub fn run(setting: &Setting, command: WafCommand) -> Result<ExitCode, Failure> {
     match command {
-        WafCommand::Check(rules) => check(setting, &rules.selection(setting)?),
-        WafCommand::Explain { request, rules } => explain(setting, &request, &rules.selection(setting)?),
+        WafCommand::Check(rules) => check(setting, &rules.choose(setting)?.selection),
+        WafCommand::Explain { request, rules } => explain(setting, &request, &rules.choose(setting)?),
         WafCommand::InstallCrs { source } => install::run(setting, &source),
     }
 }
@@ -114,21 +129,120 @@ fn check(setting: &Setting, selection: &Selection) -> Result<ExitCode, Failure> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn explain(setting: &Setting, file: &Path, selection: &Selection) -> Result<ExitCode, Failure> {
+fn explain(setting: &Setting, file: &Path, chosen: &Chosen) -> Result<ExitCode, Failure> {
     let captured = Captured::parse(&read(file)?)
         .map_err(|error| Failure::usage(format!("`{}` holds no request: {error}", file.display())))?;
-    let now = SystemClock::default().now();
-    let verdict = captured.judge(&load(selection)?.waf, now);
-    let exclusions = if verdict.stopped.is_some() { exclusions(&captured, selection, &verdict, now)? } else { None };
+    let place = Place::of(chosen, &captured);
+    let case = Case { captured, now: SystemClock::default().now(), place };
+    if case.place.mode == FirewallMode::Off {
+        let answer =
+            json!({ "request": case.captured.name(), "route": case.place.shown(), "refused": null, "matches": [] });
+        output::value(setting.format, &answer, |_| {
+            output::line(format!("{}: passes; `waf.routes` says that nothing is looked at here", case.captured.name()));
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let selection = case.place.selection(&chosen.selection);
+    let waf = load(&selection)?.waf;
+    if let Some((section, ..)) = &chosen.configured {
+        routes::check(section, waf.rules()).map_err(Failure::usage)?;
+    }
+    let verdict = case.judge(&waf);
+    let exclusions = if verdict.stopped.is_some() { exclusions(&case, &selection, &verdict)? } else { None };
+    let reports = case.place.mode == FirewallMode::Detect;
     let answer = json!({
-        "request": captured.name(),
+        "request": case.captured.name(),
+        "route": case.place.shown(),
         "refused": verdict.stopped.as_ref().map(|stopped| json!({ "rule": stopped.rule(), "status": stopped.status() })),
+        "reports_only": reports,
         "score": verdict.score, "threshold": verdict.threshold,
-        "matches": verdict.matches.iter().map(shown).collect::<Vec<_>>(),
-        "exclusions": exclusions,
+        "matches": verdict.matches.iter().zip(&verdict.told).map(|(found, told)| shown(found, told)).collect::<Vec<_>>(),
+        "exclusions": exclusions.as_ref().map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "route_exclusions": exclusions.as_ref().and_then(|all| case.place.toml(all)),
     });
-    output::value(setting.format, &answer, |_| human(&captured, &verdict, exclusions.as_deref()));
+    output::value(setting.format, &answer, |_| human(&case, &verdict, exclusions.as_deref()));
     Ok(if verdict.stopped.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// A request, when and where it is judged.
+struct Case {
+    captured: Captured,
+    now: Timestamp,
+    place: Place,
+}
+
+impl Case {
+    fn judge(&self, waf: &Arc<Waf>) -> Verdict {
+        self.captured.judge(waf, self.place.profile, self.now)
+    }
+}
+
+/// The route of a request, and what the configuration says of it.
+struct Place {
+    /// Method and template; nothing where the configuration is not asked, or has no such route.
+    route: Option<String>,
+    /// The number of its entry, from 1.
+    entry: Option<usize>,
+    mode: FirewallMode,
+    profile: Option<usize>,
+    level: Option<Level>,
+}
+
+impl Place {
+    fn of(chosen: &Chosen, captured: &Captured) -> Place {
+        let everywhere = Place { route: None, entry: None, mode: FirewallMode::Block, profile: None, level: None };
+        let (Some((section, routes, contract)), Some((method, path))) = (&chosen.configured, captured.place()) else {
+            return everywhere;
+        };
+        let matched = contract.route(&method, path);
+        let found = if let RouteMatch::Found(found) = &matched { Some(found) } else { None };
+        let judging = routes.judging(found, &method, path);
+        let entry = judging.entry.and_then(|entry| section.routes.get(entry)).map(|entry| entry.name().to_owned());
+        let template = found.map(|found| {
+            let method = found.route.method.as_ref().map_or("*", http::Method::as_str);
+            format!("{method} {}", found.route.template)
+        });
+        let written = || contract.is_open().then(|| format!("{method} {path}"));
+        Place {
+            // The name that the configuration gave is the one under which it is found there.
+            route: entry.or(template.filter(|_| !contract.is_open())).or_else(written),
+            entry: judging.entry.map(|entry| entry + 1),
+            mode: judging.mode,
+            profile: judging.profile,
+            level: routes.levels.get(judging.level).copied(),
+        }
+    }
+
+    /// The rules for it. What they would refuse is told in every mode.
+    fn selection(&self, general: &Selection) -> Selection {
+        let mut selection = Selection { level: self.level.unwrap_or(general.level), ..general.clone() };
+        for profile in &mut selection.profiles {
+            profile.settings.retain(|setting| !setting.starts_with("ruleEngine="));
+        }
+        selection
+    }
+
+    fn shown(&self) -> Value {
+        json!({ "name": self.route, "entry": self.entry, "mode": self.mode.name() })
+    }
+
+    /// The same exclusions for this route alone.
+    fn toml(&self, exclusions: &[Exclusion]) -> Option<String> {
+        let route = self.route.as_deref()?;
+        let mut by_target: BTreeMap<Option<&str>, Vec<u64>> = BTreeMap::new();
+        for exclusion in exclusions {
+            by_target.entry(exclusion.target.as_deref()).or_default().push(exclusion.rule);
+        }
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let lines = by_target.iter().map(|(target, rules)| {
+            let rules: Vec<String> = rules.iter().map(u64::to_string).collect();
+            let target = target.map(|target| format!(", target = {}", quoted(target))).unwrap_or_default();
+            format!("    {{ rules = [{}]{target} }},\n", rules.join(", "))
+        });
+        let key = if route.contains(' ') { "route" } else { "operation" };
+        let lines: String = lines.collect();
+        Some(format!("[[waf.routes]]\n{key} = {}\nexclude = [\n{lines}]", quoted(route)))
+    }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -145,31 +259,49 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn shown(found: &Match) -> Value {
+fn shown(found: &Match, told: &[Told]) -> Value {
+    let step = |step: &Step| json!({ "name": step.name, "output": step.output.as_deref().map(text) });
+    let hit = |told: &Told| {
+        json!({
+            "variable": told.hit.variable, "value": text(&told.hit.value),
+            "sent": told.trace.as_ref().map(|trace| text(&trace.sent)),
+            "steps": told.trace.iter().flat_map(|trace| &trace.steps).map(step).collect::<Vec<_>>(),
+        })
+    };
     json!({
         "id": found.id, "phase": found.phase, "message": found.msg, "severity": severity(found), "score": score(found),
-        "variable": found.variable, "value": text(&found.value), "operator": found.operator, "data": text(&found.data),
+        "variable": found.variable, "value": text(&found.value), "hits": told.iter().map(hit).collect::<Vec<_>>(),
+        "operator": found.operator, "data": text(&found.data),
         "file": &*found.file, "line": found.line, "tags": found.tags,
     })
 }
 
-fn human(captured: &Captured, verdict: &Verdict, exclusions: Option<&[String]>) {
+fn human(case: &Case, verdict: &Verdict, exclusions: Option<&[Exclusion]>) {
+    let name = case.captured.name();
     let score = match (verdict.score, verdict.threshold) {
         (Some(score), Some(threshold)) => format!("; anomaly score {score}, refused from {threshold} on"),
         _ => String::new(),
     };
     output::line(match &verdict.stopped {
-        None => format!("{}: passes{score}", captured.name()),
+        None => format!("{name}: passes{score}"),
         Some(stopped) => {
-            format!("{}: refused with {} by rule {}{score}", captured.name(), stopped.status(), stopped.rule())
+            format!("{name}: refused with {} by rule {}{score}", stopped.status(), stopped.rule())
         }
     });
-    for found in &verdict.matches {
+    if let (Some(route), Some(entry)) = (&case.place.route, case.place.entry) {
+        output::line(format!("Route {route}: entry {entry} of `waf.routes` is heeded"));
+    }
+    if case.place.mode == FirewallMode::Detect && verdict.stopped.is_some() {
+        output::line("In mode \"detect\" it is written down, and passes.");
+    }
+    for (found, told) in verdict.matches.iter().zip(&verdict.told) {
         output::line("");
         let weight = score_of(found);
         output::line(format!("  {}  {}{weight}", found.id, found.msg));
-        if !found.variable.is_empty() {
-            output::line(format!("          {} = {}", found.variable, text(&found.value)));
+        for told in told {
+            for line in told.lines() {
+                output::line(format!("          {}", text(line.as_bytes())));
+            }
         }
         if !found.data.is_empty() {
             output::line(format!("          {}", text(&found.data)));
@@ -181,10 +313,14 @@ fn human(captured: &Captured, verdict: &Verdict, exclusions: Option<&[String]>) 
             output::line("\nNo exclusion of single variables lets it pass; see the rule that refuses it.");
         }
         None => {}
-        Some(lines) => {
+        Some(exclusions) => {
             output::line("\nThe smallest exclusion that lets it pass:\n");
-            for line in lines {
-                output::line(format!("  {line}"));
+            for exclusion in exclusions {
+                output::line(format!("  {exclusion}"));
+            }
+            if let Some(toml) = case.place.toml(exclusions) {
+                output::line("\nThe same for this route alone, in the configuration:\n");
+                toml.lines().for_each(|line| output::line(format!("  {line}")));
             }
         }
     }
@@ -213,24 +349,19 @@ fn cut(text: &str) -> String {
 
 /// The fewest updates of rules under which the request passes, each tried: first one for each rule and variable that
 /// matched, until nothing matches anew, then without each that is not needed.
-fn exclusions(
-    captured: &Captured,
-    selection: &Selection,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> Result<Option<Vec<String>>, Failure> {
-    let judge = |lines: &BTreeSet<String>| {
-        let last = selection.last.iter().chain(lines).cloned().collect();
-        Ok::<_, Failure>(captured.judge(&load(&Selection { last, ..selection.clone() })?.waf, now))
+fn exclusions(case: &Case, selection: &Selection, verdict: &Verdict) -> Result<Option<Vec<Exclusion>>, Failure> {
+    let judge = |exclusions: &BTreeSet<Exclusion>| {
+        let last = selection.last.iter().cloned().chain(exclusions.iter().map(ToString::to_string)).collect();
+        Ok::<_, Failure>(case.judge(&load(&Selection { last, ..selection.clone() })?.waf))
     };
-    let (mut lines, mut current) = (BTreeSet::new(), verdict.clone());
+    let (mut all, mut current) = (BTreeSet::new(), verdict.clone());
     for _ in 0..ROUNDS {
-        let before = lines.len();
-        lines.extend(current.matches.iter().filter_map(exclusion));
-        if lines.len() == before || lines.len() > MOST {
+        let before = all.len();
+        all.extend(current.matches.iter().flat_map(found::exclusions));
+        if all.len() == before || all.len() > MOST {
             return Ok(None);
         }
-        current = judge(&lines)?;
+        current = judge(&all)?;
         if current.stopped.is_none() {
             break;
         }
@@ -238,11 +369,11 @@ fn exclusions(
     if current.stopped.is_some() {
         return Ok(None);
     }
-    for line in lines.clone() {
-        lines.remove(&line);
-        if judge(&lines)?.stopped.is_some() {
-            lines.insert(line);
+    for exclusion in all.clone() {
+        all.remove(&exclusion);
+        if judge(&all)?.stopped.is_some() {
+            all.insert(exclusion);
         }
     }
-    Ok(Some(lines.into_iter().collect()))
+    Ok(Some(all.into_iter().collect()))
 }

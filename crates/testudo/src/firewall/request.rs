@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use testudo_core::Timestamp;
-use testudo_waf::{Connection, Intervention, Match, RequestLine, Waf};
+use testudo_waf::{Connection, Intervention, Match, Opening, RequestLine, Waf};
 
-use super::found::scores;
+use super::found::{Told, scores, told};
 
 /// The most header lines.
 const MOST_HEADERS: usize = 200;
@@ -83,10 +84,16 @@ impl Captured {
         format!("{} {}", String::from_utf8_lossy(&self.method), String::from_utf8_lossy(&self.target))
     }
 
+    /// The method and the path without its query, where they are such that they can have a route.
+    pub fn place(&self) -> Option<(Method, &str)> {
+        let path = self.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        Some((Method::from_bytes(&self.method).ok()?, std::str::from_utf8(path).ok()?))
+    }
+
     /// What the request's phases say about it.
-    pub fn judge(&self, waf: &Arc<Waf>, now: Timestamp) -> Verdict {
+    pub fn judge(&self, waf: &Arc<Waf>, profile: Option<usize>, now: Timestamp) -> Verdict {
         let connection = Connection { client: "192.0.2.1", client_port: 40_000, server: "192.0.2.2", server_port: 443 };
-        let mut transaction = waf.open(&connection, "explain", now);
+        let mut transaction = waf.open_with(&connection, "explain", now, Opening { profile, taped: false });
         let Captured { method, target, protocol, .. } = self;
         transaction.request_line(&RequestLine { method, target, protocol, raw: None });
         for (name, value) in &self.headers {
@@ -98,8 +105,9 @@ impl Captured {
         }
         let stopped = stopped.or_else(|| transaction.request_end().cloned());
         let matches = transaction.matches().to_vec();
+        let told = matches.iter().map(|found| told(&transaction, found)).collect();
         let (score, threshold) = scores(&mut transaction);
-        Verdict { stopped, matches, score, threshold }
+        Verdict { stopped, matches, told, score, threshold }
     }
 }
 
@@ -110,6 +118,8 @@ pub struct Verdict {
     pub stopped: Option<Intervention>,
     /// The rules that matched.
     pub matches: Vec<Match>,
+    /// What each of them matched.
+    pub told: Vec<Vec<Told>>,
     /// The anomaly score of the Core Rule Set.
     pub score: Option<u32>,
     /// The score from which on it refuses.

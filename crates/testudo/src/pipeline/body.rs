@@ -11,7 +11,6 @@ use testudo_gateway::{BodyError, Collected, InboundBody};
 
 use super::decode::{Undo, Unread};
 use super::firewall::{Flow, Inspection};
-use crate::config::FirewallMode;
 use crate::snapshot::Snapshot;
 
 /// The most bytes of a body that are held. Up to here it is decided whole.
@@ -46,7 +45,7 @@ pub async fn judge(
         return refused(inspection.settled());
     }
     // Callers can't choose to pass unread by what they say of their body: its route must say so.
-    let unread = snapshot.config.waf.mode == FirewallMode::Detect
+    let unread = inspection.refuses_nothing()
         || found.and_then(|found| found.route.rules.max_body).is_some_and(|most| most > HELD as u64);
     if is_grpc(headers) && (unread || inspection.is_settled() || snapshot.speaks_grpc()) {
         return refused(inspection.whole(b"", &Checked::default()));

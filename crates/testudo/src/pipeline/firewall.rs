@@ -13,15 +13,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use testudo_contract::{Checked, ProvenHead, Uploads};
-use testudo_core::{Control, ControlSet, Decision, Denial, Event};
+use testudo_contract::{Checked, Found, ProvenHead, Uploads};
+use testudo_core::{Control, ControlSet, Decision, Denial, Event, RequestId};
 use testudo_gateway::{Inbound, InboundBody};
 use testudo_waf::seclang::Processor;
-use testudo_waf::{Connection, HarmlessHead, Intervention, RequestLine, Transaction};
+use testudo_waf::{Connection, HarmlessHead, Intervention, Opening, RequestLine, Transaction, Waf};
 
 use self::stream::Stream;
 use super::decode::Undo;
 use super::facts::Facts;
+use crate::config::FirewallMode;
+use crate::firewall::routes::Judging;
 use crate::firewall::{Firewall, found};
 use crate::snapshot::Snapshot;
 
@@ -42,6 +44,7 @@ const MOST_RESTING: usize = 512;
 /// One request before the firewall; nothing where it is off.
 pub struct Inspection {
     shared: Option<Shared>,
+    judging: Option<Judging>,
     /// Its tables were given back when the request had been judged.
     rested: bool,
     seat: Option<Seat>,
@@ -61,8 +64,15 @@ type Shared = Rc<RefCell<Transaction>>;
 
 impl Inspection {
     /// Judges the head of a request to the backend.
-    pub fn open(snapshot: &Snapshot, facts: &Facts, inbound: &Inbound) -> (Inspection, Decision) {
-        Inspection::begin(snapshot, facts, inbound, |transaction| {
+    pub fn open(
+        snapshot: &Snapshot,
+        facts: &Facts,
+        inbound: &Inbound,
+        found: Option<&Found<'_>>,
+    ) -> (Inspection, Decision) {
+        let (method, path) = (&inbound.parts.method, inbound.parts.uri.path());
+        let judging = snapshot.firewall.as_ref().map(|firewall| firewall.routes.judging(found, method, path));
+        Inspection::begin(snapshot, facts, inbound, judging, |transaction| {
             let (method, uri) = (inbound.parts.method.as_str().as_bytes(), &inbound.parts.uri);
             if let Some(raw) = &inbound.raw_head {
                 head::read(transaction, raw);
@@ -76,7 +86,8 @@ impl Inspection {
 
     /// Judges the head of a request to an endpoint of our own.
     pub fn open_own(snapshot: &Snapshot, facts: &Facts, inbound: &Inbound) -> (Inspection, Decision) {
-        Inspection::begin(snapshot, facts, inbound, |transaction| {
+        let judging = snapshot.firewall.as_ref().map(|firewall| firewall.routes.general());
+        Inspection::begin(snapshot, facts, inbound, judging, |transaction| {
             let (method, uri) = (inbound.parts.method.as_str().as_bytes(), &inbound.parts.uri);
             let target = secrets::target(uri.path(), uri.query());
             let protocol: &[u8] = if inbound.raw_head.is_some() { b"HTTP/1.1" } else { b"HTTP/2.0" };
@@ -89,10 +100,12 @@ impl Inspection {
         snapshot: &Snapshot,
         facts: &Facts,
         inbound: &Inbound,
+        judging: Option<Judging>,
         tell: impl FnOnce(&mut Transaction),
     ) -> (Inspection, Decision) {
-        let Some(Firewall { waf, .. }) = &snapshot.firewall else {
-            return (Inspection { shared: None, rested: false, seat: None }, Decision::default());
+        let judging = judging.filter(|judging| judging.mode != FirewallMode::Off);
+        let (Some(firewall), Some(judged)) = (&snapshot.firewall, judging) else {
+            return (Inspection { shared: None, judging: None, rested: false, seat: None }, Decision::default());
         };
         let (client, server) = (facts.address.to_string(), inbound.conn.local.ip().to_string());
         let connection = Connection {
@@ -101,13 +114,16 @@ impl Inspection {
             server: &server,
             server_port: inbound.conn.local.port(),
         };
-        let mut transaction = waf.open(&connection, &facts.request.to_string(), facts.now);
+        let id = facts.request.to_string();
+        let opening = Opening { profile: judged.profile, taped: firewall.is_checked(&id) };
+        let mut transaction = firewall.waf_of(judged).open_with(&connection, &id, facts.now, opening);
         tell(&mut transaction);
         let decision = match transaction.request_head() {
-            Some(intervention) => judged(intervention),
+            Some(intervention) => refusal(intervention),
             None => Decision::default(),
         };
-        (Inspection { shared: Some(Rc::new(RefCell::new(transaction))), rested: false, seat: None }, decision)
+        let shared = Some(Rc::new(RefCell::new(transaction)));
+        (Inspection { shared, judging, rested: false, seat: None }, decision)
     }
 
     /// Whether the body changes nothing any more: the firewall is off, or refuses already.
@@ -118,6 +134,16 @@ impl Inspection {
     /// What it says when it is settled.
     pub fn settled(&self) -> Decision {
         if self.shared.is_some() { Decision::allow(Control::Waf) } else { Decision::default() }
+    }
+
+    /// Whether it only writes down what it finds, or does not look at all.
+    pub fn refuses_nothing(&self) -> bool {
+        self.judging.is_some_and(|judging| judging.mode == FirewallMode::Detect)
+    }
+
+    /// The controls that must answer because of it.
+    pub fn required(&self) -> ControlSet {
+        if self.judging.is_some() { ControlSet::of(&[Control::Waf]) } else { ControlSet::EMPTY }
     }
 
     /// Whether the body is read as it comes, so that it may be longer than what is held.
@@ -147,7 +173,7 @@ impl Inspection {
             transaction.request_body(body);
         }
         match transaction.request_end() {
-            Some(intervention) => judged(intervention),
+            Some(intervention) => refusal(intervention),
             None => Decision::allow(Control::Waf),
         }
     }
@@ -155,7 +181,7 @@ impl Inspection {
     /// Judges a body while it is sent on; the contract judges its files.
     pub fn watch(&self, snapshot: &Snapshot, uploads: Option<Uploads>, undo: Undo, body: &mut InboundBody) -> Flow {
         let shared = self.shared.as_ref().filter(|_| !self.is_settled()).map(Rc::clone);
-        let rules = snapshot.firewall.as_ref().map(|firewall| firewall.waf.rules());
+        let rules = snapshot.firewall.as_ref().map(|firewall| self.rules(firewall).rules());
         let limit = rules.map_or(0, |rules| rules.settings().request_no_files_limit);
         let stream = Stream::new(shared, uploads, undo, limit, snapshot.config.server.observe);
         let flow = stream.flow();
@@ -164,7 +190,7 @@ impl Inspection {
     }
 
     /// The request goes to the backend. Where many wait for theirs, it gives its tables back.
-    pub fn rest(&mut self, snapshot: &Snapshot) {
+    pub fn rest(&mut self, snapshot: &Snapshot, request: RequestId) {
         let (Some(shared), Some(firewall)) = (&self.shared, &snapshot.firewall) else { return };
         if firewall.resting.fetch_add(1, Ordering::Relaxed) < MOST_RESTING {
             self.seat = Some(Seat(Arc::clone(&firewall.resting)));
@@ -173,24 +199,35 @@ impl Inspection {
         firewall.resting.fetch_sub(1, Ordering::Relaxed);
         // A body that flows is judged by the same.
         if Rc::strong_count(shared) == 1 {
-            self.finish(snapshot);
+            self.finish(snapshot, request);
             (self.shared, self.rested) = (None, true);
         }
     }
 
+    fn rules<'f>(&self, firewall: &'f Firewall) -> &'f Arc<Waf> {
+        self.judging.map_or(&firewall.waf, |judging| firewall.waf_of(judging))
+    }
+
     /// Nothing more will be judged: rules that only sum up run, and the log gets its lines.
-    pub fn finish(&self, snapshot: &Snapshot) {
+    pub fn finish(&self, snapshot: &Snapshot, request: RequestId) {
         let (Some(shared), Some(firewall)) = (&self.shared, &snapshot.firewall) else { return };
         let mut transaction = shared.borrow_mut();
         transaction.finish();
         if let Some(log) = &firewall.log {
             log.append(&transaction.log_lines());
         }
+        if let Some(judging) = self.judging.filter(|_| transaction.is_taped()) {
+            firewall.check_again(judging, transaction.take_tape(), request);
+        }
     }
 
     /// What an event says about it.
     pub fn found(&self) -> Option<Findings> {
-        findings(&mut self.shared.as_ref()?.borrow_mut())
+        let mut found = findings(&mut self.shared.as_ref()?.borrow_mut())?;
+        if self.refuses_nothing() {
+            found.plain.push(("waf-mode".into(), FirewallMode::Detect.name().into()));
+        }
+        Some(found)
     }
 }
 
@@ -221,6 +258,7 @@ fn findings(transaction: &mut Transaction) -> Option<Findings> {
         return None;
     }
     let scores = found::scores(transaction);
+    let transaction = &*transaction;
     let (refused, matches) = (transaction.intervention().is_some(), transaction.matches());
     let ids: Vec<String> = matches.iter().take(MOST).map(|found| found.id.to_string()).collect();
     let (mut plain, mut sealed) = (vec![("waf-rules".into(), ids.join(" "))], Vec::new());
@@ -230,12 +268,14 @@ fn findings(transaction: &mut Transaction) -> Option<Findings> {
         let weight = found::score(found).map(|score| format!(", +{score}")).unwrap_or_default();
         let severity = found::severity(found).unwrap_or_default();
         plain.push((format!("waf-{}", found.id).into(), format!("{} ({severity}{weight})", found.msg)));
-        let value = String::from_utf8_lossy(&found.value);
-        sealed.push((format!("waf-{}", found.id).into(), format!("{} = {value}", found.variable)));
+        let value: Vec<String> = found::told(transaction, found).iter().flat_map(found::Told::lines).collect();
+        let value = value.join("\n");
+        sealed.push((format!("waf-{}", found.id).into(), value));
     }
     if let (Some(score), Some(threshold)) = scores {
         plain.push(("waf-score".into(), format!("{score}, refused from {threshold} on")));
         let lines = if refused { found::fewest(matches, score, threshold) } else { Vec::new() };
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
         if !lines.is_empty() {
             sealed.push(("waf-exclusion".into(), lines.join("\n")));
         }
@@ -243,12 +283,7 @@ fn findings(transaction: &mut Transaction) -> Option<Findings> {
     Some(Findings { plain, sealed })
 }
 
-/// The controls that must answer because of it.
-pub fn required(snapshot: &Snapshot) -> ControlSet {
-    if snapshot.firewall.is_some() { ControlSet::of(&[Control::Waf]) } else { ControlSet::EMPTY }
-}
-
-fn judged(intervention: &Intervention) -> Decision {
+fn refusal(intervention: &Intervention) -> Decision {
     let denial = match intervention.status() {
         400 => Denial::Malformed,
         413 => Denial::TooLarge,

@@ -132,9 +132,9 @@ impl Worker {
             decision = decision
                 .and(inspection.whole(&firewall::without_secrets(&inbound.parts.headers, body), &Checked::default()));
         }
-        inspection.finish(&snapshot);
+        inspection.finish(&snapshot, facts.request);
         ledger.inspected(&inspection);
-        let refusal = decision.demand(BEFORE.union(firewall::required(&snapshot))).err();
+        let refusal = decision.demand(BEFORE.union(inspection.required())).err();
         let observed = refusal.is_some();
         if let Some(refusal) = refusal {
             // Without its body there is nothing to call the endpoint with, in observe mode too.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::sequence::Sequence;
 use super::text::Text;
 use super::view::{Lane, Pick, Source, View};
-use super::{Assign, Bits, Change, Effect, Link, Name, Order, Phase, Rule, RuleSet, Test, fold};
+use super::{Assign, Bits, Change, Effect, Link, Name, Order, Phase, Profile, Rule, RuleSet, Test, fold};
 use crate::screen::{self, Screen};
 use crate::seclang::{self, Control, Ids, Problem, Program, Store, Variable};
 use crate::transform::{Transformation, UnicodeMap};
@@ -62,6 +62,7 @@ impl Compiler {
             let skip_to = source.skip_after.as_deref().map(|marker| order.behind(number, marker));
             rules.push(self.rule(source, &sources, skip_to));
         }
+        let profiles = program.profiles.iter().map(|controls| self.profile(controls, &sources)).collect();
         if self.used.len() > MOST_TRANSFORMATIONS {
             return Err(Problem::TooMuch { what: "transformations", most: MOST_TRANSFORMATIONS });
         }
@@ -77,6 +78,8 @@ impl Compiler {
             settings: program.settings,
             settled: [fold::Settled::default(), fold::Settled::default()],
             relied: Bits::new(rules.len()),
+            scores: scores(&self.slot_names),
+            profiles,
             rules,
             phases,
             pipes: self.pipes,
@@ -108,6 +111,10 @@ impl Compiler {
             }
         }
         screen::build(&mut set, options)?;
+        if let Some(id) = options.blind.filter(|_| options.prefilter) {
+            let rules = set.rules.iter_mut().filter(|rule| rule.id == id);
+            rules.filter_map(|rule| rule.links.first_mut()).for_each(|link| link.views.clear());
+        }
         Ok(set)
     }
 
@@ -238,6 +245,21 @@ impl Compiler {
         Assign { store: source.store, name, change }
     }
 
+    fn profile(&mut self, controls: &[Control], sources: &[&seclang::Rule]) -> Profile {
+        let mut profile = Profile { mode: None, effects: Vec::new() };
+        for control in controls {
+            match control {
+                // What settles rules beforehand is the same in every mode, when it holds from the beginning.
+                Control::RuleEngine(mode) => profile.mode = Some(*mode),
+                control => {
+                    let effect = seclang::Effect::Control(control.clone());
+                    profile.effects.extend(self.effect(&effect, sources));
+                }
+            }
+        }
+        profile
+    }
+
     fn effect(&mut self, source: &seclang::Effect, sources: &[&seclang::Rule]) -> Option<Effect> {
         let rules = |wanted: &dyn Fn(&seclang::Rule) -> bool| {
             let mut bits = Bits::new(sources.len());
@@ -280,4 +302,17 @@ impl Compiler {
             }
         })
     }
+}
+
+/// The slots of the scores that rules add to: those of each paranoia level, from which the Core Rule Set makes its sum; else
+/// the sums themselves.
+fn scores(names: &[Box<[u8]>]) -> Vec<usize> {
+    let of = |is_one: &dyn Fn(&[u8]) -> bool| -> Vec<usize> {
+        names.iter().enumerate().filter(|(_, name)| is_one(name)).map(|(slot, _)| slot).collect()
+    };
+    let levels = of(&|name| (1..=4).any(|level| name.ends_with(format!("anomaly_score_pl{level}").as_bytes())));
+    if !levels.is_empty() {
+        return levels;
+    }
+    of(&|name| name == b"blocking_inbound_anomaly_score" || name == b"blocking_outbound_anomaly_score")
 }

@@ -12,7 +12,7 @@ mod sequence;
 pub(crate) mod text;
 pub(crate) mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,6 +56,17 @@ pub struct RuleSet {
     pub(crate) settled: [Settled; 2],
     /// Rules on whose match this relies.
     pub(crate) relied: Bits,
+    /// Slots of the anomaly scores that rules add to.
+    pub(crate) scores: Vec<usize>,
+    /// What transactions can be opened with.
+    pub(crate) profiles: Vec<Profile>,
+}
+
+/// Settings that a transaction can begin with.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) mode: Option<Mode>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 /// A rule with its chain.
@@ -307,6 +318,21 @@ impl RuleSet {
     pub fn screened(&self) -> usize {
         let rules = self.rules.iter().enumerate().filter(|(index, _)| !self.folded().contains(*index));
         rules.filter(|(_, rule)| rule.entry.is_some()).count()
+    }
+
+    /// The ids of the rules, in the order in which they run.
+    pub fn ids(&self) -> impl Iterator<Item = u64> {
+        self.rules.iter().map(|rule| rule.id)
+    }
+
+    /// The tags that rules have, but for those with macros.
+    pub fn tags(&self) -> BTreeSet<String> {
+        let tags = self.rules.iter().flat_map(|rule| &rule.tags);
+        let texts = tags.filter_map(|tag| match tag {
+            Text::Constant(id, _) => Some(String::from_utf8_lossy(self.first.get(*id)).into_owned()),
+            _ => None,
+        });
+        texts.collect()
     }
 
     /// Whether some rule looks at answers (phases 3 and 4).

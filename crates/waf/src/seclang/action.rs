@@ -4,7 +4,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::parse::{actions, audit, mode, number};
+pub(super) use self::parse::{actions, audit, control, mode, number};
 use super::{Problem, Target, Template, Variable};
 use crate::transform::Transformation;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use super::action::actions;
+use super::action::{Control, actions, control};
 use super::rule::{Condition, Defaults, Parts, Rule};
 use super::settings::{NAMES, Outcome, Settings};
 use super::update::Update;
@@ -57,6 +57,8 @@ pub struct Program {
     pub unicode_map: Option<Vec<u8>>,
     /// Directives without effect, and updates of rules that are not there.
     pub notes: Vec<Note>,
+    /// What transactions can be opened with.
+    pub profiles: Vec<Vec<Control>>,
 }
 
 /// Directives that make or change rules, for suggestions.
@@ -130,6 +132,17 @@ impl<'a> Loader<'a> {
     /// Reads rules that stand in no file; `name` stands for them in errors, and its folder is where files are sought.
     pub fn text(&mut self, name: &str, text: &str) {
         self.read(&name.into(), text, 0);
+    }
+
+    /// Adds a list of `ctl` settings, such as `ruleRemoveTargetById=942100;ARGS:q`, that transactions can be opened with,
+    /// and gives its number.
+    pub fn profile(&mut self, settings: &[String]) -> Result<usize, Problem> {
+        let mut controls = Vec::with_capacity(settings.len());
+        for text in settings {
+            controls.extend(control(text)?);
+        }
+        self.program.profiles.push(controls);
+        Ok(self.program.profiles.len() - 1)
     }
 
     /// All that was read, or everything that is wrong with it.

@@ -1,7 +1,8 @@
 //! What rules do when they match: `setvar`, `ctl` and the rest, messages, interventions.
 
 use super::evaluate::BUDGET_RULE;
-use super::record::{Intervention, Match};
+use super::expand::Seen;
+use super::record::{Hit, Intervention, Match};
 use super::state::{Matched, Member, State};
 use crate::operator::Captures;
 use crate::ruleset::text::Text;
@@ -10,7 +11,9 @@ use crate::seclang::{Disruption, Mode, Store, Variable};
 use crate::values::ValueId;
 
 /// How much of a value a match keeps.
-const MOST_VALUE: usize = 400;
+pub(super) const MOST_VALUE: usize = 400;
+/// How many variables a match keeps.
+const MOST_HITS: usize = 8;
 /// How many matches a transaction keeps, so that a rule that matches ten thousand arguments costs no more.
 const MOST_MATCHES: usize = 1000;
 
@@ -138,8 +141,8 @@ impl State {
         let msg = expanded(self, rule.links.iter().find_map(|link| link.msg.as_ref()));
         let data = expanded(self, rule.links.iter().find_map(|link| link.logdata.as_ref()));
         let tags = rule.tags.iter().map(|tag| self.expand_string(set, tag)).collect();
-        let value = self.values.get(value);
-        let value = value.get(..MOST_VALUE).unwrap_or(value).to_vec();
+        let value = head(self.values.get(value)).to_vec();
+        let (more, score) = (self.hits(rule), self.added(set));
         let test = rule.links.last().and_then(|link| link.test.as_ref());
         let parameter = test.map(|test| match &test.parameter {
             Text::Constant(..) => test.written.chars().take(MOST_VALUE).collect(),
@@ -152,6 +155,8 @@ impl State {
             line: rule.line,
             variable: String::from_utf8_lossy(self.values.get(variable)).into_owned(),
             value,
+            more,
+            score,
             operator: test.map_or("", |test| test.operator.name()),
             parameter: parameter.unwrap_or_default(),
             msg: String::from_utf8_lossy(&msg).into_owned(),
@@ -167,7 +172,46 @@ impl State {
         });
     }
 
-    fn apply(&mut self, set: &RuleSet, effect: &Effect) {
+    /// What the first rule of the chain matched, where that is not just what matched last.
+    fn hits(&self, rule: &Rule) -> Vec<Hit> {
+        if self.before.len() < 2 {
+            return Vec::new();
+        }
+        let Some(first) = rule.links.first() else { return Vec::new() };
+        let mut hits: Vec<Hit> = Vec::new();
+        for matched in &self.before {
+            if hits.len() >= MOST_HITS || !first.views.iter().any(|view| view.variable == matched.variable) {
+                break;
+            }
+            let value = match matched.value {
+                Seen::Text(id) => head(self.values.get(id)).to_vec(),
+                Seen::Number(number) => number.to_string().into_bytes(),
+            };
+            let mut variable = if matched.count { "&".to_owned() } else { String::new() };
+            variable.push_str(matched.variable.name());
+            if let Some(name) = matched.name {
+                variable.push(':');
+                variable.push_str(&String::from_utf8_lossy(self.values.get(name)));
+            }
+            let hit = Hit { variable, value };
+            if !hits.contains(&hit) {
+                hits.push(hit);
+            }
+        }
+        hits
+    }
+
+    /// How much the anomaly score grew since this was asked last.
+    fn added(&mut self, set: &RuleSet) -> i64 {
+        let number = |slot: &usize| match self.tx.get(*slot) {
+            Some(Member::Number(number)) => *number,
+            _ => 0,
+        };
+        let score = set.scores.iter().map(number).fold(0, i64::saturating_add);
+        score.saturating_sub(std::mem::replace(&mut self.score, score))
+    }
+
+    pub(super) fn apply(&mut self, set: &RuleSet, effect: &Effect) {
         match effect {
             Effect::SetEnv(name, value) => {
                 let (mut key, mut text) = (Vec::new(), Vec::new());
@@ -254,6 +298,11 @@ impl State {
             self.intervention = Some(Intervention::Deny { rule: BUDGET_RULE, status });
         }
     }
+}
+
+/// What a match keeps of a value.
+pub(super) fn head(value: &[u8]) -> &[u8] {
+    value.get(..MOST_VALUE).unwrap_or(value)
 }
 
 /// The number that the text begins with, or 0.

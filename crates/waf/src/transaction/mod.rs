@@ -7,11 +7,13 @@ mod act;
 mod body;
 mod evaluate;
 mod expand;
+mod explain;
 mod json;
 pub(crate) mod lanes;
 mod record;
 mod request;
 pub(crate) mod state;
+mod tape;
 mod time;
 mod xml;
 
@@ -20,13 +22,16 @@ use std::sync::Arc;
 use testudo_core::{Proven, Timestamp};
 
 pub use evaluate::BUDGET_RULE;
-pub use record::{Intervention, Match};
+pub use explain::{Step, Trace};
+pub use record::{Hit, Intervention, Match};
 pub use request::RequestLine;
+pub use tape::{Difference, Tape};
 
 use self::body::{Body, Taken};
 use self::lanes::{Item, Place};
 use self::request::until;
 use self::state::State;
+use self::tape::Call;
 use crate::ruleset::RuleSet;
 use crate::ruleset::view::Lane;
 use crate::seclang::{LimitAction, Mode, Processor, Variable};
@@ -84,6 +89,8 @@ pub struct Transaction {
     set: Arc<RuleSet>,
     /// Always there until it is dropped.
     buffers: Option<Box<Buffers>>,
+    /// What it was told, where that is kept.
+    pub(crate) tape: Option<Box<Tape>>,
 }
 
 impl Drop for Transaction {
@@ -102,6 +109,7 @@ impl Transaction {
         connection: &Connection<'_>,
         id: &str,
         now: Timestamp,
+        profile: Option<usize>,
     ) -> Transaction {
         let state = &mut buffers.state;
         state.begin(&set);
@@ -125,13 +133,26 @@ impl Transaction {
         }
         tell_time(state, &set, now);
         buffers.request.clear();
+        if let Some(profile) = profile.and_then(|number| set.profiles.get(number)) {
+            state.mode = profile.mode.unwrap_or(state.mode);
+            profile.effects.iter().for_each(|effect| state.apply(&set, effect));
+        }
+        buffers.request.clear();
         buffers.response.clear();
-        Transaction { waf, set, buffers: Some(buffers) }
+        Transaction { waf, set, buffers: Some(buffers), tape: None }
     }
 
     fn with<T>(&mut self, run: impl FnOnce(&mut Buffers, &RuleSet) -> T) -> Option<T> {
         let set = &*self.set;
         self.buffers.as_deref_mut().map(|buffers| run(buffers, set))
+    }
+
+    /// Keeps what it was told, where that is asked for.
+    #[inline]
+    fn keep(&mut self, call: impl FnOnce() -> Call) {
+        if let Some(tape) = &mut self.tape {
+            tape.push(call());
+        }
     }
 
     fn phase(&mut self, number: u8) -> Option<&Intervention> {
@@ -145,17 +166,20 @@ impl Transaction {
 
     /// Takes the first line of the request.
     pub fn request_line(&mut self, line: &RequestLine<'_>) {
+        self.keep(|| Call::line(line));
         self.with(|buffers, set| buffers.state.request_line(set, line));
     }
 
     /// Takes a header of the request; what repeats is taken again.
     pub fn request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.keep(|| Call::Header(name.into(), value.into(), false));
         self.with(|buffers, set| buffers.state.request_header(set, name, value));
     }
 
     /// Takes a header whose value is known to be harmless: rules about attacks (with a tag `attack-...`) don't look at it,
     /// all others do.
     pub fn request_header_proven(&mut self, name: &[u8], value: &[u8]) {
+        self.keep(|| Call::Header(name.into(), value.into(), true));
         self.with(|buffers, set| {
             buffers.state.request_header(set, name, value);
             buffers.state.lanes.prove_last(Variable::RequestHeaders);
@@ -164,6 +188,7 @@ impl Transaction {
 
     /// The head of the request is complete: phase 1.
     pub fn request_head(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::Head);
         self.phase(1)
     }
 
@@ -174,6 +199,7 @@ impl Transaction {
 
     /// These parts of the head are known to be harmless from now on: as in [`Self::request_header_proven`].
     pub fn prove_head(&mut self, head: &HarmlessHead<'_>) {
+        self.keep(|| Call::prove_head(head));
         self.with(|buffers, _| {
             let State { lanes, values, .. } = &mut buffers.state;
             lanes.prove(Variable::ArgsGet, &places(head.query), false);
@@ -208,6 +234,7 @@ impl Transaction {
     /// forms as written, data of parts. Of files with these names it is known that their form is harmless: rules about
     /// attacks that only ask for a form (which are negated) don't look at them, those that look for something do.
     pub fn prove_body(&mut self, proven: &[Proven], names: bool, files: &[Box<[u8]>]) {
+        self.keep(|| Call::ProveBody(proven.into(), names, files.into()));
         self.with(|buffers, _| {
             buffers.state.proven = places(proven);
             buffers.state.names_proven = names;
@@ -217,6 +244,7 @@ impl Transaction {
 
     /// Takes a chunk of the request's body.
     pub fn request_body(&mut self, chunk: &[u8]) -> Option<&Intervention> {
+        self.keep(|| Call::Body(chunk.into()));
         self.with(|buffers, set| {
             if buffers.state.intervention.is_none()
                 && buffers.request.request_chunk(&mut buffers.state, set, chunk) == Taken::TooLarge
@@ -229,6 +257,7 @@ impl Transaction {
 
     /// The request's body is complete, or there is none: phase 2.
     pub fn request_end(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::End);
         self.with(|buffers, set| {
             if buffers.state.intervention.is_none() && buffers.state.mode != Mode::Off {
                 buffers.request.request_end(&mut buffers.state, set);
@@ -239,6 +268,7 @@ impl Transaction {
 
     /// Takes status and protocol of the response.
     pub fn response_line(&mut self, status: u16, protocol: &[u8]) {
+        self.keep(|| Call::ResponseLine(status, protocol.into()));
         self.with(|buffers, set| {
             buffers.state.set_number(Variable::ResponseStatus, usize::from(status));
             buffers.state.set(Variable::ResponseProtocol, protocol);
@@ -251,6 +281,7 @@ impl Transaction {
 
     /// Takes a header of the response.
     pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.keep(|| Call::ResponseHeader(name.into(), value.into()));
         self.with(|buffers, set| {
             buffers.state.add(set, Lane::of(Variable::ResponseHeaders), name, value);
             if name.eq_ignore_ascii_case(b"content-type") {
@@ -262,6 +293,7 @@ impl Transaction {
 
     /// The head of the response is complete: phase 3.
     pub fn response_head(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::ResponseHead);
         self.phase(3)
     }
 
@@ -279,6 +311,7 @@ impl Transaction {
 
     /// Takes a chunk of the response's body.
     pub fn response_body(&mut self, chunk: &[u8]) -> Option<&Intervention> {
+        self.keep(|| Call::ResponseBody(chunk.into()));
         if self.reads_response() {
             self.with(|buffers, set| {
                 let state = &mut buffers.state;
@@ -302,6 +335,7 @@ impl Transaction {
 
     /// The response's body is complete, or there is none: phase 4.
     pub fn response_end(&mut self) -> Option<&Intervention> {
+        self.keep(|| Call::ResponseEnd);
         if !self.reads_response() {
             return self.intervention();
         }
@@ -316,6 +350,7 @@ impl Transaction {
 
     /// The transaction ends: phase 5, which can intervene no more.
     pub fn finish(&mut self) {
+        self.keep(|| Call::Finish);
         self.with(|buffers, set| buffers.state.run(set, 5));
     }
 

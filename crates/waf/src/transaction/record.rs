@@ -17,6 +17,10 @@ pub struct Match {
     pub variable: String,
     /// Its value as the operator saw it, of a bounded length.
     pub value: Vec<u8>,
+    /// Where there is more than that one: what the first rule of the chain matched, as far as it is kept.
+    pub more: Vec<Hit>,
+    /// What has been added to the anomaly score since the match before.
+    pub score: i64,
     /// The operator's name; nothing for an action without one.
     pub operator: &'static str,
     /// Its parameter with macros expanded, of a bounded length.
@@ -43,7 +47,23 @@ pub struct Match {
     pub refused: Option<u16>,
 }
 
+/// A variable that a rule matched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hit {
+    /// Such as `ARGS:name`.
+    pub variable: String,
+    /// Its value as the operator saw it, of a bounded length.
+    pub value: Vec<u8>,
+}
+
 impl Match {
+    /// The variables that the rule matched: of a chain, those of its first rule.
+    pub fn hits(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let only = self.more.is_empty() && !self.variable.is_empty();
+        let only = only.then_some((self.variable.as_str(), self.value.as_slice()));
+        only.into_iter().chain(self.more.iter().map(|hit| (hit.variable.as_str(), hit.value.as_slice())))
+    }
+
     /// A match of the engine itself, which no rule file asks for.
     pub(crate) fn of_engine(id: u64, phase: u8, msg: &str, data: Vec<u8>, severity: u8, refused: Option<u16>) -> Match {
         Match {
@@ -53,6 +73,8 @@ impl Match {
             line: 0,
             variable: String::new(),
             value: Vec::new(),
+            more: Vec::new(),
+            score: 0,
             operator: "",
             parameter: String::new(),
             msg: msg.to_owned(),

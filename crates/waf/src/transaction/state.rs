@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) intervention: Option<Intervention>,
     pub(crate) matches: Vec<Match>,
     pub(crate) highest_severity: u8,
+    /// The anomaly score at the last match.
+    pub(crate) score: i64,
     /// The rule that runs, for `RULE` and for what it says.
     pub(crate) rule: usize,
     /// Places of the body at which harmless values stand, in order.
@@ -112,6 +114,7 @@ impl State {
             intervention: None,
             matches: Vec::new(),
             highest_severity: 255,
+            score: 0,
             rule: 0,
             proven: Vec::new(),
             names_proven: false,
@@ -158,6 +161,7 @@ impl State {
         self.intervention = None;
         self.matches.clear();
         self.highest_severity = 255;
+        self.score = 0;
         self.rule = 0;
         self.proven.clear();
         self.names_proven = false;

@@ -27,6 +27,11 @@ impl Sight {
         if self.full { visible(text) } else { "•••".to_owned() }
     }
 
+    /// The text with its lines, or nothing of it.
+    pub(crate) fn lines(self, text: &str) -> String {
+        if self.full { lines(text, MOST_LINES) } else { "•••".to_owned() }
+    }
+
     /// Whether it sees in full.
     pub(crate) fn is_full(self) -> bool {
         self.full
@@ -88,6 +93,8 @@ fn mask(text: &str) -> String {
 
 /// The longest foreign text that a page shows.
 const LONGEST: usize = 300;
+/// And one of many lines.
+const MOST_LINES: usize = 4_000;
 
 /// A foreign text as it may stand on a page: what steers the direction of text or can't be seen is written out, and it is
 /// cut. Markup is escaped by the template, as all text is.

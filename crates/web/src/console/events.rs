@@ -192,7 +192,9 @@ fn event_page(desk: &Desk, entry: &Entry, opened: &Opened, sight: Sight) -> Even
     own("User agent", event.http.as_ref().and_then(|http| http.user_agent.clone()));
     own("Device", event.actor.device.map(|device| device.to_string()));
     for (name, value) in &event.personal {
-        personal.push((visible(name), sight.whole(value)));
+        // What rules of the firewall matched, and how it came about, has lines.
+        let shown = if name.starts_with("waf-") { sight.lines(value) } else { sight.whole(value) };
+        personal.push((visible(name), shown));
     }
     EventPage {
         layout: desk.layout(format!("Event {}", entry.seq), "/events"),

@@ -1,6 +1,5 @@
 //! `testudo waf install-crs`: the OWASP Core Rule Set into the data folder, once it was read without a mistake.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -45,7 +44,7 @@ pub fn run(setting: &Setting, source: &Path) -> Result<ExitCode, Failure> {
     let (place, fresh, before) = (setting.core_rules(), setting.data.join("crs.new"), setting.data.join("crs.old"));
     let done = put(&release, &fresh).and_then(|()| {
         let rules = Rules::Installed(fresh.clone());
-        let selection = Selection { rules, paranoia: 0, detect: false, types: BTreeSet::new(), last: Vec::new() };
+        let selection = Selection::plain(rules);
         let loaded = firewall::load(&selection).map_err(Failure::usage)?;
         clear(&before)?;
         if place.exists() {

@@ -12,13 +12,14 @@ use http::{Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use testudo_core::{Control, Decision, Denial, RequestId};
 use testudo_gateway::{BodyError, Outbound, ResponseBody};
-use testudo_waf::{Connection, Intervention, RequestLine, Transaction};
+use testudo_waf::{Connection, Intervention, Opening, RequestLine, Transaction};
 
 use super::super::facts::Facts;
 use super::super::mask::{Coding, Decoder, narrow};
 use super::super::refuse;
 use super::{Inspection, Shared};
 use crate::firewall::Firewall;
+use crate::firewall::routes::Judging;
 use crate::snapshot::Snapshot;
 
 /// The code of an answer that shows what it should not.
@@ -52,7 +53,8 @@ impl Inspection {
             return (response, Decision::default());
         }
         if self.rested {
-            self.shared = snapshot.firewall.as_ref().map(|firewall| again(firewall, facts));
+            self.shared =
+                snapshot.firewall.as_ref().zip(self.judging).map(|(firewall, judging)| again(firewall, judging, facts));
         }
         let Some(shared) = self.shared.clone() else { return (response, Decision::default()) };
         let request = facts.request;
@@ -84,10 +86,11 @@ impl Inspection {
 }
 
 /// Tables for an answer whose request was judged before: rules set up what they need for it.
-fn again(firewall: &Firewall, facts: &Facts) -> Shared {
+fn again(firewall: &Firewall, judging: Judging, facts: &Facts) -> Shared {
     let (client, id) = (facts.address.to_string(), facts.request.to_string());
     let connection = Connection { client: &client, client_port: 0, server: "", server_port: 0 };
-    let mut transaction = firewall.waf.open(&connection, &id, facts.now);
+    let opening = Opening { profile: judging.profile, taped: false };
+    let mut transaction = firewall.waf_of(judging).open_with(&connection, &id, facts.now, opening);
     transaction.request_line(&RequestLine { method: b"GET", target: b"/", protocol: b"HTTP/1.1", raw: None });
     for (name, value) in [("Host", facts.host.as_deref().unwrap_or("-")), ("User-Agent", "-"), ("Accept", "*/*")] {
         transaction.request_header(name.as_bytes(), value.as_bytes());

@@ -6,11 +6,15 @@ use testudo_gateway::Malformed;
 use testudo_waf::Connection;
 
 use super::{findings, head};
+use crate::config::FirewallMode;
 use crate::snapshot::Snapshot;
 
 /// Shows the rules what came, as far as it can be read, and writes down what they found.
 pub fn malformed(snapshot: &Snapshot, report: &Malformed, event: &mut Event) {
     let Some(firewall) = snapshot.firewall.as_ref().filter(|_| !report.raw_head.is_empty()) else { return };
+    if firewall.routes.general().mode == FirewallMode::Off {
+        return;
+    }
     let request = RequestId::new(event.at, random::array());
     event.request = Some(request);
     let (client, server) = (report.peer.ip().to_string(), report.local.ip().to_string());

@@ -11,7 +11,7 @@ use testudo_waf::seclang::Processor;
 
 use super::super::body::HELD;
 use super::super::decode::Undo;
-use super::{SUSPECTED, Shared, judged};
+use super::{SUSPECTED, Shared, refusal};
 
 /// What came of a body that flowed. Nothing is said of one that nobody refuses.
 #[derive(Default)]
@@ -75,7 +75,7 @@ impl Stream {
 
     /// What the firewall says, if it refuses.
     fn verdict(&mut self) -> Result<(), &'static str> {
-        let said = self.firewall.as_ref().and_then(|shared| shared.borrow().intervention().map(judged));
+        let said = self.firewall.as_ref().and_then(|shared| shared.borrow().intervention().map(refusal));
         said.map_or(Ok(()), |decision| self.refuse(decision, Checked::default()))
     }
 }

@@ -304,7 +304,7 @@ pub(in crate::seclang) fn audit(text: &str) -> Result<Audit, Problem> {
 }
 
 /// Nothing stands for what has no effect here.
-fn control(text: &str) -> Result<Option<Control>, Problem> {
+pub(in crate::seclang) fn control(text: &str) -> Result<Option<Control>, Problem> {
     let (name, value) = text.split_once('=').ok_or(Problem::Missing { what: "the value of `ctl`" })?;
     let (name, value) = (name.trim(), value.trim());
     let with_target = || {
