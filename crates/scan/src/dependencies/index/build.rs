@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use testudo_crypto::Sha256;
+use testudo_crypto::digest::Sha256;
 
 use super::osv::{self, Record, Specific};
 use super::wire::{put, put_text};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use testudo_crypto::sha256;
+use testudo_crypto::digest::sha256;
 
 use super::build::scheme;
 use super::wire::Cursor;

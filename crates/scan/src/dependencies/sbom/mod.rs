@@ -6,7 +6,7 @@
 
 mod document;
 
-use testudo_crypto::sha256;
+use testudo_crypto::digest::sha256;
 
 use super::{Component, Relation, Vulnerability};
 use document::{App, Bom, Dependency, Entry, Flaw, Metadata};
