@@ -470,7 +470,7 @@ pkg:npm/c@3.0.0 Direct Unknown :28
 
 #[test]
 fn pnpm_of_all_versions_says_the_same() {
-    let fifth = r#"lockfileVersion: 5.4
+    let fifth = r"lockfileVersion: 5.4
 
 specifiers:
   a: ^1.0.0
@@ -497,8 +497,8 @@ packages:
   /peer/3.0.0:
     resolution: {tarball: https://example.org/peer.tgz}
     dev: false
-"#;
-    let sixth = r#"lockfileVersion: '6.0'
+";
+    let sixth = r"lockfileVersion: '6.0'
 
 importers:
   .:
@@ -529,8 +529,8 @@ packages:
   /peer@3.0.0:
     resolution: {tarball: https://example.org/peer.tgz}
     dev: false
-"#;
-    let ninth = r#"lockfileVersion: '9.0'
+";
+    let ninth = r"lockfileVersion: '9.0'
 
 importers:
 
@@ -566,7 +566,7 @@ snapshots:
       peer: 3.0.0
 
   peer@3.0.0: {}
-"#;
+";
     let expected = |lines: [u32; 3]| {
         let [dev, a, peer] = lines;
         format!(
