@@ -79,7 +79,7 @@ impl Server {
         let admin_client = ClientForm::testudo_admin(&identity_config.admin_audience);
         node.identity().ensure_client("testudo-admin", admin_client, &node.context()).await?;
         let _ = node.shortcuts.set(ShortcutCheck::start(&node, stop.clone()));
-        install(&node, config.clone(), parts, 1).await?;
+        Box::pin(install(&node, config.clone(), parts, 1)).await?;
         node.watch_by(rules);
         node.responder.install(playbooks);
 

@@ -181,7 +181,7 @@ fn what_is_too_much_or_came_to_the_end_of_its_budget_is_not_compared() {
     assert_eq!(transaction.take_tape().unwrap().compare(&plain), None);
     let mut transaction = ask(&plain, "/", Opening { profile: None, taped: true });
     for _ in 0..5 {
-        transaction.request_body(&[b'a'; 300 << 10]);
+        transaction.request_body(&vec![b'a'; 300 << 10]);
     }
     assert!(transaction.take_tape().is_none());
 }

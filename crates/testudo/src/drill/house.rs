@@ -156,8 +156,9 @@ async fn start(more: &str) -> Result<(Server, tempfile::TempDir), DrillError> {
     let overrides = Overrides { listen: vec![gateway], admin: Some(admin), ..Overrides::default() };
     let config: Config = config::load(Some(&file), std::iter::empty(), &overrides).map_err(|error| failed(&error))?;
     let data = DataFolder::open(&folder.path().join("data")).map_err(|error| failed(&error))?;
-    let server =
-        Server::start(config, data, None, InheritedSockets::default()).await.map_err(|error| failed(&error))?;
+    let server = Box::pin(Server::start(config, data, None, InheritedSockets::default()))
+        .await
+        .map_err(|error| failed(&error))?;
     Ok((server, folder))
 }
 

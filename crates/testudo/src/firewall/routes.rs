@@ -46,12 +46,19 @@ pub struct Routes {
     general: Judging,
     /// By the number of the route in the contract.
     known: Vec<Option<Judging>>,
-    /// Where there is no contract: the paths that are named, and for each the methods.
-    open: Option<(Contract, BTreeMap<Arc<str>, Vec<(Option<Method>, Judging)>>)>,
+    /// Where there is no contract: the paths that are named.
+    open: Option<Box<Paths>>,
     /// The general level first.
     pub levels: Vec<Level>,
     /// The updates, by number.
     pub profiles: Vec<Profile>,
+}
+
+/// The paths that a configuration names where there is no contract.
+struct Paths {
+    contract: Contract,
+    /// For each path the methods, none for all; those that are named come last.
+    methods: BTreeMap<Arc<str>, Vec<(Option<Method>, Judging)>>,
 }
 
 impl Routes {
@@ -79,20 +86,15 @@ impl Routes {
             }
         }
         if !named.is_empty() {
-            routes.open = Some(open(&named)?);
+            routes.open = Some(Box::new(Paths::of(&named)?));
         }
         Ok(routes)
     }
 
     /// How a request is judged.
     pub fn judging(&self, found: Option<&Found<'_>>, method: &Method, path: &str) -> Judging {
-        if let Some((contract, methods)) = &self.open
-            && let RouteMatch::Found(found) = contract.route(method, path)
-            && let Some(entries) = methods.get(&found.route.template)
-        {
-            // The last that fits names the method, if one does.
-            let fits = |(own, _): &&(Option<Method>, Judging)| own.as_ref().is_none_or(|own| own == method);
-            return entries.iter().rev().find(fits).map_or(self.general, |(_, judging)| *judging);
+        if let Some(paths) = &self.open {
+            return paths.judging(method, path).unwrap_or(self.general);
         }
         let own = found.and_then(|found| *self.known.get(found.route.id.index())?);
         own.unwrap_or(self.general)
@@ -176,33 +178,36 @@ fn unknown(contract: &Contract, number: usize, entry: &RouteFirewall) -> Firewal
     FirewallError { key: format!("waf.routes[{number}].{key}"), text }
 }
 
-/// The paths of entries where there is no contract.
-#[expect(clippy::type_complexity, reason = "the type is named where it is kept")]
-fn open(
-    named: &[(usize, &RouteFirewall, Judging)],
-) -> Result<(Contract, BTreeMap<Arc<str>, Vec<(Option<Method>, Judging)>>), FirewallError> {
-    let mut paths = BTreeMap::new();
-    let mut methods: BTreeMap<Arc<str>, Vec<(Option<Method>, Judging)>> = BTreeMap::new();
-    for (number, entry, judging) in named {
-        let refused = |text: String| FirewallError { key: format!("waf.routes[{number}]"), text };
-        let Some((method, path)) = entry.parts() else {
-            return Err(refused(
-                "without an OpenAPI file routes have no names; give `route`, such as \"* /notes/*\"".into(),
-            ));
-        };
-        let pattern: PathPattern =
-            path.parse().map_err(|error| refused(format!("without an OpenAPI file, {error}")))?;
-        let method = match method {
-            "*" => None,
-            method => {
-                Some(Method::from_bytes(method.as_bytes()).map_err(|error| refused(format!("`{method}`: {error}")))?)
-            }
-        };
-        methods.entry(pattern.as_str().into()).or_default().push((method, *judging));
-        paths.insert(pattern.as_str().to_owned(), pattern);
+impl Paths {
+    fn of(named: &[(usize, &RouteFirewall, Judging)]) -> Result<Paths, FirewallError> {
+        let mut patterns = BTreeMap::new();
+        let mut methods: BTreeMap<Arc<str>, Vec<(Option<Method>, Judging)>> = BTreeMap::new();
+        for (number, entry, judging) in named {
+            let refused = |text: String| FirewallError { key: format!("waf.routes[{number}]"), text };
+            let unnamed = "without an OpenAPI file routes have no names; give `route`, such as \"* /notes/*\"";
+            let (method, path) = entry.parts().ok_or_else(|| refused(unnamed.into()))?;
+            let pattern: PathPattern =
+                path.parse().map_err(|error| refused(format!("without an OpenAPI file, {error}")))?;
+            let method = match method {
+                "*" => None,
+                method => {
+                    let parsed = Method::from_bytes(method.as_bytes());
+                    Some(parsed.map_err(|error| refused(format!("`{method}`: {error}")))?)
+                }
+            };
+            methods.entry(pattern.as_str().into()).or_default().push((method, *judging));
+            patterns.insert(pattern.as_str().to_owned(), pattern);
+        }
+        let patterns: Vec<PathPattern> = patterns.into_values().collect();
+        Ok(Paths { contract: Contract::open(&patterns), methods })
     }
-    let paths: Vec<PathPattern> = paths.into_values().collect();
-    Ok((Contract::open(&paths), methods))
+
+    fn judging(&self, method: &Method, path: &str) -> Option<Judging> {
+        let RouteMatch::Found(found) = self.contract.route(method, path) else { return None };
+        let entries = self.methods.get(&found.route.template)?;
+        let fits = |(own, _): &&(Option<Method>, Judging)| own.as_ref().is_none_or(|own| own == method);
+        entries.iter().rev().find(fits).map(|(_, judging)| *judging)
+    }
 }
 
 /// What an exclusion changes, as the values of `ctl`.

@@ -1,8 +1,6 @@
 //! `testudo incident drill`: an attack is played, with honest people about, and it is told what was done, when, and whom
 //! it hit wrongly. Exit code 1 if the attack was not held back, or honest people were hit.
 
-#![expect(clippy::large_futures, reason = "made once, in a command")]
-
 use std::process::ExitCode;
 
 use clap::Args;

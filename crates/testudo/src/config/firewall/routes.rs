@@ -247,8 +247,8 @@ mod tests {
         }
         let twice = "[[routes]]\nroute = \"GET /a\"\nmode = \"off\"\n".repeat(2);
         assert!(refused(&twice).contains("named twice"));
-        let levels: String =
-            (1..=5).map(|level| format!("[[routes]]\nroute = \"GET /{level}\"\nthreshold = {level}\n")).collect();
-        assert!(refused(&levels).contains("more than 4 pairs"));
+        let entry = |level: u32| format!("[[routes]]\nroute = \"GET /{level}\"\nthreshold = {level}\n");
+        let levels: Vec<String> = (1..=5).map(entry).collect();
+        assert!(refused(&levels.concat()).contains("more than 4 pairs"));
     }
 }
