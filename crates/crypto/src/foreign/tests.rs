@@ -1,3 +1,5 @@
+//! Keys and signatures of others: each algorithm with its own vectors, and what is refused.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::many_single_char_names, reason = "the numbers of DSA have these names")]
 //! Foreign signatures against those of aws-lc, published vectors and a second big-number implementation.
