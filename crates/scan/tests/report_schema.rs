@@ -24,6 +24,7 @@ fn validator() -> jsonschema::Validator {
 }
 
 fn reports() -> Vec<Report> {
+    use SignatureVerdict::{Invalid, OtherSigner, Unchecked, Unsigned, Valid};
     let mut all = vec![judged(), incomplete(), Report::new(scan()).unwrap()];
     all.extend(HOSTILE.iter().map(|text| hostile(text)));
     // Each value that a word can have.
@@ -43,7 +44,6 @@ fn reports() -> Vec<Report> {
         scan.target.kind = kind;
         all.push(Report::new(scan.clone()).unwrap());
     }
-    use SignatureVerdict::{Invalid, OtherSigner, Unchecked, Unsigned, Valid};
     for verdict in [Valid, Invalid, OtherSigner, Unsigned, Unchecked] {
         scan.signature.verdict = verdict;
         all.push(Report::new(scan.clone()).unwrap());
@@ -73,7 +73,7 @@ fn members(value: &Value, path: &str, out: &mut Vec<String>) {
             }
         }
         Value::Array(all) => {
-            all.iter().enumerate().for_each(|(at, value)| members(value, &format!("{path}/{at}"), out))
+            all.iter().enumerate().for_each(|(at, value)| members(value, &format!("{path}/{at}"), out));
         }
         _ => {}
     }

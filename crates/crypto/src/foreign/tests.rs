@@ -1,8 +1,7 @@
-//! Keys and signatures of others: each algorithm with its own vectors, and what is refused.
+//! Foreign signatures against those of aws-lc, published vectors and a second big-number implementation.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::many_single_char_names, reason = "the numbers of DSA have these names")]
-//! Foreign signatures against those of aws-lc, published vectors and a second big-number implementation.
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
