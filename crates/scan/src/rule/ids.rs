@@ -129,6 +129,7 @@ macro_rules! as_text {
 as_text!(RuleId, Cwe, Maswe, MastgTest, super::Control, super::Cvss);
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use super::*;
 

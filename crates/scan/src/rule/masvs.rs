@@ -109,6 +109,7 @@ impl fmt::Display for Control {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use super::*;
 

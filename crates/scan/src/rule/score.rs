@@ -95,6 +95,7 @@ pub fn severity_of(score: f64) -> Severity {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use super::*;
 

@@ -113,6 +113,7 @@ impl Glob {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use std::time::{Duration, Instant};
 
