@@ -60,7 +60,8 @@ pub enum Match {
     AdvancedPattern,
 }
 
-const PATHS: [(Match, Name); 5] = [
+/// The attributes that name paths, with how each is matched.
+pub(super) const PATHS: [(Match, Name); 5] = [
     (Match::Exact, PATH),
     (Match::Prefix, PATH_PREFIX),
     (Match::Suffix, PATH_SUFFIX),

@@ -18,14 +18,23 @@ pub(super) fn wants(path: &str) -> bool {
         || is_bare_properties(path)
 }
 
-/// The path below `META-INF/`, also of a bundle's module (`base/root/META-INF/…`).
+/// Where a file of a bundle stands in the package that is installed: a module keeps such files in its folder `root`.
+fn installed(path: &str) -> &str {
+    let mut parts = path.splitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(_), Some("root"), Some(inner)) => inner,
+        _ => path,
+    }
+}
+
+/// The path below `META-INF/`, also of a bundle's module.
 fn inner(path: &str) -> Option<&str> {
-    path.strip_prefix("META-INF/").or_else(|| path.split_once("/root/META-INF/").map(|(_, inner)| inner))
+    installed(path).strip_prefix("META-INF/")
 }
 
 /// `play-services-base.properties`, which Google's libraries leave in the root.
 fn is_bare_properties(path: &str) -> bool {
-    let name = path.strip_prefix("base/root/").unwrap_or(path);
+    let name = installed(path);
     !name.contains('/')
         && name.ends_with(".properties")
         && ["play-services-", "firebase-", "billing", "integrity", "core-common", "transport-", "app-update", "review"]
