@@ -1,7 +1,9 @@
 //! Rules and analysis over app packages, source folders and dependencies.
 
+pub mod code;
 pub mod compare;
 pub mod dependencies;
+pub mod facts;
 pub mod report;
 pub mod rule;
 pub mod secrets;

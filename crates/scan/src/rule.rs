@@ -4,6 +4,7 @@
 //! To add a rule, add a `[[rule]]`; ids have the forms of OWASP MAS (<https://mas.owasp.org>) and MITRE CWE, and the
 //! severity is that of the CVSS score, so that two rules with one vector never weigh differently.
 
+mod builtin;
 mod ids;
 mod masvs;
 mod nearest;

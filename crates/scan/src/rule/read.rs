@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{FileError, Rule, Source};
+use crate::{code, facts};
 
 /// The largest file of rules.
 const MAX_BYTES: usize = 1 << 20;
@@ -21,23 +22,34 @@ const MAX_LIST: usize = 16;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     rule: Vec<Spanned<Rule>>,
+    #[serde(default)]
+    fact: Vec<Spanned<facts::Condition>>,
+    #[serde(default)]
+    code: Vec<Spanned<code::Condition>>,
+}
+
+/// What a file of rules holds, each with its place in the text.
+pub(super) struct Contents {
+    pub(super) rules: Vec<(Range<usize>, Rule)>,
+    pub(super) facts: Vec<(Range<usize>, facts::Condition)>,
+    pub(super) code: Vec<(Range<usize>, code::Condition)>,
 }
 
 /// Reads a file of rules, in its order.
-pub(super) fn read(file: &str, text: &str) -> Result<Vec<(Range<usize>, Rule)>, FileError> {
+pub(super) fn read(file: &str, text: &str) -> Result<Contents, FileError> {
     let source = Source { file, text };
-    let File { rule: rules } = source.read(MAX_BYTES)?;
-    rules
-        .into_iter()
-        .map(|rule| {
-            let span = rule.span();
-            let rule = rule.into_inner();
-            check(&rule)
-                .map_err(|(message, help)| source.wrong(&span, format!("rule `{}`: {message}", rule.id), help))?;
-            Ok((span, rule))
-        })
-        .collect()
+    let read: File = source.read(MAX_BYTES)?;
+    let contents = Contents { rules: placed(read.rule), facts: placed(read.fact), code: placed(read.code) };
+    for (span, rule) in &contents.rules {
+        check(rule).map_err(|(message, help)| source.wrong(span, format!("rule `{}`: {message}", rule.id), help))?;
+    }
+    Ok(contents)
+}
+
+fn placed<T>(entries: Vec<Spanned<T>>) -> Vec<(Range<usize>, T)> {
+    entries.into_iter().map(|entry| (entry.span(), entry.into_inner())).collect()
 }
 
 /// What is wrong, and what to do.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Setting, output, root_key_from_environment};
 use crate::cli::UpArgs;
@@ -31,12 +31,17 @@ pub fn run(setting: &Setting, arguments: &UpArgs) -> Result<ExitCode, Failure> {
         .map_err(Failure::dependency)?;
     runtime.block_on(async {
         let started = std::time::Instant::now();
-        let server = Server::start(config, data, root_key_from_environment(), inherited).await?;
+        // Before anything is said to be ready: whoever is told so may send a signal at once.
+        let mut signals = Signals::new()?;
+        let server = tokio::select! {
+            server = Server::start(config, data, root_key_from_environment(), inherited) => server?,
+            () = signals.stop() => return Ok(ExitCode::SUCCESS),
+        };
         tracing::info!(milliseconds = started.elapsed().as_millis(), "ready");
         greet(&server).await?;
         // Not under systemd: then there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        wait(setting, arguments, &server).await?;
+        wait(setting, arguments, &server, &mut signals).await;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         output::note("stopping: open requests may finish");
         let stopped = server.stop().await;
@@ -64,17 +69,40 @@ fn raise_open_files() {
     }
 }
 
-async fn wait(setting: &Setting, arguments: &UpArgs, server: &Server) -> Result<(), Failure> {
-    let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::dependency)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::dependency)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::dependency)?;
+/// The signals that the server listens to; from when this is made on, none of them ends the process by itself.
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Failure> {
+        Ok(Signals {
+            hang_up: signal(SignalKind::hangup()).map_err(Failure::dependency)?,
+            terminate: signal(SignalKind::terminate()).map_err(Failure::dependency)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Failure::dependency)?,
+        })
+    }
+
+    /// Somebody wants the server to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Reloads as often as it is asked to, until it is to stop.
+async fn wait(setting: &Setting, arguments: &UpArgs, server: &Server, signals: &mut Signals) {
     let (sender, mut asked) = tokio::sync::mpsc::channel(4);
     server.node.reloads_through(sender);
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hang_up.recv() => {
                 if let Err(error) = server.reload(setting.load(&arguments.overrides())).await {
                     tracing::error!("the new configuration is refused; the old one stays in force");
                     Failure::from(error).report();

@@ -1,0 +1,4 @@
+//! The rules that Testudo brings. To add a file: write it under `rules/`, and name it here.
+
+/// Each file's name and text.
+pub(super) const FILES: &[(&str, &str)] = &[];
