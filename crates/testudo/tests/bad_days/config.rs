@@ -62,8 +62,6 @@ fn a_signal_right_after_the_greeting_is_not_the_end() {
     std::fs::write(folder.path().join("testudo.toml"), config).unwrap();
     let server = Server::start_in(folder, &[]);
     server.signal("HUP");
-    eventually("the reload in the journal", Duration::from_secs(10), || {
-        entries(&server, "config.reloaded").len() == 1
-    });
+    eventually("the reload in the journal", Duration::from_secs(10), || entries(&server, "config.reloaded").len() == 1);
     assert!(server.stop());
 }
