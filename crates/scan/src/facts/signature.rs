@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 use testudo_crypto::foreign::{Hash, KeyKind};
 use testudo_package::signature::certificate::Certificate;
 use testudo_package::signature::observe::{Observation, observe};
@@ -137,7 +138,7 @@ pub fn rows(
 
 fn of_certificate(certificate: &Certificate, today: Date) -> Row {
     let day = |second: i64| {
-        Timestamp::from_second(second).ok().map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date())
+        Timestamp::from_second(second).ok().map(|time| Offset::UTC.to_datetime(time).date())
     };
     let until = day(certificate.not_after);
     let from = day(certificate.not_before);
