@@ -40,7 +40,6 @@ const DOMAIN: &[Attribute] = with_settings![
     ("domains", List),
     ("subdomains", Flag),
     ("local", Flag),
-    ("top-level", Flag),
     ("pins", Number),
     ("pins-written", Flag),
     ("wrong-pins", List),
@@ -98,7 +97,6 @@ fn of_domain(row: Row, domain: &DomainConfig<'_>, names: &[&str]) -> Row {
     row.list("domains", names.iter().copied())
         .flag("subdomains", domain.domains.iter().any(|domain| domain.include_subdomains))
         .flag("local", !names.is_empty() && names.iter().all(|name| is_local(name)))
-        .flag("top-level", names.iter().any(|name| !name.contains('.') && !is_local(name)))
 }
 
 fn pins(row: Row, domain: &DomainConfig<'_>, pins: Option<&PinSet<'_>>, today: Date) -> Row {

@@ -11,13 +11,11 @@ use super::manifest::count;
 use super::network::is_local;
 use super::{Attribute, Facts, Kind, Row, Type};
 use crate::report::Place;
-use Type::{Flag, List, Number, Text};
+use Type::{Flag, Number, Text};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: "provider-path", what: "a folder that a file provider shares", attributes: PROVIDER_PATH },
     Kind { name: "backup-rules", what: "a file of rules for backups", attributes: BACKUP_RULES },
-    Kind { name: "device-admin", what: "the policies of a device administrator", attributes: DEVICE_ADMIN },
-    Kind { name: "accessibility", what: "what an accessibility service wants to see", attributes: ACCESSIBILITY },
     Kind { name: "url", what: "an address in a string resource", attributes: URL },
 ];
 
@@ -31,8 +29,6 @@ const BACKUP_RULES: &[Attribute] = &[
     ("covers-cloud", Flag),
     ("covers-transfer", Flag),
 ];
-const DEVICE_ADMIN: &[Attribute] = &[("policies", List), ("receiver", Text)];
-const ACCESSIBILITY: &[Attribute] = &[("window-content", Flag), ("key-events", Flag), ("gestures", Flag), ("service", Text), ("tool", Flag)];
 const URL: &[Attribute] = &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
 /// The most addresses that are kept.
@@ -51,10 +47,6 @@ pub enum Role {
     DataExtraction,
     /// The folders that a file provider shares: its class, and whether it is exported.
     ProviderPaths(String, bool),
-    /// The policies of a device administrator: its class.
-    DeviceAdmin(String),
-    /// The description of an accessibility service: its class, and whether it says to be a tool for people in need of it.
-    Accessibility(String),
 }
 
 /// The XML files that a manifest refers to, with what each is for. A name is a path in the package, or in source
@@ -78,8 +70,6 @@ pub fn referred(manifest: &Manifest<'_>) -> Vec<(Role, String)> {
                 (Of::Provider(_), "android.support.FILE_PROVIDER_PATHS") => {
                     Role::ProviderPaths(name.clone(), component.is_exported(manifest.target_sdk()))
                 }
-                (Of::Receiver, "android.app.device_admin") => Role::DeviceAdmin(name.clone()),
-                (Of::Service(_), "android.accessibilityservice") => Role::Accessibility(name.clone()),
                 _ => continue,
             };
             add(role, meta.resource.as_ref());
@@ -120,21 +110,6 @@ pub fn rows(document: &Document<'_>, role: &Role, file: &str, facts: &mut Facts)
                 .flag("encrypted-only", encrypted)
                 .flag("covers-cloud", cloud.is_some())
                 .flag("covers-transfer", root.named("device-transfer").next().is_some());
-            facts.push(row);
-        }
-        Role::DeviceAdmin(receiver) => {
-            let policies = root.named("uses-policies").flat_map(Node::children).map(Node::name);
-            facts.push(
-                Row::new("device-admin", place(root.name())).text("receiver", receiver.as_str()).list("policies", policies),
-            );
-        }
-        Role::Accessibility(service) => {
-            let row = Row::new("accessibility", place(root.name()))
-                .text("service", service.as_str())
-                .flag("window-content", flag(root, "canRetrieveWindowContent"))
-                .flag("key-events", flag(root, "canRequestFilterKeyEvents"))
-                .flag("gestures", flag(root, "canPerformGestures"))
-                .flag("tool", flag(root, "isAccessibilityTool"));
             facts.push(row);
         }
     }

@@ -48,6 +48,7 @@ const CERTIFICATE: &[Attribute] = &[
     ("expired", Flag),
     ("not-yet-valid", Flag),
     ("valid-until", Text),
+    ("valid-until-year", Number),
     ("days-left", Number),
 ];
 const HASH: &[Attribute] = &[("hash", Text), ("scheme", Text), ("where", Text)];
@@ -161,6 +162,7 @@ fn of_certificate(certificate: &Certificate, today: Date) -> Row {
         .text_of("hash", certificate.signed_with.map(|hash: Hash| hash.to_string()))
         .flag("expired", left.map(|left| left < 0))
         .flag("not-yet-valid", from.map(|from| from > today))
+        .number("valid-until-year", until.map(|until| i64::from(until.year())))
         .text_of("valid-until", until.map(|until| until.to_string()))
         .number("days-left", left)
 }
