@@ -14,10 +14,10 @@ mod matcher;
 mod template;
 
 pub use condition::{Condition, Selector};
+pub(crate) use declared::wrong_in;
 pub use declared::{Attribute, Kind, Type};
 pub use evaluate::check;
 pub use matcher::{Matcher, Scalar, Wants};
-pub(crate) use declared::wrong_in;
 
 use crate::report::{Origin, Place};
 
