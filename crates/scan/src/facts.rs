@@ -7,10 +7,12 @@
 //! To add a fact: push it where its part is read, and declare its kind and attributes in the `KINDS` of that module; what
 //! is not declared can't be asked for. To add a module: a line in [`kinds`].
 
+pub mod apple;
 mod condition;
 mod declared;
 mod evaluate;
 mod matcher;
+pub mod native;
 mod template;
 
 pub use condition::{Condition, Selector};
@@ -26,8 +28,7 @@ const MAX_ROWS: usize = 200_000;
 
 /// The kinds of rows there are, by the module that makes them.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    let all: [&'static [Kind]; 0] = [];
-    all.into_iter().flatten()
+    [native::KINDS].into_iter().flatten().chain(apple::kinds())
 }
 
 /// What an attribute says.

@@ -4,7 +4,8 @@ use testudo_testkit::package::elf::Elf as Writer;
 
 #[test]
 fn a_hardened_library_is_read_in_every_form() {
-    for (wide, big, gnu_hash) in [(true, false, false), (true, false, true), (false, false, true), (false, true, false)] {
+    for (wide, big, gnu_hash) in [(true, false, false), (true, false, true), (false, false, true), (false, true, false)]
+    {
         let writer = Writer { wide, big, gnu_hash, runpath: Some("$ORIGIN".into()), ..Writer::default() };
         let bytes = writer.write();
         let elf = Elf::read(&bytes).unwrap();

@@ -115,7 +115,9 @@ pub fn ipa(bytes: &[u8]) -> usize {
     let file = |file: Option<Result<Vec<u8>, _>>| file.and_then(Result::ok).map_or(0, |bytes| plist(&bytes));
     let of = |bundle| {
         let program = ipa.program(bundle).and_then(|entry| archive.contents(entry).ok());
-        file(ipa.privacy_manifest(bundle)) + file(ipa.profile(bundle)) + program.map_or(0, |program| macho(&program.bytes))
+        file(ipa.privacy_manifest(bundle))
+            + file(ipa.profile(bundle))
+            + program.map_or(0, |program| macho(&program.bytes))
     };
     ipa.bundles.iter().map(|bundle| bundle.name().len() + of(bundle)).sum()
 }

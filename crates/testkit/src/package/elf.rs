@@ -91,10 +91,8 @@ impl Elf {
     pub fn write(&self) -> Vec<u8> {
         let width = if self.wide { 8 } else { 4 };
         let (header, segment) = if self.wide { (64, 56) } else { (52, 32) };
-        let count = 2
-            + usize::from(self.relro)
-            + usize::from(self.stack.is_some())
-            + usize::from(self.build_id.is_some());
+        let count =
+            2 + usize::from(self.relro) + usize::from(self.stack.is_some()) + usize::from(self.build_id.is_some());
         let mut body = vec![0; header + count * segment];
 
         let mut strings = vec![0];

@@ -144,7 +144,8 @@ impl MachO {
             out.extend_from_slice(body);
             out.resize(out.len() + size - 8 - body.len(), 0);
         };
-        let mut segment = [name("__TEXT"), [0_u64, 1 << 20, 0, 1 << 20].iter().flat_map(|n| n.to_le_bytes()).collect()].concat();
+        let mut segment =
+            [name("__TEXT"), [0_u64, 1 << 20, 0, 1 << 20].iter().flat_map(|n| n.to_le_bytes()).collect()].concat();
         u32s(&mut segment, &[5, 5, 1, 0]);
         segment.extend_from_slice(&[name("__objc_methname"), name("__TEXT")].concat());
         segment.extend_from_slice(&[0_u64, places.methods.1 as u64].map(u64::to_le_bytes).concat());
@@ -175,7 +176,8 @@ pub fn fat(programs: &[Vec<u8>]) -> Vec<u8> {
     let mut out = [0xcafe_babe_u32, len(programs)].map(u32::to_be_bytes).concat();
     let mut offset = 4096_usize;
     for program in programs {
-        let processor = program.get(4..8).map_or(0, |bytes| bytes.iter().rev().fold(0, |n, byte| n << 8 | u32::from(*byte)));
+        let processor =
+            program.get(4..8).map_or(0, |bytes| bytes.iter().rev().fold(0, |n, byte| n << 8 | u32::from(*byte)));
         out.extend_from_slice(&[processor, 0, place(offset), len(program), 12].map(u32::to_be_bytes).concat());
         offset += program.len().next_multiple_of(4096);
     }
@@ -202,14 +204,26 @@ impl Signature {
         let entitlements = self.entitlements.as_ref().map(|list| blob(0xfade_7171, list));
         let der = self.entitlements.as_ref().filter(|_| self.der).map(|_| blob(0xfade_7172, &[0x70, 0]));
         // Slots 7 to 1: those that are not there are zero.
-        let digest_of = |blob: Option<&Vec<u8>>| blob.map_or([0; 32].to_vec(), |blob| digest(&SHA256, blob).as_ref().to_vec());
-        let special = [digest_of(der.as_ref()), vec![0; 32], digest_of(entitlements.as_ref()), vec![0; 64], digest_of(Some(&requirements)), vec![0; 32]].concat();
+        let digest_of =
+            |blob: Option<&Vec<u8>>| blob.map_or([0; 32].to_vec(), |blob| digest(&SHA256, blob).as_ref().to_vec());
+        let special = [
+            digest_of(der.as_ref()),
+            vec![0; 32],
+            digest_of(entitlements.as_ref()),
+            vec![0; 64],
+            digest_of(Some(&requirements)),
+            vec![0; 32],
+        ]
+        .concat();
         let head = 88;
         let identifier = [self.identifier.as_bytes(), &[0]].concat();
         let team = self.team.as_ref().map(|team| [team.as_bytes(), &[0]].concat());
         let start = head + identifier.len() + team.as_ref().map_or(0, Vec::len) + special.len();
         let pages = covered.chunks(PAGE);
-        let mut body: Vec<u8> = [self.version, self.flags, place(start), head as u32, 7, place(pages.len()), len(covered)].map(u32::to_be_bytes).concat();
+        let mut body: Vec<u8> =
+            [self.version, self.flags, place(start), head as u32, 7, place(pages.len()), len(covered)]
+                .map(u32::to_be_bytes)
+                .concat();
         body.extend_from_slice(&[32, 2, 0, 12]);
         let team_at = if team.is_some() { place(head + identifier.len()) } else { 0 };
         body.extend_from_slice(&[0, 0, team_at].map(u32::to_be_bytes).concat());
