@@ -8,11 +8,18 @@
 //! is not declared can't be asked for. To add a module: a line in [`kinds`].
 
 pub mod apple;
+pub mod archive;
 mod condition;
 mod declared;
 mod evaluate;
+pub mod manifest;
 mod matcher;
 pub mod native;
+pub mod network;
+mod permission;
+pub mod program;
+pub mod resources;
+pub mod signature;
 mod template;
 
 pub use condition::{Condition, Selector};
@@ -28,7 +35,17 @@ const MAX_ROWS: usize = 200_000;
 
 /// The kinds of rows there are, by the module that makes them.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    [native::KINDS].into_iter().flatten().chain(apple::kinds())
+    let all = [
+        manifest::KINDS,
+        network::KINDS,
+        resources::KINDS,
+        archive::KINDS,
+        signature::KINDS,
+        program::KINDS,
+        native::KINDS,
+        crate::sdks::KINDS,
+    ];
+    all.into_iter().flatten().chain(apple::kinds())
 }
 
 /// What an attribute says.
