@@ -1,4 +1,13 @@
 //! The rules that Testudo brings. To add a file: write it under `rules/`, and name it here.
 
 /// Each file's name and text.
-pub(super) const FILES: &[(&str, &str)] = &[];
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("android/archive.toml", include_str!("../../rules/android/archive.toml")),
+    ("android/manifest.toml", include_str!("../../rules/android/manifest.toml")),
+    ("android/network.toml", include_str!("../../rules/android/network.toml")),
+    ("android/program.toml", include_str!("../../rules/android/program.toml")),
+    ("android/resources.toml", include_str!("../../rules/android/resources.toml")),
+    ("android/signature.toml", include_str!("../../rules/android/signature.toml")),
+    ("policy/google-play.toml", include_str!("../../rules/policy/google-play.toml")),
+    ("trackers.toml", include_str!("../../rules/trackers.toml")),
+];
