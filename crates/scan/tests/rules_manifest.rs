@@ -164,7 +164,7 @@ fn components(case: Make<'_>) -> Vec<Case> {
             activity("a:exported=\"true\"", ""),
             activity(
                 "a:exported=\"true\"",
-                &filter("android.intent.action.MAIN", "><category a:name=\"android.intent.category.LAUNCHER\"/"),
+                &filter("android.intent.action.MAIN", "><category a:name=\"android.intent.category.LAUNCHER\"/>"),
             ),
         ),
         case(
