@@ -46,11 +46,14 @@ fn refused(condition: &str) -> String {
 }
 
 fn service(name: &str) -> Row {
-    Row::new("service", Place::Manifest { file: "AndroidManifest.xml".to_owned(), path: format!("application/service[{name}]") })
-        .text("name", name)
-        .flag("exported", true)
-        .number("filters", 2)
-        .list("actions", ["a.one", "b.two"])
+    Row::new(
+        "service",
+        Place::Manifest { file: "AndroidManifest.xml".to_owned(), path: format!("application/service[{name}]") },
+    )
+    .text("name", name)
+    .flag("exported", true)
+    .number("filters", 2)
+    .list("actions", ["a.one", "b.two"])
 }
 
 fn evidence(findings: &[Finding]) -> Vec<String> {
@@ -95,7 +98,8 @@ fn each_demand_holds_where_it_should() {
 
 #[test]
 fn other_rows_decide_too() {
-    let condition = "on = \"service\"\nwhen = [{ on = \"app\", where = { min-sdk = { below = 24 } } }]\nevidence = \"{name}\"\n";
+    let condition =
+        "on = \"service\"\nwhen = [{ on = \"app\", where = { min-sdk = { below = 24 } } }]\nevidence = \"{name}\"\n";
     let app = |level: i64| Row::new("app", Place::Package).number("min-sdk", level);
     assert_eq!(found(vec![service("A"), app(24)], condition).len(), 0);
     assert_eq!(evidence(&found(vec![service("B"), app(21), service("A")], condition)), ["B", "A"]);
@@ -107,7 +111,8 @@ fn other_rows_decide_too() {
 
 #[test]
 fn what_is_missing_is_found_once() {
-    let condition = "on = \"service\"\nmissing = true\nat = \"x\"\nwhen = [{ on = \"receiver\" }]\nevidence = \"{name}\"\n";
+    let condition =
+        "on = \"service\"\nmissing = true\nat = \"x\"\nwhen = [{ on = \"receiver\" }]\nevidence = \"{name}\"\n";
     let receiver = |name: &str| Row { kind: "receiver", ..service(name) };
     assert_eq!(found(vec![], condition).len(), 0);
     assert_eq!(found(vec![service("A"), receiver("R")], condition).len(), 0);

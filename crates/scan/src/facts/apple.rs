@@ -99,14 +99,17 @@ impl Run<'_, '_, '_> {
         let (info_path, program_path) = (bundle.info_path(), bundle.program_path());
         let (privacy, profile) = (self.ipa.privacy_manifest(bundle), self.ipa.profile(bundle));
         facts.push(
-            Row::new("apple-bundle", Place::Manifest { file: info_path.clone(), path: "CFBundleIdentifier".to_owned() })
-                .text("folder", &bundle.folder)
-                .text("kind", kind)
-                .text_of("identifier", text("CFBundleIdentifier"))
-                .text_of("version", text("CFBundleShortVersionString"))
-                .flag("privacy-manifest", privacy.is_some())
-                .flag("profile", profile.is_some())
-                .flag("program", self.ipa.program(bundle).is_some()),
+            Row::new(
+                "apple-bundle",
+                Place::Manifest { file: info_path.clone(), path: "CFBundleIdentifier".to_owned() },
+            )
+            .text("folder", &bundle.folder)
+            .text("kind", kind)
+            .text_of("identifier", text("CFBundleIdentifier"))
+            .text_of("version", text("CFBundleShortVersionString"))
+            .flag("privacy-manifest", privacy.is_some())
+            .flag("profile", profile.is_some())
+            .flag("program", self.ipa.program(bundle).is_some()),
         );
         match &bundle.info {
             Some(info) => info::rows(of(&info_path), info, facts),
