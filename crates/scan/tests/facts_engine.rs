@@ -6,8 +6,10 @@ mod rules_support;
 
 use proptest::prelude::*;
 use rules_support::{assert_declared, binary, manifest};
+use testudo_package::dex::Dex;
 use testudo_package::manifest::Manifest;
 use testudo_package::netconfig::NetworkConfig;
+use testudo_package::program::Program;
 use testudo_package::resources::Table;
 use testudo_package::xml::Document;
 use testudo_package::zip::{Archive, Limits};
@@ -173,6 +175,9 @@ fn builtin_rules_and_sdks_read() {
     assert_eq!(name("com.google.firebase.FirebaseApp"), Some("Firebase"));
     assert_eq!(name("com.google.firebaseish.App"), None);
     assert_eq!(name("org.shop.app.Main"), None);
+    let files = ["Payload/Shop.app/Frameworks/Sentry.framework/Sentry", "lib/arm64-v8a/libflutter.so", "assets/x"];
+    let seen: Vec<&str> = catalogue.seen(None, None, files).iter().map(|seen| seen.sdk.name.as_str()).collect();
+    assert_eq!(seen, ["Flutter", "Sentry"]);
 }
 
 /// No two modules declare a kind, and no kind an attribute twice.
@@ -226,6 +231,11 @@ fn all_rows(bytes: &[u8]) -> Facts {
     if let Ok(table) = Table::read(bytes) {
         resources::urls(&table, "t", &mut facts);
     }
+    if let Ok(dex) = Dex::parse(bytes) {
+        let program = Program::new(vec![dex]);
+        facts::program::rows(&program, "org.shop", &mut facts);
+        sdks::rows(&sdks::builtin().seen(Some(&program), None, []), &mut facts);
+    }
     if let Ok(archive) = Archive::read(bytes, Limits::default()) {
         facts::archive::rows(&archive, "apk", "", &mut facts);
     }
@@ -237,13 +247,19 @@ proptest! {
 
     /// Broken input gives rows of declared attributes, or none, and the same findings each time.
     #[test]
-    fn changed_bytes_are_survived(which in 0usize..4, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12), cut in any::<prop::sample::Index>()) {
+    fn changed_bytes_are_survived(which in 0usize..5, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12), cut in any::<prop::sample::Index>()) {
         let mut bytes = match which {
             0 => binary(FULL),
             1 => binary("<network-security-config><base-config cleartextTrafficPermitted=\"true\"/><domain-config>\
                 <domain>a.b</domain><pin-set expiration=\"2026-01-01\"><pin digest=\"SHA-256\">AAAA</pin></pin-set>\
                 </domain-config></network-security-config>"),
             2 => testudo_testkit::package::resources::Table::new("p").add("string", "s", "http://a.example/x").write(),
+            3 => testudo_testkit::package::dex::Dex::new()
+                .class("Lcom/adjust/sdk/A;", |class| {
+                    class.source("A.kt");
+                    class.default_constructor();
+                })
+                .build(),
             _ => Zip::new().file("assets/a.pem", b"-----BEGIN PRIVATE KEY-----").stored("lib/x86/l.so", b"x").write(),
         };
         for (at, byte) in changes {

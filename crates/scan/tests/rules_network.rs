@@ -36,7 +36,8 @@ fn domain(attributes: &str, host: &str, inside: &str) -> String {
 }
 
 fn pins(attributes: &str, keys: &[&str]) -> Facts {
-    let keys: String = keys.iter().map(|key| format!("<pin digest=\"SHA-256\">{key}</pin>")).collect();
+    let keys: Vec<String> = keys.iter().map(|key| format!("<pin digest=\"SHA-256\">{key}</pin>")).collect();
+    let keys = keys.concat();
     config(&domain("", "api.shop.org", &format!("<pin-set {attributes}>{keys}</pin-set>")))
 }
 

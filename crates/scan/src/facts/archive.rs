@@ -80,7 +80,7 @@ fn package(archive: &Archive<'_>, format: &str) -> Row {
 /// The processor family that a native library is for.
 fn abi(name: &str) -> Option<String> {
     let mut parts = name.rsplit('/');
-    parts.next().filter(|file| file.ends_with(".so"))?;
+    parts.next()?.strip_suffix(".so")?;
     let abi = parts.next()?;
     parts.next().filter(|folder| *folder == "lib")?;
     Some(abi.chars().take(32).collect())
@@ -230,10 +230,7 @@ fn is_der(bytes: &[u8]) -> bool {
 
 /// Whether a sequence begins as PKCS #1 and PKCS #8 private keys do: with the version 0.
 fn is_private(bytes: &[u8]) -> bool {
-    let body = match bytes {
-        [0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..] => body,
-        _ => return false,
-    };
+    let ([0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..]) = bytes else { return false };
     body.starts_with(&[0x02, 0x01, 0x00])
 }
 

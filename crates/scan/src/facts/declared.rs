@@ -83,13 +83,11 @@ pub(crate) fn wrong_in(condition: &Condition) -> Result<(), Wrong> {
             return Err((format!("`{template}` has open braces or is too long"), "write `{attribute}`".to_owned()));
         }
         for name in template::names(template) {
-            match shown {
-                Some(kind) => attribute(kind, name).map(|_| ())?,
-                None => {
-                    let help = "write what is missing, or name a row in `when`";
-                    return Err((format!("`{{{name}}}` is of no row"), help.to_owned()));
-                }
-            }
+            let Some(kind) = shown else {
+                let help = "write what is missing, or name a row in `when`";
+                return Err((format!("`{{{name}}}` is of no row"), help.to_owned()));
+            };
+            attribute(kind, name)?;
         }
     }
     Ok(())

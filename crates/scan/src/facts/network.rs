@@ -138,7 +138,7 @@ fn is_pin(digest: &str, value: &str) -> bool {
 /// Whether a host is in the device or in a private network, where developers run their servers.
 pub(super) fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.');
-    if host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local") || host == "::1" {
+    if host == "::1" || matches!(host.rsplit('.').next(), Some("localhost" | "local")) {
         return true;
     }
     let parts: Vec<u8> = host.split('.').filter_map(|part| part.parse().ok()).collect();
