@@ -32,8 +32,10 @@ const BACKUP_RULES: &[Attribute] = &[
     ("covers-transfer", Flag),
 ];
 const DEVICE_ADMIN: &[Attribute] = &[("policies", List), ("receiver", Text)];
-const ACCESSIBILITY: &[Attribute] = &[("window-content", Flag), ("key-events", Flag), ("gestures", Flag), ("service", Text), ("tool", Flag)];
-const URL: &[Attribute] = &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
+const ACCESSIBILITY: &[Attribute] =
+    &[("window-content", Flag), ("key-events", Flag), ("gestures", Flag), ("service", Text), ("tool", Flag)];
+const URL: &[Attribute] =
+    &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
 /// The most addresses that are kept.
 const MAX_URLS: usize = 2_000;
@@ -125,7 +127,9 @@ pub fn rows(document: &Document<'_>, role: &Role, file: &str, facts: &mut Facts)
         Role::DeviceAdmin(receiver) => {
             let policies = root.named("uses-policies").flat_map(Node::children).map(Node::name);
             facts.push(
-                Row::new("device-admin", place(root.name())).text("receiver", receiver.as_str()).list("policies", policies),
+                Row::new("device-admin", place(root.name()))
+                    .text("receiver", receiver.as_str())
+                    .list("policies", policies),
             );
         }
         Role::Accessibility(service) => {
@@ -159,10 +163,13 @@ fn flag(node: Node<'_>, name: &str) -> bool {
 pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
     let mut seen = BTreeSet::new();
     for (resource, _, value) in table.values() {
-        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://")) else {
+        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://"))
+        else {
             continue;
         };
-        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else { continue };
+        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else {
+            continue;
+        };
         for found in addresses(&value) {
             if seen.len() == MAX_URLS {
                 return;
@@ -191,7 +198,9 @@ struct Address<'t> {
 
 /// The addresses in a text whose host is one.
 fn addresses(text: &str) -> impl Iterator<Item = Address<'_>> {
-    let ends = |character: char| character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character);
+    let ends = |character: char| {
+        character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character)
+    };
     text.split(ends).filter_map(|word| {
         let at = word.find("://")?;
         let (before, rest) = (word.get(..at)?, word.get(at + 3..)?);
@@ -216,11 +225,12 @@ mod tests {
 
     #[test]
     fn addresses_have_hosts() {
-        let found = |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
-        assert_eq!(found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."), [
-            "api.example.org http://api.example.org/v1?q=1",
-            "b.example https://b.example:8443"
-        ]);
+        let found =
+            |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
+        assert_eq!(
+            found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."),
+            ["api.example.org http://api.example.org/v1?q=1", "b.example https://b.example:8443"]
+        );
         assert_eq!(found("<a href=\"http://user@Host.example/x\">"), ["host.example http://user@Host.example/x"]);
         assert_eq!(found("http://%1$s/path app://x.y http:// http://a"), Vec::<String>::new());
         assert!(is_database("demo-1.firebaseio.com"));
