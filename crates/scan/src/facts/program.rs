@@ -9,10 +9,16 @@ use super::manifest::count;
 use super::{Attribute, Facts, Kind, Row, Type};
 use crate::report::Place;
 use crate::sdks;
-use Type::{Flag, Number};
+use Type::{Flag, Number, Text};
 
 pub(super) const KINDS: &[Kind] =
-    &[Kind { name: "code", what: "the code of the app as a whole, once", attributes: CODE }];
+    &[
+        Kind { name: "code", what: "the code of the app as a whole, once", attributes: CODE },
+        Kind { name: "api", what: "that the code uses something, as the analysis of code tells", attributes: API },
+    ];
+
+/// `name` is what is used, such as `certificate-pinning`.
+const API: &[Attribute] = &[("name", Text)];
 
 const CODE: &[Attribute] = &[
     ("classes", Number),

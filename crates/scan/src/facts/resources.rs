@@ -11,13 +11,11 @@ use super::manifest::count;
 use super::network::is_local;
 use super::{Attribute, Facts, Kind, Row, Type};
 use crate::report::Place;
-use Type::{Flag, List, Number, Text};
+use Type::{Flag, Number, Text};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: "provider-path", what: "a folder that a file provider shares", attributes: PROVIDER_PATH },
     Kind { name: "backup-rules", what: "a file of rules for backups", attributes: BACKUP_RULES },
-    Kind { name: "device-admin", what: "the policies of a device administrator", attributes: DEVICE_ADMIN },
-    Kind { name: "accessibility", what: "what an accessibility service wants to see", attributes: ACCESSIBILITY },
     Kind { name: "url", what: "an address in a string resource", attributes: URL },
 ];
 
@@ -31,11 +29,7 @@ const BACKUP_RULES: &[Attribute] = &[
     ("covers-cloud", Flag),
     ("covers-transfer", Flag),
 ];
-const DEVICE_ADMIN: &[Attribute] = &[("policies", List), ("receiver", Text)];
-const ACCESSIBILITY: &[Attribute] =
-    &[("window-content", Flag), ("key-events", Flag), ("gestures", Flag), ("service", Text), ("tool", Flag)];
-const URL: &[Attribute] =
-    &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
+const URL: &[Attribute] = &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
 /// The most addresses that are kept.
 const MAX_URLS: usize = 2_000;
@@ -53,10 +47,6 @@ pub enum Role {
     DataExtraction,
     /// The folders that a file provider shares: its class, and whether it is exported.
     ProviderPaths(String, bool),
-    /// The policies of a device administrator: its class.
-    DeviceAdmin(String),
-    /// The description of an accessibility service: its class, and whether it says to be a tool for people in need of it.
-    Accessibility(String),
 }
 
 /// The XML files that a manifest refers to, with what each is for. A name is a path in the package, or in source
@@ -80,8 +70,6 @@ pub fn referred(manifest: &Manifest<'_>) -> Vec<(Role, String)> {
                 (Of::Provider(_), "android.support.FILE_PROVIDER_PATHS") => {
                     Role::ProviderPaths(name.clone(), component.is_exported(manifest.target_sdk()))
                 }
-                (Of::Receiver, "android.app.device_admin") => Role::DeviceAdmin(name.clone()),
-                (Of::Service(_), "android.accessibilityservice") => Role::Accessibility(name.clone()),
                 _ => continue,
             };
             add(role, meta.resource.as_ref());
@@ -124,23 +112,6 @@ pub fn rows(document: &Document<'_>, role: &Role, file: &str, facts: &mut Facts)
                 .flag("covers-transfer", root.named("device-transfer").next().is_some());
             facts.push(row);
         }
-        Role::DeviceAdmin(receiver) => {
-            let policies = root.named("uses-policies").flat_map(Node::children).map(Node::name);
-            facts.push(
-                Row::new("device-admin", place(root.name()))
-                    .text("receiver", receiver.as_str())
-                    .list("policies", policies),
-            );
-        }
-        Role::Accessibility(service) => {
-            let row = Row::new("accessibility", place(root.name()))
-                .text("service", service.as_str())
-                .flag("window-content", flag(root, "canRetrieveWindowContent"))
-                .flag("key-events", flag(root, "canRequestFilterKeyEvents"))
-                .flag("gestures", flag(root, "canPerformGestures"))
-                .flag("tool", flag(root, "isAccessibilityTool"));
-            facts.push(row);
-        }
     }
 }
 
@@ -163,13 +134,10 @@ fn flag(node: Node<'_>, name: &str) -> bool {
 pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
     let mut seen = BTreeSet::new();
     for (resource, _, value) in table.values() {
-        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://"))
-        else {
+        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://")) else {
             continue;
         };
-        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else {
-            continue;
-        };
+        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else { continue };
         for found in addresses(&value) {
             if seen.len() == MAX_URLS {
                 return;
@@ -198,9 +166,7 @@ struct Address<'t> {
 
 /// The addresses in a text whose host is one.
 fn addresses(text: &str) -> impl Iterator<Item = Address<'_>> {
-    let ends = |character: char| {
-        character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character)
-    };
+    let ends = |character: char| character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character);
     text.split(ends).filter_map(|word| {
         let at = word.find("://")?;
         let (before, rest) = (word.get(..at)?, word.get(at + 3..)?);
@@ -225,12 +191,11 @@ mod tests {
 
     #[test]
     fn addresses_have_hosts() {
-        let found =
-            |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
-        assert_eq!(
-            found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."),
-            ["api.example.org http://api.example.org/v1?q=1", "b.example https://b.example:8443"]
-        );
+        let found = |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
+        assert_eq!(found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."), [
+            "api.example.org http://api.example.org/v1?q=1",
+            "b.example https://b.example:8443"
+        ]);
         assert_eq!(found("<a href=\"http://user@Host.example/x\">"), ["host.example http://user@Host.example/x"]);
         assert_eq!(found("http://%1$s/path app://x.y http:// http://a"), Vec::<String>::new());
         assert!(is_database("demo-1.firebaseio.com"));

@@ -19,11 +19,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind { name: "certificate", what: "a certificate that the package is signed with", attributes: CERTIFICATE },
     Kind { name: "signature-hash", what: "a hash function with known collisions in the signature", attributes: HASH },
     Kind { name: "unsigned-entries", what: "entries that the signature does not protect", attributes: UNSIGNED },
-    Kind {
-        name: "old-key",
-        what: "an earlier key of the lineage that may still take the app back",
-        attributes: OLD_KEY,
-    },
+    Kind { name: "old-key", what: "an earlier key of the lineage that may still take the app back", attributes: OLD_KEY },
 ];
 
 const SIGNATURE: &[Attribute] = &[
@@ -52,6 +48,7 @@ const CERTIFICATE: &[Attribute] = &[
     ("expired", Flag),
     ("not-yet-valid", Flag),
     ("valid-until", Text),
+    ("valid-until-year", Number),
     ("days-left", Number),
 ];
 const HASH: &[Attribute] = &[("hash", Text), ("scheme", Text), ("where", Text)];
@@ -141,11 +138,12 @@ pub fn rows(
 }
 
 fn of_certificate(certificate: &Certificate, today: Date) -> Row {
-    let day = |second: i64| Timestamp::from_second(second).ok().map(|time| Offset::UTC.to_datetime(time).date());
+    let day = |second: i64| {
+        Timestamp::from_second(second).ok().map(|time| Offset::UTC.to_datetime(time).date())
+    };
     let until = day(certificate.not_after);
     let from = day(certificate.not_before);
-    let left =
-        until.and_then(|until| today.until((jiff::Unit::Day, until)).ok()).map(|span| i64::from(span.get_days()));
+    let left = until.and_then(|until| today.until((jiff::Unit::Day, until)).ok()).map(|span| i64::from(span.get_days()));
     let key = certificate.key();
     let name = key.map(|(kind, _)| match kind {
         KeyKind::Rsa => "RSA",
@@ -164,6 +162,7 @@ fn of_certificate(certificate: &Certificate, today: Date) -> Row {
         .text_of("hash", certificate.signed_with.map(|hash: Hash| hash.to_string()))
         .flag("expired", left.map(|left| left < 0))
         .flag("not-yet-valid", from.map(|from| from > today))
+        .number("valid-until-year", until.map(|until| i64::from(until.year())))
         .text_of("valid-until", until.map(|until| until.to_string()))
         .number("days-left", left)
 }
