@@ -5,4 +5,12 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("native.toml", include_str!("../../rules/native.toml")),
     ("apple.toml", include_str!("../../rules/apple.toml")),
     ("policy/app-store.toml", include_str!("../../rules/policy/app-store.toml")),
+    ("android/archive.toml", include_str!("../../rules/android/archive.toml")),
+    ("android/manifest.toml", include_str!("../../rules/android/manifest.toml")),
+    ("android/network.toml", include_str!("../../rules/android/network.toml")),
+    ("android/program.toml", include_str!("../../rules/android/program.toml")),
+    ("android/resources.toml", include_str!("../../rules/android/resources.toml")),
+    ("android/signature.toml", include_str!("../../rules/android/signature.toml")),
+    ("policy/google-play.toml", include_str!("../../rules/policy/google-play.toml")),
+    ("trackers.toml", include_str!("../../rules/trackers.toml")),
 ];
