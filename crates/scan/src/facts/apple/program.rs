@@ -198,7 +198,7 @@ struct Symbols {
     objective_c: bool,
     swift: bool,
     debug: bool,
-    unbounded: Vec<String>,
+    unbounded: BTreeSet<String>,
     required: BTreeSet<(&'static str, String)>,
     described: BTreeSet<(&'static str, &'static [&'static str])>,
 }
@@ -229,7 +229,7 @@ impl Symbols {
             // Newer compilers call a release for each register.
             found.arc |= name.starts_with("_objc_release_x") || name.starts_with("_objc_retain_x");
             if UNBOUNDED.contains(&name) {
-                found.unbounded.push(name.trim_start_matches('_').to_owned());
+                found.unbounded.insert(name.trim_start_matches('_').to_owned());
             }
             if let Some(category) = required::of_symbol(name) {
                 found.required.insert((category.name, name.trim_start_matches('_').to_owned()));
