@@ -61,7 +61,7 @@ pub struct Of<'b> {
     pub kind: &'static str,
 }
 
-impl<'b> Of<'b> {
+impl Of<'_> {
     fn place(&self, path: impl Into<String>) -> Place {
         Place::Manifest { file: self.file.to_owned(), path: path.into() }
     }

@@ -88,8 +88,8 @@ pub fn rows(of: Of<'_>, info: &Plist, facts: &mut Facts) {
     let ats = info.get(ATS);
     let ats_flag = |key| ats.and_then(|ats| ats.get(key)?.flag());
     // Where a narrower exception is written, the general one is not looked at (since iOS 10).
-    let narrower = ["NSAllowsArbitraryLoadsForMedia", "NSAllowsArbitraryLoadsInWebContent", "NSAllowsLocalNetworking"];
-    let narrowed = narrower.iter().any(|key| ats.is_some_and(|ats| ats.get(key).is_some()));
+    let special = ["NSAllowsArbitraryLoadsForMedia", "NSAllowsArbitraryLoadsInWebContent", "NSAllowsLocalNetworking"];
+    let narrowed = special.iter().any(|key| ats.is_some_and(|ats| ats.get(key).is_some()));
     let arbitrary = ats_flag("NSAllowsArbitraryLoads").map(|flag| flag && !narrowed);
     let schemes: Vec<(usize, String, Option<&str>)> = schemes(info).take(MOST).collect();
     let descriptions = info.entries().iter().filter(|(key, _)| key.ends_with("UsageDescription")).take(MOST);

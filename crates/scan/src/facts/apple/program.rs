@@ -192,6 +192,7 @@ fn signed(row: Row, directory: &CodeDirectory<'_>) -> Row {
 
 /// What the symbols and selectors of a program say.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of the row")]
 struct Symbols {
     canary: bool,
     arc: bool,
