@@ -18,14 +18,14 @@ fn bundles_are_found_with_their_files() {
         ("Entitlements", dictionary([("get-task-allow", true.into())])),
     ]));
     let bytes = Zip::new()
-        .stored("Payload/Shop.app/Shop", b"program".to_vec())
+        .stored("Payload/Shop.app/Shop", b"program")
         .file("Payload/Shop.app/Info.plist", info("Shop"))
         .file("Payload/Shop.app/embedded.mobileprovision", provision)
         .file("Payload/Shop.app/PrivacyInfo.xcprivacy", xml(&dictionary([])))
-        .stored("Payload/Shop.app/Frameworks/Pay.framework/Pay-iOS", b"library".to_vec())
+        .stored("Payload/Shop.app/Frameworks/Pay.framework/Pay-iOS", b"library")
         .file("Payload/Shop.app/Frameworks/Pay.framework/Info.plist", info("Pay-iOS"))
-        .stored("Payload/Shop.app/PlugIns/Share.appex/Share", b"extension".to_vec())
-        .stored("Payload/Shop.app/Watch/Wrist.app/Wrist", b"watch".to_vec())
+        .stored("Payload/Shop.app/PlugIns/Share.appex/Share", b"extension")
+        .stored("Payload/Shop.app/Watch/Wrist.app/Wrist", b"watch")
         .write();
     let archive = Archive::read(&bytes, Limits::PACKAGE).unwrap();
     let ipa = Ipa::read(&archive).unwrap();
@@ -54,8 +54,8 @@ fn what_is_no_app_is_refused() {
         let archive = Archive::read(&bytes, Limits::PACKAGE).unwrap();
         Ipa::read(&archive).map(|ipa| ipa.bundles.len())
     };
-    assert_eq!(read(Zip::new().stored("Payload/readme", b"".to_vec())), Err(IpaError::NoApp));
-    let two = Zip::new().stored("Payload/A.app/A", b"".to_vec()).stored("Payload/B.app/B", b"".to_vec());
+    assert_eq!(read(Zip::new().stored("Payload/readme", b"")), Err(IpaError::NoApp));
+    let two = Zip::new().stored("Payload/A.app/A", b"").stored("Payload/B.app/B", b"");
     assert!(matches!(read(two), Err(IpaError::SeveralApps(..))));
     assert_eq!(Profile::read(b"none"), Err(ProfileError::Message));
 }

@@ -5,9 +5,13 @@ use crate::le::{size_at, slice_at, u16_at};
 
 /// Names longer than this are cut: they are none that anything asks for.
 const LONGEST_NAME: usize = 2048;
+/// How many symbols are looked at.
+const MOST: usize = 1 << 20;
 
 /// The bits of a symbol of the debugger.
 const DEBUG: u8 = 0xe0;
+/// A note for the linker, of which strippers leave one that says nothing about the source.
+const OPTION: u8 = 0x3c;
 const EXTERNAL: u8 = 1;
 const TYPE: u8 = 0xe;
 
@@ -46,17 +50,14 @@ impl Symbol<'_> {
 
 pub(super) fn of(bytes: &[u8], wide: bool, table: Option<Table>) -> impl Iterator<Item = Symbol<'_>> {
     let size = if wide { 16 } else { 12 };
-    let records = table.and_then(|table| {
-        let most = bytes.len() / size;
-        slice_at(bytes, table.symbols, table.count.min(most) * size)
-    });
+    let records = table.and_then(|table| slice_at(bytes, table.symbols, table.count.min(MOST) * size));
     let strings = table.and_then(|table| slice_at(bytes, table.strings, table.size)).unwrap_or_default();
     records.unwrap_or_default().chunks_exact(size).filter_map(move |record| {
         let name = strings.get(size_at(record, 0)?..).unwrap_or_default();
         let kind = *record.get(4)?;
         Some(Symbol {
             name: fixed(name.get(..LONGEST_NAME).unwrap_or(name)),
-            debug: kind & DEBUG != 0,
+            debug: kind & DEBUG != 0 && kind != OPTION,
             external: kind & EXTERNAL != 0,
             defined: kind & TYPE != 0,
             notes: u16_at(record, 6)?,

@@ -61,7 +61,7 @@ pub struct Of<'b> {
     pub kind: &'static str,
 }
 
-impl<'b> Of<'b> {
+impl Of<'_> {
     fn place(&self, path: impl Into<String>) -> Place {
         Place::Manifest { file: self.file.to_owned(), path: path.into() }
     }
@@ -134,7 +134,10 @@ impl Run<'_, '_, '_> {
         };
         match macho::read(&contents.bytes) {
             Ok(programs) => {
-                let described = program::Described { info: bundle.info.as_ref(), privacy: privacy.as_ref() };
+                // People are asked in the name of the app, also by its frameworks.
+                let asking = if bundle.kind == BundleKind::Framework { self.ipa.app() } else { Some(bundle) };
+                let info = asking.and_then(|bundle| bundle.info.as_ref());
+                let described = program::Described { info, privacy: privacy.as_ref() };
                 for (nth, macho) in programs.iter().enumerate() {
                     program::rows(of(&program_path), macho, described, nth == 0, facts);
                 }

@@ -2,6 +2,9 @@
 
 /// Each file's name and text.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("native.toml", include_str!("../../rules/native.toml")),
+    ("apple.toml", include_str!("../../rules/apple.toml")),
+    ("policy/app-store.toml", include_str!("../../rules/policy/app-store.toml")),
     ("android/archive.toml", include_str!("../../rules/android/archive.toml")),
     ("android/manifest.toml", include_str!("../../rules/android/manifest.toml")),
     ("android/network.toml", include_str!("../../rules/android/network.toml")),

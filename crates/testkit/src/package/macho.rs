@@ -221,7 +221,7 @@ impl Signature {
         let start = head + identifier.len() + team.as_ref().map_or(0, Vec::len) + special.len();
         let pages = covered.chunks(PAGE);
         let mut body: Vec<u8> =
-            [self.version, self.flags, place(start), head as u32, 7, place(pages.len()), len(covered)]
+            [self.version, self.flags, place(start), place(head), 7, place(pages.len()), len(covered)]
                 .map(u32::to_be_bytes)
                 .concat();
         body.extend_from_slice(&[32, 2, 0, 12]);
@@ -241,7 +241,9 @@ impl Signature {
             index.extend_from_slice(&[*slot, place(at)].map(u32::to_be_bytes).concat());
             at += part.len();
         }
-        parts.into_iter().for_each(|(_, part)| index.extend_from_slice(&part));
+        for (_, part) in parts {
+            index.extend_from_slice(&part);
+        }
         blob(0xfade_0cc0, &index)
     }
 }

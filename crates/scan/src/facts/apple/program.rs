@@ -192,13 +192,14 @@ fn signed(row: Row, directory: &CodeDirectory<'_>) -> Row {
 
 /// What the symbols and selectors of a program say.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of the row")]
 struct Symbols {
     canary: bool,
     arc: bool,
     objective_c: bool,
     swift: bool,
     debug: bool,
-    unbounded: Vec<String>,
+    unbounded: BTreeSet<String>,
     required: BTreeSet<(&'static str, String)>,
     described: BTreeSet<(&'static str, &'static [&'static str])>,
 }
@@ -229,7 +230,7 @@ impl Symbols {
             // Newer compilers call a release for each register.
             found.arc |= name.starts_with("_objc_release_x") || name.starts_with("_objc_retain_x");
             if UNBOUNDED.contains(&name) {
-                found.unbounded.push(name.trim_start_matches('_').to_owned());
+                found.unbounded.insert(name.trim_start_matches('_').to_owned());
             }
             if let Some(category) = required::of_symbol(name) {
                 found.required.insert((category.name, name.trim_start_matches('_').to_owned()));
