@@ -45,6 +45,10 @@ pub(super) fn read(file: &str, text: &str) -> Result<Contents, FileError> {
     for (span, rule) in &contents.rules {
         check(rule).map_err(|(message, help)| source.wrong(span, format!("rule `{}`: {message}", rule.id), help))?;
     }
+    for (span, condition) in &contents.code {
+        let of = &condition.rule;
+        condition.check().map_err(|(message, help)| source.wrong(span, format!("code of `{of}`: {message}"), help))?;
+    }
     Ok(contents)
 }
 
