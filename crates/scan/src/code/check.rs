@@ -108,7 +108,8 @@ fn strings(program: &Program<'_>, one: &Use) -> Vec<StringId> {
         let begun = open.then(|| program.strings_starting(text));
         whole.into_iter().chain(begun.into_iter().flatten())
     });
-    found.take(MAX_USES).collect()
+    let text = |string: &StringId| program.string(*string).decode();
+    found.filter(|string| !one.except.iter().any(|glob| glob.fits(&text(string)))).take(MAX_USES).collect()
 }
 
 /// A place that fits a use.

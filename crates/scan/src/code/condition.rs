@@ -55,6 +55,9 @@ pub struct Use {
     /// A string that is loaded: the whole text, or its beginning with `*` behind it, in this case of the letters.
     #[serde(skip_serializing_if = "empty")]
     pub string: Listed<Glob>,
+    /// Strings that do not count.
+    #[serde(skip_serializing_if = "empty")]
+    pub except: Listed<Glob>,
     /// A method that overrides or implements one of these.
     #[serde(skip_serializing_if = "empty")]
     pub implements: Listed<Member>,
@@ -91,10 +94,11 @@ pub struct Test {
     /// The argument. In `given` of a call, 0 is its receiver, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u8>,
-    /// It is a text that one of these fits.
+    /// It is a text, or an array with a text, that one of these fits. What is not known of a text that is put together
+    /// counts as one character.
     #[serde(skip_serializing_if = "empty")]
     pub text: Listed<Glob>,
-    /// It is a text that none of these fits.
+    /// It is such a text that none of these fits.
     #[serde(skip_serializing_if = "empty")]
     pub other_than: Listed<Glob>,
     /// A text in it has one of these words.
@@ -184,6 +188,8 @@ pub enum Kind {
     Call,
     /// A new instance.
     New,
+    /// A new instance whose constructor was given nothing.
+    Bare,
     /// What a field holds.
     Field,
     /// An argument of the method, or the instance that it runs on.
@@ -193,7 +199,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(Kind, &str); 10] = [
+    const NAMES: [(Kind, &str); 11] = [
         (Kind::Constant, "constant"),
         (Kind::Derived, "derived"),
         (Kind::Null, "null"),
@@ -201,6 +207,7 @@ impl Kind {
         (Kind::Joined, "joined"),
         (Kind::Call, "call"),
         (Kind::New, "new"),
+        (Kind::Bare, "bare"),
         (Kind::Field, "field"),
         (Kind::Parameter, "parameter"),
         (Kind::Unknown, "unknown"),
@@ -325,6 +332,9 @@ impl Use {
         }
         if self.call.is_empty() && !(self.arguments.is_empty() && self.receiver.is_none()) {
             return wrong(format!("`{name}` asks for arguments of what is no call"), "write `call`");
+        }
+        if self.string.is_empty() && !self.except.is_empty() {
+            return wrong(format!("`{name}.except` excepts nothing"), "write `string`");
         }
         if self.implements.is_empty() && self.body.is_some() {
             return wrong(format!("`{name}` asks for a body of what is no method"), "write `implements`");

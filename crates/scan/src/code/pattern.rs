@@ -69,7 +69,7 @@ impl fmt::Display for TypeName {
 pub struct Member {
     pub(super) class: TypeName,
     pub(super) name: Box<str>,
-    /// `(I)V`, or `(I)` for any result.
+    /// `(I)V`, or the beginning of it: `(I` for anything that takes an `int` first.
     pub(super) prototype: Option<Box<str>>,
 }
 
@@ -85,7 +85,7 @@ impl FromStr for Member {
             None => (member, None),
         };
         let plain = matches!(name, "<init>" | "<clinit>") || (!name.is_empty() && name.bytes().all(is_of_name));
-        let closed = prototype.is_none_or(|prototype| prototype.matches(')').count() == 1 && !prototype.contains('.'));
+        let closed = prototype.is_none_or(|prototype| prototype.matches(')').count() <= 1 && !prototype.contains('.'));
         if !plain || !closed {
             return Err(wrong());
         }
@@ -263,10 +263,10 @@ mod tests {
 
     #[test]
     fn members_are_read() {
-        for good in ["La/B;->c", "La/B$C;-><init>(I)V", "La/B;->c()"] {
+        for good in ["La/B;->c", "La/B$C;-><init>(I)V", "La/B;->c()", "La/B;->c(I"] {
             assert_eq!(good.parse::<Member>().unwrap().to_string(), good);
         }
-        for bad in ["", "a.B->c", "La/B;", "La/B;->", "La/B->c", "La/B;->c(", "La//B;->c", "La/B;->c d"] {
+        for bad in ["", "a.B->c", "La/B;", "La/B;->", "La/B->c", "La//B;->c", "La/B;->c d"] {
             assert!(bad.parse::<Member>().is_err(), "{bad}");
         }
     }

@@ -1,4 +1,13 @@
 //! The rules that Testudo brings. To add a file: write it under `rules/`, and name it here.
 
 /// Each file's name and text.
-pub(super) const FILES: &[(&str, &str)] = &[];
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("code/crypto.toml", include_str!("../../rules/code/crypto.toml")),
+    ("code/network.toml", include_str!("../../rules/code/network.toml")),
+    ("code/platform.toml", include_str!("../../rules/code/platform.toml")),
+    ("code/storage.toml", include_str!("../../rules/code/storage.toml")),
+    ("code/auth.toml", include_str!("../../rules/code/auth.toml")),
+    ("code/code.toml", include_str!("../../rules/code/code.toml")),
+    ("code/resilience.toml", include_str!("../../rules/code/resilience.toml")),
+    ("code/privacy.toml", include_str!("../../rules/code/privacy.toml")),
+];
