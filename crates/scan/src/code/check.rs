@@ -180,11 +180,10 @@ impl Asking<'_, '_> {
 
     /// A finding about the whole package where nothing fits.
     fn missing(&self, rule: &Rule, condition: &Condition) -> Option<Finding> {
-        let there = |one: &Use| !self.uses(one, |_| true).is_empty();
         let own = |definition| !condition.own || self.is_own(definition);
-        let absent = condition.with.iter().all(there)
-            && !condition.without.iter().any(there)
-            && self.uses(&condition.find, own).is_empty();
+        let there = |one: &Use| !self.uses(one, own).is_empty();
+        let absent =
+            condition.with.iter().all(there) && !condition.without.iter().any(there) && !there(&condition.find);
         absent.then(|| Finding::new(rule, Place::Package, condition.confidence))
     }
 
@@ -268,7 +267,9 @@ impl Asking<'_, '_> {
 
     fn call_fits(&self, one: &Use, site: &Site) -> bool {
         let arguments = one.arguments.iter().all(|test| self.judge.holds(test, &self.value(site, test.at)));
-        arguments && one.receiver.as_ref().is_none_or(|test| self.judge.holds(test, &self.value(site, None)))
+        arguments
+            && (!one.narrowed || body::is_narrowed(self.program, site))
+            && one.receiver.as_ref().is_none_or(|test| self.judge.holds(test, &self.value(site, None)))
     }
 
     /// An argument of a call, or its receiver.

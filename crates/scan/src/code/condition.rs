@@ -67,6 +67,9 @@ pub struct Use {
     /// What a call is made on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receiver: Option<Test>,
+    /// The `long` that a call gives is cut to an `int` at once, as a number and not a time.
+    #[serde(skip_serializing_if = "is_false")]
+    pub narrowed: bool,
     /// What the method that implements does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
@@ -330,7 +333,7 @@ impl Use {
         if subjects.iter().filter(|there| **there).count() != 1 {
             return wrong(format!("`{name}` has not exactly one subject"), "write one of `call`, `field`, `string` and `implements`");
         }
-        if self.call.is_empty() && !(self.arguments.is_empty() && self.receiver.is_none()) {
+        if self.call.is_empty() && (!self.arguments.is_empty() || self.receiver.is_some() || self.narrowed) {
             return wrong(format!("`{name}` asks for arguments of what is no call"), "write `call`");
         }
         if self.string.is_empty() && !self.except.is_empty() {

@@ -8,7 +8,7 @@
 //!
 //! `+` begins a program in which the rule finds something, `-` one in which it does not. Lines stand in the method
 //! `run` of `Lcom/example/app/Main;` until `class` and `method` begin others. Values are `"text"`, numbers, `null`, `?` (not
-//! known), `bytes 16`, `join ("a", ?)`, `array [Ljava/lang/String; ("a")`, `get La/B;->c:I`, `new La/B;(I) (1)`, calls with
+//! known), `bytes 16`, `join ("a", ?)`, `array [Ljava/lang/String; ("a")`, `get La/B;->c:I`, `new La/B;(I) (1)`, `int` before a `long`, calls with
 //! `static`, `virtual`, `interface`, names that were assigned, and `p0` for the instance or first parameter.
 
 use std::collections::BTreeMap;
@@ -231,6 +231,11 @@ impl Writer<'_> {
         }
         if text.word("new") {
             return self.new_instance(text);
+        }
+        if text.word("int") {
+            let (long, _) = self.value(text, "J");
+            self.code.unary(0x84, long, long);
+            return (long, "I".to_owned());
         }
         for kind in ["static", "virtual", "interface"] {
             if text.word(kind) {
