@@ -1,4 +1,4 @@
-//! Runs the rules over code on a package: `cargo run --release --example code -- app.apk [rule]`.
+//! Runs the rules over code on a package or an executable: `cargo run --release --example code -- app.apk [rule]`.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use testudo_package::manifest::Manifest;
 use testudo_package::program::{Entries, Program, Reach, names};
 use testudo_package::xml::Document;
 use testudo_package::zip::{Archive, Limits};
-use testudo_scan::code::{Context, check};
+use testudo_scan::code::{Checked, Context, check};
 use testudo_scan::report::Origin;
 use testudo_scan::rule::RulePack;
 
@@ -18,7 +18,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(path) = arguments.next() else {
-        eprintln!("usage: code APP.apk [RULE]");
+        eprintln!("usage: code APP.apk|CLASSES.dex [RULE]");
         return ExitCode::from(2);
     };
     match run(&path, arguments.next().as_deref()) {
@@ -36,12 +36,17 @@ fn main() -> ExitCode {
 fn run(path: &str, only: Option<&str>) -> Result<String, Failure> {
     let pack = RulePack::builtin()?;
     let bytes = std::fs::read(path)?;
+    if bytes.starts_with(b"dex\n") {
+        let files = ["classes.dex".to_owned()];
+        let context = Context { files: &files, ..Context::default() };
+        return analyse(&[&bytes], None, &pack, &context, only);
+    }
     let archive = Archive::read(&bytes, Limits::default())?;
-    let names: Vec<String> = (1..200)
+    let files: Vec<String> = (1..200)
         .map(|number| if number == 1 { "classes.dex".to_owned() } else { format!("classes{number}.dex") })
         .take_while(|name| archive.find(name).is_some())
         .collect();
-    let found = names.iter().filter_map(|name| archive.find(name)).map(|entry| archive.contents(entry));
+    let found = files.iter().filter_map(|name| archive.find(name)).map(|entry| archive.contents(entry));
     let contents = found.collect::<Result<Vec<_>, _>>()?;
     let manifest = archive.find("AndroidManifest.xml").ok_or("there is no manifest")?;
     let manifest = archive.contents(manifest)?;
@@ -51,27 +56,38 @@ fn run(path: &str, only: Option<&str>) -> Result<String, Failure> {
     for component in manifest.components() {
         entries.class(&names::descriptor(&component.name));
     }
-
     for instrumentation in &manifest.instrumentations {
         entries.class(&names::descriptor(&instrumentation.name));
     }
-
-    let mut times = Times::start();
-    let dexes = contents.iter().map(|bytes| Dex::parse(&bytes.bytes)).collect::<Result<Vec<_>, _>>()?;
-    let program = Program::new(dexes);
-    times.took("program");
-    let reach = Reach::new(&program, &entries);
-    times.took("reach");
     let context = Context {
         package: Some(&manifest.package),
-        files: &names,
+        files: &files,
         min_sdk: Some(manifest.min_sdk()),
         target_sdk: Some(manifest.target_sdk()),
         ..Context::default()
     };
-    let checked = check(&program, Some(&reach), &pack, &context);
-    times.took("rules");
+    let dexes: Vec<&[u8]> = contents.iter().map(|contents| &*contents.bytes).collect();
+    analyse(&dexes, Some(&entries), &pack, &context, only)
+}
 
+fn analyse(
+    dexes: &[&[u8]],
+    entries: Option<&Entries>,
+    pack: &RulePack,
+    context: &Context<'_>,
+    only: Option<&str>,
+) -> Result<String, Failure> {
+    let mut times = Times::start();
+    let program = Program::new(dexes.iter().map(|bytes| Dex::parse(bytes)).collect::<Result<Vec<_>, _>>()?);
+    times.took("program");
+    let reach = entries.map(|entries| Reach::new(&program, entries));
+    times.took("reach");
+    let checked = check(&program, reach.as_ref(), pack, context);
+    times.took("rules");
+    Ok(format!("{}\n{}", told(&checked, only), times.told.join(", ")))
+}
+
+fn told(checked: &Checked, only: Option<&str>) -> String {
     let shown = checked.findings.iter().filter(|finding| only.is_none_or(|only| finding.rule.as_str() == only));
     let mut lines: Vec<String> = shown
         .map(|finding| {
@@ -87,8 +103,8 @@ fn run(path: &str, only: Option<&str>) -> Result<String, Failure> {
     for (rule, more) in &checked.cut {
         lines.push(format!("{rule}\tand {more} more"));
     }
-    lines.push(format!("{} findings, complete: {}; {}", checked.findings.len(), checked.complete, times.told.join(", ")));
-    Ok(lines.join("\n"))
+    lines.push(format!("{} findings, complete: {}", checked.findings.len(), checked.complete));
+    lines.join("\n")
 }
 
 /// Processor time, by the system's own count.

@@ -47,7 +47,8 @@ fn run(pack: &RulePack, fixture: &Fixture) -> Checked {
 }
 
 fn fixtures() -> Vec<(&'static str, Fixture)> {
-    let read = |group| code_support::read(&file(&format!("tests/code/{group}.txt"))).into_iter().map(move |f| (group, f));
+    let read =
+        |group| code_support::read(&file(&format!("tests/code/{group}.txt"))).into_iter().map(move |f| (group, f));
     GROUPS.into_iter().flat_map(read).collect()
 }
 
@@ -58,7 +59,11 @@ fn every_rule_finds_what_it_is_about_and_nothing_else() {
     let mut wrong = Vec::new();
     for (group, fixture) in fixtures() {
         let counts = seen.entry(fixture.rule.clone()).or_default();
-        if fixture.finds { counts.0 += 1 } else { counts.1 += 1 };
+        if fixture.finds {
+            counts.0 += 1
+        } else {
+            counts.1 += 1
+        };
         let checked = run(&pack, &fixture);
         let found = checked.findings.iter().any(|finding| finding.rule.as_str() == fixture.rule);
         if found != fixture.finds {

@@ -163,7 +163,9 @@ impl Asking<'_, '_> {
                 found.extend(hits.map(|hit| self.finding(rule, condition, hit)));
             }
             if condition.once {
-                found.sort_by(|one, other| (&one.origin, one.reach, &one.place).cmp(&(&other.origin, other.reach, &other.place)));
+                found.sort_by(|one, other| {
+                    (&one.origin, one.reach, &one.place).cmp(&(&other.origin, other.reach, &other.place))
+                });
                 found.truncate(1);
             }
             findings.extend(found);
@@ -194,7 +196,9 @@ impl Asking<'_, '_> {
                 && (!condition.reached || self.reached.is_none_or(|reached| reached.contains(definition)))
         };
         let mut hits = self.uses(&condition.find, asked);
-        for (one, wanted) in condition.with.iter().map(|one| (one, true)).chain(condition.without.iter().map(|one| (one, false))) {
+        for (one, wanted) in
+            condition.with.iter().map(|one| (one, true)).chain(condition.without.iter().map(|one| (one, false)))
+        {
             if hits.is_empty() {
                 return hits;
             }
@@ -247,7 +251,8 @@ impl Asking<'_, '_> {
         for member in one.implements.iter() {
             let Some(above) = self.program.find_type(member.class.as_str()) else { continue };
             let below = self.program.descendants(above).into_iter().filter_map(|of| self.program.class_of(of));
-            let methods = below.filter_map(|class| self.program.class(class)).flat_map(|class| self.program.methods_in(class));
+            let methods =
+                below.filter_map(|class| self.program.class(class)).flat_map(|class| self.program.methods_in(class));
             let fitting = methods.filter(|method| {
                 let Some(definition) = self.program.definition(*method) else { return false };
                 let name = self.program.string(self.program.method(definition.method).name);

@@ -287,8 +287,10 @@ pub struct Sdk {
 
 impl Sdk {
     pub(super) fn holds(&self, min: Option<u32>, target: Option<u32>) -> bool {
-        let below = |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level < limit);
-        let least = |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level >= limit);
+        let below =
+            |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level < limit);
+        let least =
+            |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level >= limit);
         below(min, self.min_below)
             && least(min, self.min_at_least)
             && below(target, self.target_below)
@@ -315,10 +317,16 @@ impl Condition {
                 one.check(name)?;
                 let near = one.within.is_some_and(|within| within != Within::App);
                 if self.missing && near {
-                    return wrong(format!("`{name}` is near nothing, as `missing` has no place"), "write `within = \"app\"`");
+                    return wrong(
+                        format!("`{name}` is near nothing, as `missing` has no place"),
+                        "write `within = \"app\"`",
+                    );
                 }
                 if one.within.is_none() && !self.missing {
-                    return wrong(format!("`{name}` does not say where"), "write `within = \"method\"`, `class` or `app`");
+                    return wrong(
+                        format!("`{name}` does not say where"),
+                        "write `within = \"method\"`, `class` or `app`",
+                    );
                 }
             }
         }
@@ -331,7 +339,10 @@ impl Use {
         let subjects =
             [!self.call.is_empty(), !self.field.is_empty(), !self.string.is_empty(), !self.implements.is_empty()];
         if subjects.iter().filter(|there| **there).count() != 1 {
-            return wrong(format!("`{name}` has not exactly one subject"), "write one of `call`, `field`, `string` and `implements`");
+            return wrong(
+                format!("`{name}` has not exactly one subject"),
+                "write one of `call`, `field`, `string` and `implements`",
+            );
         }
         if self.call.is_empty() && (!self.arguments.is_empty() || self.receiver.is_some() || self.narrowed) {
             return wrong(format!("`{name}` asks for arguments of what is no call"), "write `call`");
@@ -343,12 +354,16 @@ impl Use {
             return wrong(format!("`{name}` asks for a body of what is no method"), "write `implements`");
         }
         if self.string.iter().any(|text| text.as_prefix().is_none()) {
-            return wrong(format!("`{name}.string` has stars within"), "write the whole text, or its beginning with one `*` behind");
+            return wrong(
+                format!("`{name}.string` has stars within"),
+                "write the whole text, or its beginning with one `*` behind",
+            );
         }
         if self.receiver.as_ref().is_some_and(|receiver| receiver.at.is_some()) {
             return wrong(format!("`{name}.receiver` says `at`"), "take it away");
         }
-        let tests = self.arguments.iter().map(|test| (test, true)).chain(self.receiver.iter().map(|test| (test, false)));
+        let tests =
+            self.arguments.iter().map(|test| (test, true)).chain(self.receiver.iter().map(|test| (test, false)));
         tests.into_iter().try_for_each(|(test, placed)| test.check(name, placed, 0))
     }
 }
@@ -365,7 +380,10 @@ impl Test {
         }
         let plain = Test { at: None, every: false, not: false, secret: false, given: Vec::new(), ..self.clone() };
         if plain == Test::default() && self.given.is_empty() {
-            return wrong(format!("a test in `{name}` asks nothing"), "write what the value is, such as `is = \"constant\"`");
+            return wrong(
+                format!("a test in `{name}` asks nothing"),
+                "write what the value is, such as `is = \"constant\"`",
+            );
         }
         self.given.iter().try_for_each(|test| test.check(name, true, depth + 1))
     }

@@ -119,7 +119,8 @@ impl Judge<'_, '_> {
             Value::Concat(parts) => {
                 let label = parts.windows(2).any(|pair| {
                     let [label, value] = pair else { return false };
-                    !value.is_constant() && label.single().is_some_and(|label| is_label(label) && self.is_named(label, named, 4))
+                    !value.is_constant()
+                        && label.single().is_some_and(|label| is_label(label) && self.is_named(label, named, 4))
                 });
                 let named = |value: &Value| !value.is_constant() && self.is_named(value, named, depth + 1);
                 label || (depth < 2 && parts.iter().flat_map(Values::iter).any(named))
@@ -131,7 +132,10 @@ impl Judge<'_, '_> {
 
 /// Calls that give what they are called on in another form.
 fn is_passed_on(name: &str) -> bool {
-    matches!(name, "toString" | "trim" | "valueOf" | "getBytes" | "toCharArray" | "encodeToString" | "intern" | "concat")
+    matches!(
+        name,
+        "toString" | "trim" | "valueOf" | "getBytes" | "toCharArray" | "encodeToString" | "intern" | "concat"
+    )
 }
 
 /// Whether a text ends as a label does: with a sign that says that the value follows.

@@ -20,7 +20,9 @@ pub enum PatternError {
     #[error("`{0}` is no class; write its descriptor, such as `Ljavax/crypto/Cipher;`")]
     Type(String),
     /// A member is written in another form.
-    #[error("`{0}` is no method or field; write such as `Ljavax/crypto/Cipher;->getInstance`, with `(I)V` for one overload")]
+    #[error(
+        "`{0}` is no method or field; write such as `Ljavax/crypto/Cipher;->getInstance`, with `(I)V` for one overload"
+    )]
     Member(String),
     /// A text is empty or too long.
     #[error("a text has 1 to {LONGEST} characters, not {0}")]
@@ -169,7 +171,11 @@ impl FromStr for Word {
 
     fn from_str(text: &str) -> Result<Word, PatternError> {
         let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if plain && (2..=32).contains(&text.len()) { Ok(Word(text.into())) } else { Err(PatternError::Word(shown(text))) }
+        if plain && (2..=32).contains(&text.len()) {
+            Ok(Word(text.into()))
+        } else {
+            Err(PatternError::Word(shown(text)))
+        }
     }
 }
 

@@ -145,7 +145,11 @@ impl Writer<'_> {
                 "" => self.code.return_void(),
                 _ => {
                     let (register, of) = self.value(&mut text, "Ljava/lang/Object;");
-                    if of.starts_with(['L', '[']) { self.code.return_object(register) } else { self.code.return_int(register) }
+                    if of.starts_with(['L', '[']) {
+                        self.code.return_object(register)
+                    } else {
+                        self.code.return_int(register)
+                    }
                 }
             };
             return true;
@@ -155,7 +159,9 @@ impl Writer<'_> {
             self.code.throw(register);
             return true;
         }
-        if let Some((name, value)) = line.split_once(" = ").filter(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase())) {
+        if let Some((name, value)) =
+            line.split_once(" = ").filter(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase()))
+        {
             let mut text = Text { rest: value };
             let (register, _) = self.value(&mut text, "Ljava/lang/Object;");
             // What was needed on the way is free again; the value moves down.
