@@ -92,6 +92,11 @@ fn whole(case: Make<'_>) -> Vec<Case> {
             on(29, 29, "<application a:requestLegacyExternalStorage=\"true\"/>"),
             on(29, 30, "<application a:requestLegacyExternalStorage=\"true\"/>"),
         ),
+        case(
+            "manifest-shared-storage",
+            used("WRITE_EXTERNAL_STORAGE"),
+            used("WRITE_EXTERNAL_STORAGE\" a:maxSdkVersion=\"28"),
+        ),
         case("manifest-all-files-access", used("MANAGE_EXTERNAL_STORAGE"), used("READ_MEDIA_IMAGES")),
         case(
             "manifest-device-protected-storage",

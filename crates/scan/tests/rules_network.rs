@@ -173,6 +173,16 @@ fn every_rule_of_resources_finds_and_leaves_alone() {
                 paths("<external-path name=\"out\" path=\"out/\"/>"),
             ),
             case(
+                "resources-backup-deny-list",
+                backup("<exclude domain=\"sharedpref\" path=\"session.xml\"/>"),
+                backup("<include domain=\"file\" path=\"drafts/\"/><exclude domain=\"file\" path=\"drafts/x\"/>"),
+            ),
+            case(
+                "resources-backup-deny-list",
+                backup("<include domain=\"file\" path=\".\"/><exclude domain=\"file\" path=\"x\"/>"),
+                backup("<include domain=\"file\" path=\".\"/><exclude domain=\"file\"/>"),
+            ),
+            case(
                 "resources-backup-rules-empty",
                 backup(""),
                 backup("<exclude domain=\"sharedpref\" path=\"session.xml\"/>"),

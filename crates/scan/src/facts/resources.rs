@@ -11,7 +11,7 @@ use super::manifest::count;
 use super::network::is_local;
 use super::{Attribute, Facts, Kind, Row, Type};
 use crate::report::Place;
-use Type::{Flag, Number, Text};
+use Type::{Flag, List, Number, Text};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: "provider-path", what: "a folder that a file provider shares", attributes: PROVIDER_PATH },
@@ -25,6 +25,7 @@ const BACKUP_RULES: &[Attribute] = &[
     ("role", Text),
     ("includes", Number),
     ("excludes", Number),
+    ("whole-domains", List),
     ("encrypted-only", Flag),
     ("covers-cloud", Flag),
     ("covers-transfer", Flag),
@@ -32,6 +33,8 @@ const BACKUP_RULES: &[Attribute] = &[
 const URL: &[Attribute] =
     &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
+/// The parts of an app's data that backups take where no rule names one.
+const DOMAINS: [&str; 4] = ["database", "external", "file", "sharedpref"];
 /// The most addresses that are kept.
 const MAX_URLS: usize = 2_000;
 /// The longest string that is looked at for an address, in bytes.
@@ -117,8 +120,22 @@ pub fn rows(document: &Document<'_>, role: &Role, file: &str, facts: &mut Facts)
 }
 
 fn backup(row: Row, root: Node<'_>, role: &str) -> Row {
-    let named = |name: &str| count(root.descendants().filter(|node| node.name() == name).count());
-    row.text("role", role).number("includes", named("include")).number("excludes", named("exclude"))
+    let named = |name: &'static str| root.descendants().filter(move |node| node.name() == name);
+    let is_whole = |node: Node<'_>| text(node, "path").is_none_or(|path| path.trim_matches(['/', '.']).is_empty());
+    let excluded: Vec<String> =
+        named("exclude").filter(|node| is_whole(*node)).filter_map(|node| text(node, "domain")).collect();
+    let mut taken: Vec<String> = if named("include").next().is_none() {
+        DOMAINS.iter().map(|domain| (*domain).to_owned()).collect()
+    } else {
+        named("include").filter(|node| is_whole(*node)).filter_map(|node| text(node, "domain")).collect()
+    };
+    taken.sort();
+    taken.dedup();
+    taken.retain(|domain| !excluded.contains(domain));
+    row.text("role", role)
+        .number("includes", count(named("include").count()))
+        .number("excludes", count(named("exclude").count()))
+        .list("whole-domains", taken)
 }
 
 /// An attribute by its name, with whatever namespace.
