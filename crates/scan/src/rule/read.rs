@@ -45,6 +45,14 @@ pub(super) fn read(file: &str, text: &str) -> Result<Contents, FileError> {
     for (span, rule) in &contents.rules {
         check(rule).map_err(|(message, help)| source.wrong(span, format!("rule `{}`: {message}", rule.id), help))?;
     }
+    for (span, condition) in &contents.facts {
+        let wrong = |(message, help)| source.wrong(span, format!("fact of `{}`: {message}", condition.rule), help);
+        facts::wrong_in(condition).map_err(wrong)?;
+    }
+    for (span, condition) in &contents.code {
+        let of = &condition.rule;
+        condition.check().map_err(|(message, help)| source.wrong(span, format!("code of `{of}`: {message}"), help))?;
+    }
     Ok(contents)
 }
 
