@@ -7,11 +7,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::Zip;
+use support::verification;
 use testudo_package::signature::observe::{Observation, observe};
 use testudo_package::signature::{
     Demands, Issue, Options, Platforms, Relation, Scheme, Verification, certificate, cms, jar, lineage, signing_block,
-    verify,
 };
 use testudo_testkit::package::signature::block::{self, Ranged};
 use testudo_testkit::package::signature::{Entry, Signer, entries, jar as jar_writer, put_block, sections, zip};
@@ -39,7 +38,7 @@ fn run(package: &[u8], min: u32) -> Verification {
 }
 
 fn run_with(package: &[u8], options: &Options<'_>) -> Verification {
-    Zip::read(package).unwrap().with_archive(|archive| verify(archive, options))
+    verification(package, options).unwrap()
 }
 
 #[track_caller]
@@ -230,10 +229,8 @@ fn every_byte_outside_of_the_signing_block_counts() {
     for at in (0..start).chain(directory..package.len()) {
         let mut flipped = package.clone();
         flipped[at] ^= 0x10;
-        let verified = Zip::read(&flipped).is_some_and(|zip| {
-            zip.with_archive(|archive| verify(archive, &Options::new(Platforms::from(24), Some(PLAIN))).verified)
-        });
-        assert!(!verified, "byte {at} of {}", package.len());
+        let verification = verification(&flipped, &Options::new(Platforms::from(24), Some(PLAIN)));
+        assert!(verification.is_none_or(|verification| !verification.verified), "byte {at} of {}", package.len());
     }
 }
 
@@ -475,10 +472,9 @@ fn mutations_never_panic() {
             }
         }
         let once = Instant::now();
-        if let Some(zip) = Zip::read(&mutant) {
-            let min = [18, 24, 28, 33][random(4)];
-            let options = Options { v4: Some(&file), ..Options::new(Platforms::from(min), Some(PLAIN)) };
-            let verification = zip.with_archive(|archive| verify(archive, &options));
+        let min = [18, 24, 28, 33][random(4)];
+        let options = Options { v4: Some(&file), ..Options::new(Platforms::from(min), Some(PLAIN)) };
+        if let Some(verification) = verification(&mutant, &options) {
             for certificate in verification.signers() {
                 assert!([old.fingerprint(), new.fingerprint()].contains(&certificate.sha256));
             }

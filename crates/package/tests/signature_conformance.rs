@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use support::Zip;
-use testudo_package::signature::{Options, Platforms, Scheme, Verification, verify};
+use support::{demands, verification};
+use testudo_package::signature::{Options, Platforms, Scheme, Verification};
 
 struct Verdict {
     verified: bool,
@@ -59,11 +59,7 @@ fn verdicts_are_those_of_the_platform() {
 }
 
 fn own_verdict(bytes: &[u8], min: u32) -> (Verdict, String) {
-    let verification = Zip::read(bytes).map(|zip| {
-        let options = Options::new(Platforms::from(min), zip.demands());
-        zip.with_archive(|archive| verify(archive, &options))
-    });
-    let Some(verification) = verification else {
+    let Some(verification) = verification(bytes, &Options::new(Platforms::from(min), demands(bytes))) else {
         let verdict = Verdict { verified: false, schemes: "-".into(), signers: "-".into() };
         return (verdict, "no archive".into());
     };

@@ -37,6 +37,9 @@ impl Problem {
 /// What is wrong.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Issue {
+    /// What is there is no archive to the platform's verifier.
+    #[error("not an archive that Android's verifier reads: its end, its count or its offsets are wrong")]
+    Archive,
     /// No scheme that the platforms know has a signature here.
     #[error("no manifest: the package has no META-INF/MANIFEST.MF, so it isn't signed with the JAR scheme")]
     NoManifest,

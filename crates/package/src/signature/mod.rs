@@ -1,8 +1,8 @@
 //! Signatures of Android packages: the JAR scheme (v1) and the APK Signature Schemes v2, v3, v3.1 and v4, with proof of
 //! rotation, verified for a range of API levels (<https://source.android.com/docs/security/features/apksigning>).
 //!
-//! [`verify`] answers what the platform's own tool answers: verified means that each platform in the range installs the
-//! package. Errors are why not, warnings are what it tolerates. [`observe`](observe::observe) then names what an expert
+//! [`verify_package`] answers what the platform's own tool answers: verified means that each platform in the range installs
+//! the package. Errors are why not, warnings are what it tolerates. [`observe`](observe::observe) then names what an expert
 //! looks at in a verified signature, and [`Verification::relation`] compares it with a registered certificate.
 //!
 //! Two things are more than that tool does: a v3.1 signer with a wrong content digest is refused, and what a broken entry
@@ -30,6 +30,7 @@ mod time;
 mod v2;
 mod v3;
 mod v4;
+mod zip;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -46,6 +47,7 @@ pub use self::jar::JarSigner;
 pub use self::lineage::{Capabilities, Lineage};
 use self::signing_block::{SigningBlock, id};
 use self::v2::BlockOutcome;
+pub use self::zip::verify_package;
 
 /// A signature scheme.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -192,7 +194,7 @@ impl Verification {
     }
 }
 
-/// Verifies the signatures of a package.
+/// Verifies the signatures of an archive that another reader gives.
 pub fn verify(archive: &Archive<'_>, options: &Options<'_>) -> Verification {
     let mut run = Run { archive, options, found: BTreeSet::new(), out: Verification::default() };
     run.out.verified = run.verify().is_some() && run.out.errors.is_empty();

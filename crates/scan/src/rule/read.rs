@@ -45,6 +45,10 @@ pub(super) fn read(file: &str, text: &str) -> Result<Contents, FileError> {
     for (span, rule) in &contents.rules {
         check(rule).map_err(|(message, help)| source.wrong(span, format!("rule `{}`: {message}", rule.id), help))?;
     }
+    for (span, condition) in &contents.facts {
+        let wrong = |(message, help)| source.wrong(span, format!("fact of `{}`: {message}", condition.rule), help);
+        facts::wrong_in(condition).map_err(wrong)?;
+    }
     Ok(contents)
 }
 
