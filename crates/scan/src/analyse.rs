@@ -16,6 +16,7 @@
 //! A new format is a variant in `open` and a file beside `android`.
 
 mod android;
+mod apple;
 mod code;
 mod ledger;
 mod libraries;

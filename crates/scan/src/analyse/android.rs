@@ -292,7 +292,7 @@ fn entries<'m>(manifests: impl Iterator<Item = &'m Manifest<'m>>, sweep: &Sweep<
                 &application.backup_agent,
                 &application.app_component_factory,
                 &application.manage_space_activity,
-                &application.zygote_preload_name,
+                &application.zygote_preload,
             ];
             for class in named.into_iter().flatten() {
                 entries.class(&names::descriptor(class));

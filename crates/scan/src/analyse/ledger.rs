@@ -60,6 +60,11 @@ impl<'p> Ledger<'p> {
         Ledger { coverage: Coverage::default(), left_out: BTreeMap::new(), progress }
     }
 
+    /// One that tells the same progress.
+    pub(super) fn child(&self) -> Ledger<'p> {
+        Ledger::new(self.progress)
+    }
+
     /// A file is to be looked at.
     pub(super) fn begin(&mut self, bytes: u64) {
         self.coverage.files.of += 1;

@@ -1,0 +1,83 @@
+//! A folder of sources: lock files, and secrets in every text.
+
+use std::collections::BTreeMap;
+
+use super::ledger::Ledger;
+use super::open::Form;
+use super::secrets::Secrets;
+use super::sweep::{Sweep, media, media_head};
+use super::{AnalyseError, Analysed, Options, Progress, hex, libraries, sections, signer, tool};
+use crate::dependencies::{LockKind, Reach, read};
+use crate::report::{Kind, Scan, Target};
+
+/// Analyses the files in the order of their paths.
+pub(super) fn folder(
+    name: &str,
+    files: impl IntoIterator<Item = (String, Vec<u8>)>,
+    options: &Options<'_>,
+    progress: &dyn Progress,
+) -> Result<Analysed, AnalyseError> {
+    let mut ledger = Ledger::new(progress);
+    let mut sweep = Sweep::new(Secrets::new(options.secrets, options.rules), ledger.child());
+    let mut lists = BTreeMap::new();
+    let mut size = 0u64;
+    for (path, bytes) in files {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        size = size.saturating_add(length);
+        progress.expect(length);
+        if let Some(what) = media(&path).filter(|_| media_head(&bytes)) {
+            ledger.leave_out(what, length);
+            continue;
+        }
+        ledger.begin(length);
+        if length > options.budget.file {
+            ledger.gap(path, format!("{length} bytes are over the budget"));
+            continue;
+        }
+        if let Some(kind) = LockKind::of(&path) {
+            match read(kind, &path, &bytes) {
+                Ok(list) => {
+                    lists.insert(path.clone(), list);
+                }
+                Err(error) => ledger.gap(&path, error.to_string()),
+            }
+        }
+        sweep.contents(Form::Nest, &path, &path, &bytes);
+        ledger.done(length);
+    }
+    let known = libraries::known(lists.into_values(), options, &|_| Reach::Unknown, &mut ledger);
+    let (mut findings, dropped) = sweep.secrets.finish();
+    if dropped > 0 {
+        ledger.gap("secrets", format!("{dropped} more places of secrets are not told"));
+    }
+    findings.extend(known.findings);
+    ledger.join(sweep.ledger);
+    let rules = options.rules.rules().filter(|rule| checked_in_sources(rule.id.as_str()));
+    let scan = Scan {
+        tool: tool(),
+        scanned: options.today,
+        target: Target {
+            file: name.to_owned(),
+            kind: Kind::Folder,
+            size,
+            sha256: None,
+            app: None,
+            version: None,
+            build: None,
+        },
+        signature: signer::unchecked(),
+        pack: hex(&options.rules.hash()?),
+        coverage: ledger.finish(),
+        rules: rules.cloned().collect(),
+        findings,
+        fixed: Vec::new(),
+        facts: sections::libraries(&known.components).into_iter().collect(),
+        notes: Vec::new(),
+    };
+    Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
+}
+
+/// Whether a rule is one that sources are checked by.
+fn checked_in_sources(id: &str) -> bool {
+    id.starts_with("secret-") || id.starts_with("dependency-")
+}
