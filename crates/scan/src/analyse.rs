@@ -102,9 +102,9 @@ impl Analysed {
     }
 }
 
-/// Whether bytes may be a package: they begin as an archive does, or end as one.
-pub fn may_be_package(bytes: &[u8]) -> bool {
-    open::may_be_package(bytes)
+/// Whether bytes are a package that [`package`] takes.
+pub fn is_package(bytes: &[u8]) -> bool {
+    open::is_package(bytes)
 }
 
 /// Analyses a package. `name` is its file's name, without the folder.

@@ -16,8 +16,8 @@ use super::open::{Form, Package};
 use super::secrets::Secrets;
 use super::sweep::Sweep;
 use super::{AnalyseError, Analysed, Options, code, hex, libraries, sections, signer, tool};
-use crate::code::Owners;
-use crate::report::{Scan, SignatureVerdict, Target};
+use crate::code::{Context, Owners};
+use crate::report::{Level, Note, Scan, SignatureVerdict, Target};
 
 /// A part of an app with its own manifest, table and executables.
 struct Module<'m, 'a> {
@@ -165,16 +165,31 @@ pub(super) fn analyse<'a>(
         ledger.gap("reachability", "the code takes more steps to follow than any real app; all of it counts as reachable");
     }
     let places = code::Places { program: &program, paths: &paths, owners: &owners, reach: &reach };
-    let mut findings = thread::scope(|scope| {
+    let checked = thread::scope(|scope| {
         let strings = scope.spawn(|| {
             places.strings(&mut secrets);
             places.libraries(&mut embedded);
         });
-        let findings = Vec::new();
+        let context = Context {
+            package: target.app.as_deref(),
+            files: &paths,
+            libraries: &[],
+            min_sdk: base.map(Manifest::min_sdk),
+            target_sdk: base.map(Manifest::target_sdk),
+        };
+        let checked = crate::code::check(&program, Some(&reach), options.rules, &context);
         strings.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        findings
+        checked
     });
 
+    if !checked.complete {
+        ledger.gap("code", "values take more steps to follow than any real app");
+    }
+    let mut notes = Vec::new();
+    for (rule, more) in checked.cut {
+        notes.push(Note { level: Level::Info, text: format!("`{rule}` has {more} more places, which are not told") });
+    }
+    let mut findings = checked.findings;
     for fault in embedded.faults() {
         ledger.gap("libraries", fault.to_string());
     }
@@ -207,7 +222,7 @@ pub(super) fn analyse<'a>(
         findings,
         fixed: Vec::new(),
         facts,
-        notes: Vec::new(),
+        notes,
     };
     Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
 }
@@ -290,7 +305,7 @@ fn entries<'m>(manifests: impl Iterator<Item = &'m Manifest<'m>>, sweep: &Sweep<
             let named = [
                 &application.name,
                 &application.backup_agent,
-                &application.app_component_factory,
+                &application.component_factory,
                 &application.manage_space_activity,
                 &application.zygote_preload,
             ];

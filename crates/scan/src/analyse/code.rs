@@ -85,7 +85,9 @@ impl Places<'_, '_> {
         let found = self.matches(secrets);
         if !found.is_empty() {
             let mut wanted = Wanted::new();
-            wanted.strings();
+            found.keys().for_each(|id| {
+                wanted.string(*id);
+            });
             let index = Index::new(self.program, &wanted);
             let fields = self.fields_by_string(&found);
             for (id, matches) in found {

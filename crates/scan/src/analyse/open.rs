@@ -32,10 +32,9 @@ pub(super) enum Form {
     Nest,
 }
 
-/// Whether there is a ZIP archive at the start or the end.
-pub(super) fn may_be_package(bytes: &[u8]) -> bool {
-    let tail = bytes.get(bytes.len().saturating_sub(22 + 0xffff)..).unwrap_or_default();
-    bytes.starts_with(b"PK\x03\x04") || memchr::memmem::find(tail, b"PK\x05\x06").is_some()
+/// Whether bytes are an archive of one of the forms.
+pub(super) fn is_package(bytes: &[u8]) -> bool {
+    Archive::read(bytes, limits(bytes.len(), &Budget::default())).is_ok_and(|archive| form(&archive).is_some())
 }
 
 /// Opens and analyses.
