@@ -8,6 +8,9 @@ mod targets;
 
 use std::time::{Duration, Instant};
 
+use testudo_testkit::package::elf::Elf;
+use testudo_testkit::package::macho::{MachO, fat};
+use testudo_testkit::package::plist;
 use testudo_testkit::package::resources::{Form, Table, config};
 use testudo_testkit::package::xml::{Element, Value, Xml};
 use testudo_testkit::package::zip::{Entry, Zip};
@@ -158,6 +161,49 @@ fn changed_documents_are_read_without_harm() {
 fn changed_tables_are_read_without_harm() {
     let seeds = [Form::Dense, Form::Sparse, Form::Short, Form::Compact].map(table);
     run("tables", &seeds, count(), targets::table);
+}
+
+#[test]
+fn changed_libraries_are_read_without_harm() {
+    let seeds = [(true, false, true), (true, true, false), (false, false, true), (false, true, false)]
+        .map(|(wide, big, gnu_hash)| Elf { wide, big, gnu_hash, symbol_table: big, debug_info: big, ..Elf::default() });
+    run("libraries", &seeds.map(|elf| elf.write()), count(), targets::elf);
+}
+
+fn list() -> plist::Value {
+    plist::dictionary([
+        ("CFBundleExecutable", "App".into()),
+        ("Wide", "Größe".into()),
+        ("Inner", plist::dictionary([("Texts", plist::texts(&["x", "y"])), ("Data", plist::Value::Data(vec![1; 20]))])),
+        ("Number", 7.into()),
+        ("Yes", true.into()),
+    ])
+}
+
+fn program() -> Vec<u8> {
+    MachO { debug: vec!["/src/a.m".into()], ..MachO::default() }.entitled(plist::xml(&list())).write()
+}
+
+#[test]
+fn changed_programs_are_read_without_harm() {
+    run("programs", &[program(), fat(&[program(), MachO::default().write()])], count(), targets::macho);
+}
+
+#[test]
+fn changed_lists_are_read_without_harm() {
+    let seeds = [plist::xml(&list()), plist::binary(&list()), plist::profile(&list())];
+    run("lists", &seeds, count(), targets::plist);
+}
+
+#[test]
+fn changed_apps_are_read_without_harm() {
+    let app = Zip::new()
+        .stored("Payload/App.app/App", program())
+        .stored("Payload/App.app/Info.plist", plist::binary(&list()))
+        .stored("Payload/App.app/PrivacyInfo.xcprivacy", plist::xml(&list()))
+        .stored("Payload/App.app/embedded.mobileprovision", plist::profile(&list()))
+        .stored("Payload/App.app/Frameworks/A.framework/A", MachO::default().write());
+    run("apps", &[app.write()], count(), targets::ipa);
 }
 
 #[test]

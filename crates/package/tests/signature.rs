@@ -492,3 +492,16 @@ fn mutations_never_panic() {
     eprintln!("{count} mutations, slowest {slowest:?}");
     assert!(count > 20 && slowest < Duration::from_secs(2));
 }
+
+#[test]
+fn what_the_verifier_takes_for_no_archive_is_refused() {
+    let signer = signer();
+    let package = with_v2(&zip(&files()), &signer);
+    assert_verified(&package, 24, &[Scheme::V2]);
+    let trailing = [package.as_slice(), b"x"].concat();
+    assert_refused(&trailing, 24, &|issue| *issue == Issue::Archive);
+    let mut more = package.clone();
+    let count = more.len() - 12;
+    more[count] += 1;
+    assert_refused(&more, 24, &|issue| *issue == Issue::Archive);
+}

@@ -7,17 +7,26 @@
 //! To add a fact: push it where its part is read, and declare its kind and attributes in the `KINDS` of that module; what
 //! is not declared can't be asked for. To add a module: a line in [`kinds`].
 
+pub mod apple;
+pub mod archive;
 mod condition;
 mod declared;
 mod evaluate;
+pub mod manifest;
 mod matcher;
+pub mod native;
+pub mod network;
+mod permission;
+pub mod program;
+pub mod resources;
+pub mod signature;
 mod template;
 
 pub use condition::{Condition, Selector};
+pub(crate) use declared::wrong_in;
 pub use declared::{Attribute, Kind, Type};
 pub use evaluate::check;
 pub use matcher::{Matcher, Scalar, Wants};
-pub(crate) use declared::wrong_in;
 
 use crate::report::{Origin, Place};
 
@@ -26,8 +35,17 @@ const MAX_ROWS: usize = 200_000;
 
 /// The kinds of rows there are, by the module that makes them.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    let all: [&'static [Kind]; 0] = [];
-    all.into_iter().flatten()
+    let all = [
+        manifest::KINDS,
+        network::KINDS,
+        resources::KINDS,
+        archive::KINDS,
+        signature::KINDS,
+        program::KINDS,
+        native::KINDS,
+        crate::sdks::KINDS,
+    ];
+    all.into_iter().flatten().chain(apple::kinds())
 }
 
 /// What an attribute says.

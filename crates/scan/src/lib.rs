@@ -7,5 +7,6 @@ pub mod dependencies;
 pub mod facts;
 pub mod report;
 pub mod rule;
+pub mod sdks;
 pub mod secrets;
 pub mod suppress;

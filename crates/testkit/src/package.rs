@@ -1,6 +1,9 @@
-//! Writers of app packages for tests: archives, binary XML, resources, bytecode, signatures.
+//! Writers of app packages for tests: archives, binary XML, resources, bytecode, native programs, property lists, signatures.
 
 pub mod dex;
+pub mod elf;
+pub mod macho;
+pub mod plist;
 pub mod resources;
 pub mod signature;
 pub mod xml;

@@ -53,8 +53,11 @@ pub(super) fn of<'a>(elf: &Elf<'a>) -> impl Iterator<Item = Symbol<'a>> + use<'a
     let count = count(elf, size).unwrap_or(0).min(view.bytes.len().saturating_sub(start) / size);
     (1..count.max(1)).filter_map(move |index| {
         let at = start + index * size;
-        let (info, section, value) =
-            if view.wide { (at + 4, view.u16(at + 6)?, view.word(at + 8)?) } else { (at + 12, view.u16(at + 14)?, view.word(at + 4)?) };
+        let (info, section, value) = if view.wide {
+            (at + 4, view.u16(at + 6)?, view.word(at + 8)?)
+        } else {
+            (at + 12, view.u16(at + 14)?, view.word(at + 4)?)
+        };
         let binding = view.bytes.get(info)? >> 4;
         let name = name_at(strings, view.size(at)?).unwrap_or_default();
         Some(Symbol { name, weak: binding == WEAK, local: binding == LOCAL, defined: section != 0, value })

@@ -26,7 +26,7 @@ pub mod name;
 pub mod observe;
 mod signer;
 pub mod signing_block;
-mod time;
+pub(crate) mod time;
 mod v2;
 mod v3;
 mod v4;

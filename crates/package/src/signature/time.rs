@@ -5,16 +5,24 @@ use testudo_crypto::foreign::der::{Value, tag};
 /// The second that the value names; `None` if it names none.
 pub(super) fn read(value: &Value<'_>) -> Option<i64> {
     let text = std::str::from_utf8(value.contents).ok()?;
-    let (year, rest) = if value.is(tag::UTC_TIME) {
+    if value.is(tag::UTC_TIME) {
         let (year, rest) = text.split_at_checked(2)?;
         let year = number(year)?;
-        (if year < 50 { 2000 + year } else { 1900 + year }, rest)
+        after_year(if year < 50 { 2000 + year } else { 1900 + year }, rest)
     } else if value.is(tag::GENERALIZED_TIME) {
-        let (year, rest) = text.split_at_checked(4)?;
-        (number(year)?, rest)
+        generalized(text)
     } else {
-        return None;
-    };
+        None
+    }
+}
+
+/// The second that a text such as `20000229120000Z` names.
+pub(crate) fn generalized(text: &str) -> Option<i64> {
+    let (year, rest) = text.split_at_checked(4)?;
+    after_year(number(year)?, rest)
+}
+
+fn after_year(year: i64, rest: &str) -> Option<i64> {
     let (month, rest) = two(rest)?;
     let (day, rest) = two(rest)?;
     let (hour, rest) = two(rest)?;

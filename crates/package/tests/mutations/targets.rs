@@ -2,8 +2,12 @@
 
 use std::io::Read as _;
 
+use testudo_package::elf::Elf;
+use testudo_package::ipa::{Ipa, Profile};
+use testudo_package::macho;
 use testudo_package::manifest::Manifest;
 use testudo_package::netconfig::NetworkConfig;
+use testudo_package::plist::Plist;
 use testudo_package::resources::Table;
 use testudo_package::xml::Document;
 use testudo_package::zip::{Archive, Limits};
@@ -67,4 +71,53 @@ pub fn table(bytes: &[u8]) -> usize {
         seen += usize::from(table.text(resource.id).is_some()) + resource.config.to_string().len();
     }
     seen + table.values().count()
+}
+
+/// A native library, with every symbol and section.
+pub fn elf(bytes: &[u8]) -> usize {
+    let Ok(elf) = Elf::read(bytes) else { return 0 };
+    let mut seen = elf.imports().chain(elf.exports()).map(|name| name.len()).sum::<usize>();
+    seen += elf.sections.iter().filter_map(|section| elf.data(section)).map(<[u8]>::len).sum::<usize>();
+    seen += elf.build_id().map_or(0, <[u8]>::len) + elf.dynamic.needed.len();
+    seen + usize::from(elf.is_stripped()) + usize::from(elf.has_debug_info()) + elf.relro() as usize
+}
+
+/// A program of Apple's platforms, with its symbols and its code signature.
+pub fn macho(bytes: &[u8]) -> usize {
+    let Ok(programs) = macho::read(bytes) else { return 0 };
+    let mut seen = 0;
+    for program in &programs {
+        seen += program.symbols().map(|symbol| symbol.name.len()).sum::<usize>() + program.selectors().count();
+        seen += program.libraries.iter().map(|library| library.path.len()).sum::<usize>();
+        let Some(signature) = program.code_signature() else { continue };
+        for directory in &signature.directories {
+            seen += signature.pages(directory).map_or(0, |pages| pages.compared);
+            seen += usize::from(signature.blobs_match(directory) == Some(true)) + directory.identifier.len();
+        }
+    }
+    seen
+}
+
+/// A property list, or a profile around one.
+pub fn plist(bytes: &[u8]) -> usize {
+    fn weight(list: &Plist) -> usize {
+        let inner = list.entries().iter().map(|(key, value)| key.len() + weight(value)).sum::<usize>();
+        1 + inner + list.items().iter().map(weight).sum::<usize>() + list.text().map_or(0, str::len)
+    }
+    let list = Plist::read(bytes).ok().or_else(|| Profile::read(bytes).ok().map(|profile| profile.list));
+    list.as_ref().map_or(0, weight)
+}
+
+/// An app for iOS, with what stands beside its programs.
+pub fn ipa(bytes: &[u8]) -> usize {
+    let Ok(archive) = Archive::read(bytes, LIMITS) else { return 0 };
+    let Ok(ipa) = Ipa::read(&archive) else { return 0 };
+    let file = |file: Option<Result<Vec<u8>, _>>| file.and_then(Result::ok).map_or(0, |bytes| plist(&bytes));
+    let of = |bundle| {
+        let program = ipa.program(bundle).and_then(|entry| archive.contents(entry).ok());
+        file(ipa.privacy_manifest(bundle))
+            + file(ipa.profile(bundle))
+            + program.map_or(0, |program| macho(&program.bytes))
+    };
+    ipa.bundles.iter().map(|bundle| bundle.name().len() + of(bundle)).sum()
 }

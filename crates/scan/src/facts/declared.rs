@@ -120,7 +120,8 @@ fn demands(on: &str, wants: &BTreeMap<String, Matcher>, own: Option<&Kind>) -> R
     let kind = find(on)?;
     for (name, matcher) in wants {
         let of = attribute(kind, name)?;
-        let bad = |what: &str, help: &str| Err((format!("`{name}` of `{on}` is {}; {what}", of.name()), help.to_owned()));
+        let bad =
+            |what: &str, help: &str| Err((format!("`{name}` of `{on}` is {}; {what}", of.name()), help.to_owned()));
         let scalars = match matcher {
             Matcher::Is(scalar) => std::slice::from_ref(scalar),
             Matcher::Wants(wants) => {

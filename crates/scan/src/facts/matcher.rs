@@ -109,7 +109,8 @@ impl Wants {
             Value::List(list) => list.as_slice(),
             Value::Flag(_) | Value::Number(_) => &[],
         };
-        let like = |patterns: &[Pattern]| patterns.iter().any(|pattern| texts().iter().any(|text| pattern.matches(text)));
+        let like =
+            |patterns: &[Pattern]| patterns.iter().any(|pattern| texts().iter().any(|text| pattern.matches(text)));
         let number = match value {
             Value::Number(number) => Some(*number),
             _ => None,
@@ -176,7 +177,9 @@ impl Serialize for Pattern {
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pattern, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Glob::new(&text).map(Pattern).map_err(|error| serde::de::Error::custom(format!("the pattern `{text}`: {error}")))
+        Glob::new(&text)
+            .map(Pattern)
+            .map_err(|error| serde::de::Error::custom(format!("the pattern `{text}`: {error}")))
     }
 }
 

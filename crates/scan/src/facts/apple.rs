@@ -1,0 +1,155 @@
+//! Apps for iOS as rows: bundles, what their property lists say, how their programs were built and signed.
+//!
+//! Whether a signature leads to Apple is not verified; rows say so with `chain-verified = false`.
+
+mod info;
+mod privacy;
+mod program;
+mod required;
+mod signing;
+
+use testudo_package::ipa::{Bundle, BundleKind, FileError, Ipa, Profile};
+use testudo_package::macho;
+use testudo_package::plist::Plist;
+
+use super::declared::{Kind, Type};
+use super::{Facts, Row};
+use crate::report::Place;
+
+pub use info::rows as info;
+pub use privacy::{Manifest as Privacy, rows as privacy};
+pub use program::rows as program;
+pub use signing::{entitlements, provisioning};
+
+/// The kinds of rows.
+pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
+    [BUNDLE, info::KINDS, privacy::KINDS, program::KINDS, signing::KINDS].into_iter().flatten()
+}
+
+const BUNDLE: &[Kind] = &[Kind {
+    name: "apple-bundle",
+    what: "an app, an extension or a framework",
+    attributes: &[
+        ("folder", Type::Text),
+        // `app`, `inner-app`, `extension`, `framework`.
+        ("kind", Type::Text),
+        ("identifier", Type::Text),
+        ("version", Type::Text),
+        ("privacy-manifest", Type::Flag),
+        ("profile", Type::Flag),
+        ("program", Type::Flag),
+    ],
+}];
+
+/// Something of an app that could not be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unread {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is the same for all rows of a bundle.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'b> {
+    /// The file that the rows are about.
+    pub file: &'b str,
+    /// The folder of the bundle.
+    pub folder: &'b str,
+    /// What the bundle is: `app`, `extension`, `framework`; `source` in a folder of sources.
+    pub kind: &'static str,
+}
+
+impl<'b> Of<'b> {
+    fn place(&self, path: impl Into<String>) -> Place {
+        Place::Manifest { file: self.file.to_owned(), path: path.into() }
+    }
+
+    fn row(&self, kind: &'static str, place: Place) -> Row {
+        Row::new(kind, place).text("bundle", self.folder).text("bundle-kind", self.kind)
+    }
+}
+
+/// All rows of an app; `now` is in seconds since 1970. What could not be read is given back.
+pub fn rows(ipa: &Ipa<'_, '_>, now: i64, facts: &mut Facts) -> Vec<Unread> {
+    let mut run = Run { ipa, now, unread: Vec::new() };
+    for bundle in &ipa.bundles {
+        run.bundle(bundle, facts);
+    }
+    run.unread
+}
+
+struct Run<'r, 'z, 'a> {
+    ipa: &'r Ipa<'z, 'a>,
+    now: i64,
+    unread: Vec<Unread>,
+}
+
+impl Run<'_, '_, '_> {
+    fn bundle(&mut self, bundle: &Bundle, facts: &mut Facts) {
+        let kind = match bundle.kind {
+            BundleKind::App => "app",
+            BundleKind::InnerApp => "inner-app",
+            BundleKind::Extension => "extension",
+            BundleKind::Framework => "framework",
+        };
+        let of = |file| Of { file, folder: &bundle.folder, kind };
+        let text = |key| bundle.info.as_ref().and_then(|info| info.get(key)?.text());
+        let (info_path, program_path) = (bundle.info_path(), bundle.program_path());
+        let (privacy, profile) = (self.ipa.privacy_manifest(bundle), self.ipa.profile(bundle));
+        facts.push(
+            Row::new("apple-bundle", Place::Manifest { file: info_path.clone(), path: "CFBundleIdentifier".to_owned() })
+                .text("folder", &bundle.folder)
+                .text("kind", kind)
+                .text_of("identifier", text("CFBundleIdentifier"))
+                .text_of("version", text("CFBundleShortVersionString"))
+                .flag("privacy-manifest", privacy.is_some())
+                .flag("profile", profile.is_some())
+                .flag("program", self.ipa.program(bundle).is_some()),
+        );
+        match &bundle.info {
+            Some(info) => info::rows(of(&info_path), info, facts),
+            None => self.unread(&info_path, "missing, or no property list"),
+        }
+        let privacy_path = format!("{}PrivacyInfo.xcprivacy", bundle.folder);
+        let privacy = self.list(&privacy_path, privacy).map(|list| Privacy::read(&list));
+        if let Some(privacy) = &privacy {
+            privacy::rows(of(&privacy_path), privacy, facts);
+        }
+        let profile_path = format!("{}embedded.mobileprovision", bundle.folder);
+        if let Some(bytes) = self.bytes(&profile_path, profile) {
+            match Profile::read(&bytes) {
+                Ok(profile) => signing::provisioning(of(&profile_path), &profile, self.now, facts),
+                Err(error) => self.unread(&profile_path, &error.to_string()),
+            }
+        }
+        let Some(entry) = self.ipa.program(bundle) else { return };
+        let contents = match self.ipa.archive().contents(entry) {
+            Ok(contents) => contents,
+            Err(error) => return self.unread(&program_path, &error.to_string()),
+        };
+        match macho::read(&contents.bytes) {
+            Ok(programs) => {
+                let described = program::Described { info: bundle.info.as_ref(), privacy: privacy.as_ref() };
+                for (nth, macho) in programs.iter().enumerate() {
+                    program::rows(of(&program_path), macho, described, nth == 0, facts);
+                }
+            }
+            Err(error) => self.unread(&program_path, &error.to_string()),
+        }
+    }
+
+    fn bytes(&mut self, file: &str, bytes: Option<Result<Vec<u8>, FileError>>) -> Option<Vec<u8>> {
+        bytes?.map_err(|error| self.unread(file, &error.to_string())).ok()
+    }
+
+    fn list(&mut self, file: &str, bytes: Option<Result<Vec<u8>, FileError>>) -> Option<Plist> {
+        let bytes = self.bytes(file, bytes)?;
+        Plist::read(&bytes).map_err(|error| self.unread(file, &error.to_string())).ok()
+    }
+
+    fn unread(&mut self, file: &str, reason: &str) {
+        self.unread.push(Unread { file: file.to_owned(), reason: reason.to_owned() });
+    }
+}
