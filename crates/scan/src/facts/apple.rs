@@ -99,14 +99,17 @@ impl Run<'_, '_, '_> {
         let (info_path, program_path) = (bundle.info_path(), bundle.program_path());
         let (privacy, profile) = (self.ipa.privacy_manifest(bundle), self.ipa.profile(bundle));
         facts.push(
-            Row::new("apple-bundle", Place::Manifest { file: info_path.clone(), path: "CFBundleIdentifier".to_owned() })
-                .text("folder", &bundle.folder)
-                .text("kind", kind)
-                .text_of("identifier", text("CFBundleIdentifier"))
-                .text_of("version", text("CFBundleShortVersionString"))
-                .flag("privacy-manifest", privacy.is_some())
-                .flag("profile", profile.is_some())
-                .flag("program", self.ipa.program(bundle).is_some()),
+            Row::new(
+                "apple-bundle",
+                Place::Manifest { file: info_path.clone(), path: "CFBundleIdentifier".to_owned() },
+            )
+            .text("folder", &bundle.folder)
+            .text("kind", kind)
+            .text_of("identifier", text("CFBundleIdentifier"))
+            .text_of("version", text("CFBundleShortVersionString"))
+            .flag("privacy-manifest", privacy.is_some())
+            .flag("profile", profile.is_some())
+            .flag("program", self.ipa.program(bundle).is_some()),
         );
         match &bundle.info {
             Some(info) => info::rows(of(&info_path), info, facts),
@@ -131,7 +134,10 @@ impl Run<'_, '_, '_> {
         };
         match macho::read(&contents.bytes) {
             Ok(programs) => {
-                let described = program::Described { info: bundle.info.as_ref(), privacy: privacy.as_ref() };
+                // People are asked in the name of the app, also by its frameworks.
+                let asking = if bundle.kind == BundleKind::Framework { self.ipa.app() } else { Some(bundle) };
+                let info = asking.and_then(|bundle| bundle.info.as_ref());
+                let described = program::Described { info, privacy: privacy.as_ref() };
                 for (nth, macho) in programs.iter().enumerate() {
                     program::rows(of(&program_path), macho, described, nth == 0, facts);
                 }

@@ -56,9 +56,30 @@ const UNBOUNDED: [&str; 7] = ["gets", "strcpy", "strcat", "stpcpy", "sprintf", "
 
 /// Functions that a compiler replaces by ones that check how large the target is.
 const FORTIFIABLE: [&str; 24] = [
-    "memcpy", "memmove", "memset", "strcpy", "strncpy", "strcat", "strncat", "strlcpy", "strlcat", "stpcpy", "sprintf",
-    "snprintf", "vsprintf", "vsnprintf", "read", "pread", "recv", "recvfrom", "readlink", "getcwd", "fgets", "strlen",
-    "strchr", "write",
+    "memcpy",
+    "memmove",
+    "memset",
+    "strcpy",
+    "strncpy",
+    "strcat",
+    "strncat",
+    "strlcpy",
+    "strlcat",
+    "stpcpy",
+    "sprintf",
+    "snprintf",
+    "vsprintf",
+    "vsnprintf",
+    "read",
+    "pread",
+    "recv",
+    "recvfrom",
+    "readlink",
+    "getcwd",
+    "fgets",
+    "strlen",
+    "strchr",
+    "write",
 ];
 
 /// The row of a library: the file's path, what is in it, and its entry if it lies in an archive.

@@ -4,4 +4,7 @@
 pub(super) const FILES: &[(&str, &str)] = &[
     ("rules/secrets.toml", include_str!("../../rules/secrets.toml")),
     ("rules/dependencies.toml", include_str!("../../rules/dependencies.toml")),
+    ("native.toml", include_str!("../../rules/native.toml")),
+    ("apple.toml", include_str!("../../rules/apple.toml")),
+    ("policy/app-store.toml", include_str!("../../rules/policy/app-store.toml")),
 ];
