@@ -1,7 +1,7 @@
 //! What a method does as a whole: what it returns, whether it can refuse, what it calls.
 
 use testudo_package::dex::{MethodIndex, Opcode, TypeIndex};
-use testudo_package::program::{Constants, DefinitionId, MethodId, Program, Value};
+use testudo_package::program::{Constants, DefinitionId, MethodId, Program, Site, Value};
 
 use super::condition::{Body, Returned};
 use super::judge::Judge;
@@ -27,6 +27,25 @@ fn returns(constants: &Constants<'_, '_>, method: DefinitionId, asked: Returned)
         Returned::Null => matches!(value, Value::Int(0) | Value::Null),
     };
     !values.traced().is_empty() && values.iter().all(is)
+}
+
+/// Whether the `long` that a call gives is cut to an `int` within the next instructions.
+pub(super) fn is_narrowed(program: &Program<'_>, site: &Site) -> bool {
+    const NEAR: usize = 8;
+    let Some(code) = program.code(site.caller) else { return false };
+    let mut pc = site.pc;
+    let mut result = None;
+    for _ in 0..NEAR {
+        let Ok(instruction) = code.at(pc) else { return false };
+        match (instruction.opcode, result) {
+            (Opcode::MOVE_RESULT_WIDE, None) => result = Some(instruction.a),
+            (Opcode::LONG_TO_INT, Some(register)) if instruction.b == register => return true,
+            (opcode, Some(register)) if opcode.writes_register() && instruction.a == register => return false,
+            _ => {}
+        }
+        pc = instruction.next();
+    }
+    false
 }
 
 fn called(program: &Program<'_>, method: DefinitionId) -> impl Iterator<Item = MethodId> {

@@ -108,7 +108,8 @@ fn strings(program: &Program<'_>, one: &Use) -> Vec<StringId> {
         let begun = open.then(|| program.strings_starting(text));
         whole.into_iter().chain(begun.into_iter().flatten())
     });
-    found.take(MAX_USES).collect()
+    let text = |string: &StringId| program.string(*string).decode();
+    found.filter(|string| !one.except.iter().any(|glob| glob.fits(&text(string)))).take(MAX_USES).collect()
 }
 
 /// A place that fits a use.
@@ -162,7 +163,9 @@ impl Asking<'_, '_> {
                 found.extend(hits.map(|hit| self.finding(rule, condition, hit)));
             }
             if condition.once {
-                found.sort_by(|one, other| (&one.origin, one.reach, &one.place).cmp(&(&other.origin, other.reach, &other.place)));
+                found.sort_by(|one, other| {
+                    (&one.origin, one.reach, &one.place).cmp(&(&other.origin, other.reach, &other.place))
+                });
                 found.truncate(1);
             }
             findings.extend(found);
@@ -179,11 +182,10 @@ impl Asking<'_, '_> {
 
     /// A finding about the whole package where nothing fits.
     fn missing(&self, rule: &Rule, condition: &Condition) -> Option<Finding> {
-        let there = |one: &Use| !self.uses(one, |_| true).is_empty();
         let own = |definition| !condition.own || self.is_own(definition);
-        let absent = condition.with.iter().all(there)
-            && !condition.without.iter().any(there)
-            && self.uses(&condition.find, own).is_empty();
+        let there = |one: &Use| !self.uses(one, own).is_empty();
+        let absent =
+            condition.with.iter().all(there) && !condition.without.iter().any(there) && !there(&condition.find);
         absent.then(|| Finding::new(rule, Place::Package, condition.confidence))
     }
 
@@ -194,7 +196,9 @@ impl Asking<'_, '_> {
                 && (!condition.reached || self.reached.is_none_or(|reached| reached.contains(definition)))
         };
         let mut hits = self.uses(&condition.find, asked);
-        for (one, wanted) in condition.with.iter().map(|one| (one, true)).chain(condition.without.iter().map(|one| (one, false))) {
+        for (one, wanted) in
+            condition.with.iter().map(|one| (one, true)).chain(condition.without.iter().map(|one| (one, false)))
+        {
             if hits.is_empty() {
                 return hits;
             }
@@ -247,7 +251,8 @@ impl Asking<'_, '_> {
         for member in one.implements.iter() {
             let Some(above) = self.program.find_type(member.class.as_str()) else { continue };
             let below = self.program.descendants(above).into_iter().filter_map(|of| self.program.class_of(of));
-            let methods = below.filter_map(|class| self.program.class(class)).flat_map(|class| self.program.methods_in(class));
+            let methods =
+                below.filter_map(|class| self.program.class(class)).flat_map(|class| self.program.methods_in(class));
             let fitting = methods.filter(|method| {
                 let Some(definition) = self.program.definition(*method) else { return false };
                 let name = self.program.string(self.program.method(definition.method).name);
@@ -267,7 +272,9 @@ impl Asking<'_, '_> {
 
     fn call_fits(&self, one: &Use, site: &Site) -> bool {
         let arguments = one.arguments.iter().all(|test| self.judge.holds(test, &self.value(site, test.at)));
-        arguments && one.receiver.as_ref().is_none_or(|test| self.judge.holds(test, &self.value(site, None)))
+        arguments
+            && (!one.narrowed || body::is_narrowed(self.program, site))
+            && one.receiver.as_ref().is_none_or(|test| self.judge.holds(test, &self.value(site, None)))
     }
 
     /// An argument of a call, or its receiver.

@@ -55,6 +55,9 @@ pub struct Use {
     /// A string that is loaded: the whole text, or its beginning with `*` behind it, in this case of the letters.
     #[serde(skip_serializing_if = "empty")]
     pub string: Listed<Glob>,
+    /// Strings that do not count.
+    #[serde(skip_serializing_if = "empty")]
+    pub except: Listed<Glob>,
     /// A method that overrides or implements one of these.
     #[serde(skip_serializing_if = "empty")]
     pub implements: Listed<Member>,
@@ -64,6 +67,9 @@ pub struct Use {
     /// What a call is made on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receiver: Option<Test>,
+    /// The `long` that a call gives is cut to an `int` at once, as a number and not a time.
+    #[serde(skip_serializing_if = "is_false")]
+    pub narrowed: bool,
     /// What the method that implements does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
@@ -91,10 +97,11 @@ pub struct Test {
     /// The argument. In `given` of a call, 0 is its receiver, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u8>,
-    /// It is a text that one of these fits.
+    /// It is a text, or an array with a text, that one of these fits. What is not known of a text that is put together
+    /// counts as one character.
     #[serde(skip_serializing_if = "empty")]
     pub text: Listed<Glob>,
-    /// It is a text that none of these fits.
+    /// It is such a text that none of these fits.
     #[serde(skip_serializing_if = "empty")]
     pub other_than: Listed<Glob>,
     /// A text in it has one of these words.
@@ -184,6 +191,8 @@ pub enum Kind {
     Call,
     /// A new instance.
     New,
+    /// A new instance whose constructor was given nothing.
+    Bare,
     /// What a field holds.
     Field,
     /// An argument of the method, or the instance that it runs on.
@@ -193,7 +202,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(Kind, &str); 10] = [
+    const NAMES: [(Kind, &str); 11] = [
         (Kind::Constant, "constant"),
         (Kind::Derived, "derived"),
         (Kind::Null, "null"),
@@ -201,6 +210,7 @@ impl Kind {
         (Kind::Joined, "joined"),
         (Kind::Call, "call"),
         (Kind::New, "new"),
+        (Kind::Bare, "bare"),
         (Kind::Field, "field"),
         (Kind::Parameter, "parameter"),
         (Kind::Unknown, "unknown"),
@@ -277,8 +287,10 @@ pub struct Sdk {
 
 impl Sdk {
     pub(super) fn holds(&self, min: Option<u32>, target: Option<u32>) -> bool {
-        let below = |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level < limit);
-        let least = |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level >= limit);
+        let below =
+            |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level < limit);
+        let least =
+            |level: Option<u32>, limit: Option<u32>| level.zip(limit).is_none_or(|(level, limit)| level >= limit);
         below(min, self.min_below)
             && least(min, self.min_at_least)
             && below(target, self.target_below)
@@ -305,10 +317,16 @@ impl Condition {
                 one.check(name)?;
                 let near = one.within.is_some_and(|within| within != Within::App);
                 if self.missing && near {
-                    return wrong(format!("`{name}` is near nothing, as `missing` has no place"), "write `within = \"app\"`");
+                    return wrong(
+                        format!("`{name}` is near nothing, as `missing` has no place"),
+                        "write `within = \"app\"`",
+                    );
                 }
                 if one.within.is_none() && !self.missing {
-                    return wrong(format!("`{name}` does not say where"), "write `within = \"method\"`, `class` or `app`");
+                    return wrong(
+                        format!("`{name}` does not say where"),
+                        "write `within = \"method\"`, `class` or `app`",
+                    );
                 }
             }
         }
@@ -321,21 +339,31 @@ impl Use {
         let subjects =
             [!self.call.is_empty(), !self.field.is_empty(), !self.string.is_empty(), !self.implements.is_empty()];
         if subjects.iter().filter(|there| **there).count() != 1 {
-            return wrong(format!("`{name}` has not exactly one subject"), "write one of `call`, `field`, `string` and `implements`");
+            return wrong(
+                format!("`{name}` has not exactly one subject"),
+                "write one of `call`, `field`, `string` and `implements`",
+            );
         }
-        if self.call.is_empty() && !(self.arguments.is_empty() && self.receiver.is_none()) {
+        if self.call.is_empty() && (!self.arguments.is_empty() || self.receiver.is_some() || self.narrowed) {
             return wrong(format!("`{name}` asks for arguments of what is no call"), "write `call`");
+        }
+        if self.string.is_empty() && !self.except.is_empty() {
+            return wrong(format!("`{name}.except` excepts nothing"), "write `string`");
         }
         if self.implements.is_empty() && self.body.is_some() {
             return wrong(format!("`{name}` asks for a body of what is no method"), "write `implements`");
         }
         if self.string.iter().any(|text| text.as_prefix().is_none()) {
-            return wrong(format!("`{name}.string` has stars within"), "write the whole text, or its beginning with one `*` behind");
+            return wrong(
+                format!("`{name}.string` has stars within"),
+                "write the whole text, or its beginning with one `*` behind",
+            );
         }
         if self.receiver.as_ref().is_some_and(|receiver| receiver.at.is_some()) {
             return wrong(format!("`{name}.receiver` says `at`"), "take it away");
         }
-        let tests = self.arguments.iter().map(|test| (test, true)).chain(self.receiver.iter().map(|test| (test, false)));
+        let tests =
+            self.arguments.iter().map(|test| (test, true)).chain(self.receiver.iter().map(|test| (test, false)));
         tests.into_iter().try_for_each(|(test, placed)| test.check(name, placed, 0))
     }
 }
@@ -352,7 +380,10 @@ impl Test {
         }
         let plain = Test { at: None, every: false, not: false, secret: false, given: Vec::new(), ..self.clone() };
         if plain == Test::default() && self.given.is_empty() {
-            return wrong(format!("a test in `{name}` asks nothing"), "write what the value is, such as `is = \"constant\"`");
+            return wrong(
+                format!("a test in `{name}` asks nothing"),
+                "write what the value is, such as `is = \"constant\"`",
+            );
         }
         self.given.iter().try_for_each(|test| test.check(name, true, depth + 1))
     }

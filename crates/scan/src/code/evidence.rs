@@ -35,8 +35,10 @@ fn any(program: &Program<'_>, values: &Values, secret: bool) -> String {
 }
 
 fn one(program: &Program<'_>, value: &Value, secret: bool, depth: usize) -> String {
+    // Texts that stand beside a secret are labels.
+    let secret = secret && !matches!(value, Value::Concat(_));
     let inner = |parts: &[Values], separator: &str| {
-        let shown = parts.iter().take(8).map(|part| match part.iter().next() {
+        let shown = parts.iter().take(8).map(|part| match part.single() {
             Some(value) if depth < 3 => one(program, value, secret, depth + 1),
             _ => "…".to_owned(),
         });

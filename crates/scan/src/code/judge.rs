@@ -31,12 +31,12 @@ impl Judge<'_, '_> {
 
     /// Whether a test holds of one value.
     fn one(self, test: &Test, value: &Value) -> bool {
-        let text = match value {
-            Value::Text(text) => Some(&**text),
-            _ => None,
+        let texts = if test.text.is_empty() && test.other_than.is_empty() { Vec::new() } else { texts(value) };
+        let fits = |text: &String| {
+            (test.text.is_empty() || test.text.iter().any(|glob| glob.fits(text)))
+                && !test.other_than.iter().any(|glob| glob.fits(text))
         };
-        (test.text.is_empty() || text.is_some_and(|text| test.text.iter().any(|glob| glob.fits(text))))
-            && (test.other_than.is_empty() || text.is_some_and(|text| !test.other_than.iter().any(|glob| glob.fits(text))))
+        (test.text.is_empty() && test.other_than.is_empty() || texts.iter().any(fits))
             && (test.words.is_empty() || has_words(value, &test.words))
             && (test.named.is_empty() || self.is_named(value, &test.named, 0))
             && test.number.as_ref().is_none_or(|asked| number(value).is_some_and(|number| asked.holds(number)))
@@ -119,7 +119,8 @@ impl Judge<'_, '_> {
             Value::Concat(parts) => {
                 let label = parts.windows(2).any(|pair| {
                     let [label, value] = pair else { return false };
-                    !value.is_constant() && label.single().is_some_and(|label| is_label(label) && self.is_named(label, named, 4))
+                    !value.is_constant()
+                        && label.single().is_some_and(|label| is_label(label) && self.is_named(label, named, 4))
                 });
                 let named = |value: &Value| !value.is_constant() && self.is_named(value, named, depth + 1);
                 label || (depth < 2 && parts.iter().flat_map(Values::iter).any(named))
@@ -131,7 +132,10 @@ impl Judge<'_, '_> {
 
 /// Calls that give what they are called on in another form.
 fn is_passed_on(name: &str) -> bool {
-    matches!(name, "toString" | "trim" | "valueOf" | "getBytes" | "toCharArray" | "encodeToString" | "intern" | "concat")
+    matches!(
+        name,
+        "toString" | "trim" | "valueOf" | "getBytes" | "toCharArray" | "encodeToString" | "intern" | "concat"
+    )
 }
 
 /// Whether a text ends as a label does: with a sign that says that the value follows.
@@ -139,6 +143,23 @@ fn is_label(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.trim_end().ends_with([':', '=', '>', '"', '\'', '(', '[', '-']),
         _ => false,
+    }
+}
+
+/// The texts that a value stands for: itself, those of an array, and one that is put together with `\u{fffd}` for each part
+/// that is not known.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Text(text) => vec![text.to_string()],
+        Value::Array(elements) => elements.iter().flat_map(Values::texts).map(str::to_owned).collect(),
+        Value::Concat(parts) => {
+            let part = |part: &Values| match part.single() {
+                Some(Value::Text(text)) => text.to_string(),
+                _ => "\u{fffd}".to_owned(),
+            };
+            vec![parts.iter().map(part).collect()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -187,6 +208,7 @@ fn is_of_kind(value: &Value, kind: Kind) -> bool {
         Kind::Joined => matches!(value, Value::Concat(_)),
         Kind::Call => matches!(value, Value::Call { .. }),
         Kind::New => matches!(value, Value::New { .. }),
+        Kind::Bare => matches!(value, Value::New { arguments, .. } if arguments.is_empty()),
         Kind::Field => matches!(value, Value::Field(_)),
         Kind::Parameter => matches!(value, Value::Parameter(_) | Value::This),
         Kind::Unknown => matches!(value, Value::Unknown | Value::Exception),

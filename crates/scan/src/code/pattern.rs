@@ -20,7 +20,9 @@ pub enum PatternError {
     #[error("`{0}` is no class; write its descriptor, such as `Ljavax/crypto/Cipher;`")]
     Type(String),
     /// A member is written in another form.
-    #[error("`{0}` is no method or field; write such as `Ljavax/crypto/Cipher;->getInstance`, with `(I)V` for one overload")]
+    #[error(
+        "`{0}` is no method or field; write such as `Ljavax/crypto/Cipher;->getInstance`, with `(I)V` for one overload"
+    )]
     Member(String),
     /// A text is empty or too long.
     #[error("a text has 1 to {LONGEST} characters, not {0}")]
@@ -69,7 +71,7 @@ impl fmt::Display for TypeName {
 pub struct Member {
     pub(super) class: TypeName,
     pub(super) name: Box<str>,
-    /// `(I)V`, or `(I)` for any result.
+    /// `(I)V`, or the beginning of it: `(I` for anything that takes an `int` first.
     pub(super) prototype: Option<Box<str>>,
 }
 
@@ -85,7 +87,7 @@ impl FromStr for Member {
             None => (member, None),
         };
         let plain = matches!(name, "<init>" | "<clinit>") || (!name.is_empty() && name.bytes().all(is_of_name));
-        let closed = prototype.is_none_or(|prototype| prototype.matches(')').count() == 1 && !prototype.contains('.'));
+        let closed = prototype.is_none_or(|prototype| prototype.matches(')').count() <= 1 && !prototype.contains('.'));
         if !plain || !closed {
             return Err(wrong());
         }
@@ -169,7 +171,11 @@ impl FromStr for Word {
 
     fn from_str(text: &str) -> Result<Word, PatternError> {
         let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if plain && (2..=32).contains(&text.len()) { Ok(Word(text.into())) } else { Err(PatternError::Word(shown(text))) }
+        if plain && (2..=32).contains(&text.len()) {
+            Ok(Word(text.into()))
+        } else {
+            Err(PatternError::Word(shown(text)))
+        }
     }
 }
 
@@ -263,10 +269,10 @@ mod tests {
 
     #[test]
     fn members_are_read() {
-        for good in ["La/B;->c", "La/B$C;-><init>(I)V", "La/B;->c()"] {
+        for good in ["La/B;->c", "La/B$C;-><init>(I)V", "La/B;->c()", "La/B;->c(I"] {
             assert_eq!(good.parse::<Member>().unwrap().to_string(), good);
         }
-        for bad in ["", "a.B->c", "La/B;", "La/B;->", "La/B->c", "La/B;->c(", "La//B;->c", "La/B;->c d"] {
+        for bad in ["", "a.B->c", "La/B;", "La/B;->", "La/B->c", "La//B;->c", "La/B;->c d"] {
             assert!(bad.parse::<Member>().is_err(), "{bad}");
         }
     }

@@ -7,4 +7,12 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("native.toml", include_str!("../../rules/native.toml")),
     ("apple.toml", include_str!("../../rules/apple.toml")),
     ("policy/app-store.toml", include_str!("../../rules/policy/app-store.toml")),
+    ("code/crypto.toml", include_str!("../../rules/code/crypto.toml")),
+    ("code/network.toml", include_str!("../../rules/code/network.toml")),
+    ("code/platform.toml", include_str!("../../rules/code/platform.toml")),
+    ("code/storage.toml", include_str!("../../rules/code/storage.toml")),
+    ("code/auth.toml", include_str!("../../rules/code/auth.toml")),
+    ("code/code.toml", include_str!("../../rules/code/code.toml")),
+    ("code/resilience.toml", include_str!("../../rules/code/resilience.toml")),
+    ("code/privacy.toml", include_str!("../../rules/code/privacy.toml")),
 ];
