@@ -20,7 +20,7 @@ fn main() {
         secrets: &secrets,
         index: None,
         certificates: &[],
-        today: None,
+        today: jiff::civil::date(2026, 11, 30),
         budget: Budget::default(),
     };
     println!("rules and secrets: {} ms", start.elapsed().as_millis());

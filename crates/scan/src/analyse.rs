@@ -48,7 +48,7 @@ pub struct Options<'a> {
     /// SHA-256 of the certificates that are registered for the app; empty where none is.
     pub certificates: &'a [[u8; 32]],
     /// The day that the report tells, and against which dates are held.
-    pub today: Option<Date>,
+    pub today: Date,
     /// How much is looked at.
     pub budget: Budget,
 }

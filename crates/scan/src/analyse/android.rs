@@ -8,6 +8,7 @@ use testudo_package::bundle;
 use testudo_package::manifest::Manifest;
 use testudo_package::program::{Entries, Reach, names};
 use testudo_package::resources::Table;
+use testudo_package::signature;
 use testudo_package::xml::Document;
 use testudo_package::zip::Entry;
 
@@ -17,7 +18,9 @@ use super::secrets::Secrets;
 use super::sweep::Sweep;
 use super::{AnalyseError, Analysed, Options, code, hex, libraries, sections, signer, tool};
 use crate::code::{Context, Owners};
+use crate::facts;
 use crate::report::{Level, Note, Scan, SignatureVerdict, Target};
+use crate::sdks;
 
 /// A part of an app with its own manifest, table and executables.
 struct Module<'m, 'a> {
@@ -128,6 +131,16 @@ pub(super) fn analyse<'a>(
     // Executables are unpacked while everything else is looked at.
     let mut taken: HashSet<usize> = HashSet::new();
     let mut sweep = Sweep::new(Secrets::new(options.secrets, options.rules), ledger.child());
+    for (module, manifest) in modules.iter().zip(&manifests) {
+        let Some(manifest) = manifest else { continue };
+        facts::manifest::rows(manifest, &module.path(module.manifest), &mut sweep.facts);
+        let within = format!("{}{}", module.package.prefix, module.root);
+        for (role, path) in facts::resources::referred(manifest) {
+            sweep.roles.insert(format!("{within}{path}"), role);
+        }
+    }
+    sweep.target_sdk = base.map_or(1, Manifest::target_sdk);
+    sweep.today = options.today;
     let (executables, code_ledger) = thread::scope(|scope| {
         let unpacking = scope.spawn(|| executables(&modules, options, ledger.child()));
         for package in &packages {
@@ -137,6 +150,13 @@ pub(super) fn analyse<'a>(
                 taken.extend(module.table.map(|entry| entry.record));
                 taken.extend(module.code.iter().map(|entry| entry.record));
             }
+            let format = match package.form {
+                Form::Apk => "apk",
+                Form::Bundle => "aab",
+                Form::Ipa => "ipa",
+                Form::Nest => "xapk",
+            };
+            facts::archive::rows(&package.archive, format, &package.prefix, &mut sweep.facts);
             sweep.package(package, &taken);
         }
         for ((module, document), table) in modules.iter().zip(&documents).zip(&tables) {
@@ -145,6 +165,7 @@ pub(super) fn analyse<'a>(
             }
             if let (Some(table), Some(entry)) = (table, module.table) {
                 sweep.table(&module.path(entry), table);
+                facts::resources::urls(table, &module.path(entry), &mut sweep.facts);
             }
         }
         unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -153,7 +174,15 @@ pub(super) fn analyse<'a>(
 
     let (program, paths) = code::join(&executables, &mut ledger);
     let entries = entries(manifests.iter().flatten(), &sweep, target.app.as_deref());
-    let owners = Owners::new(target.app.as_deref(), &[]);
+    let mut rows = sweep.facts;
+    if !paths.is_empty() {
+        facts::program::rows(&program, target.app.as_deref().unwrap_or_default(), &mut rows);
+    }
+    let seen = sdks::builtin().seen(Some(&program), base, sweep.files.iter().map(String::as_str));
+    sdks::rows(&seen, &mut rows);
+    let owned: Vec<(String, String)> = prefixes(&seen);
+    let more: Vec<(&str, &str)> = owned.iter().map(|(prefix, name)| (prefix.as_str(), name.as_str())).collect();
+    let owners = Owners::new(target.app.as_deref(), &more);
     let mut secrets = sweep.secrets;
     let mut embedded = sweep.embedded;
     let (verifications, reach) = thread::scope(|scope| {
@@ -173,7 +202,7 @@ pub(super) fn analyse<'a>(
         let context = Context {
             package: target.app.as_deref(),
             files: &paths,
-            libraries: &[],
+            libraries: &more,
             min_sdk: base.map(Manifest::min_sdk),
             target_sdk: base.map(Manifest::target_sdk),
         };
@@ -190,6 +219,14 @@ pub(super) fn analyse<'a>(
         notes.push(Note { level: Level::Info, text: format!("`{rule}` has {more} more places, which are not told") });
     }
     let mut findings = checked.findings;
+    for (package, verification) in &verifications {
+        if package.form == Form::Apk {
+            let registered = options.certificates.first().map(|one| verification.relation(one));
+            let platforms = signature::Options::of(base).platforms;
+            facts::signature::rows(verification, package.archive.bytes(), platforms, registered, options.today, &mut rows);
+        }
+    }
+    findings.extend(facts::check(&rows, options.rules));
     for fault in embedded.faults() {
         ledger.gap("libraries", fault.to_string());
     }
@@ -204,27 +241,40 @@ pub(super) fn analyse<'a>(
     ledger.join(sweep.ledger);
 
     let signed: Vec<_> = verifications.iter().map(|(package, one)| (package.prefix.as_str(), &package.archive, one)).collect();
-    let signature = signer::report(&signed, options.certificates);
+    let signed_by = signer::report(&signed, options.certificates);
     let read: Vec<&Manifest<'_>> = manifests.iter().flatten().collect();
-    let mut facts = sections::manifest(&read);
-    facts.extend(sections::libraries(&known.components));
-    facts.extend(sections::sizes("Native libraries", sweep.natives));
-    facts.extend(sections::sizes("Size", sweep.sizes));
-    facts.extend(sections::names("Signers", signature.signers.iter().cloned()).filter(|_| signature.verdict != SignatureVerdict::Unsigned));
+    let mut told = sections::manifest(&read);
+    if !seen.is_empty() {
+        told.push(sdks::section(&seen));
+    }
+    told.extend(sections::libraries(&known.components));
+    told.extend(sections::sizes("Native libraries", sweep.natives));
+    told.extend(sections::sizes("Size", sweep.sizes));
+    told.extend(sections::names("Signers", signed_by.signers.iter().cloned()).filter(|_| signed_by.verdict != SignatureVerdict::Unsigned));
     let scan = Scan {
         tool: tool(),
-        scanned: options.today,
+        scanned: Some(options.today),
         target,
-        signature,
+        signature: signed_by,
         pack: hex(&options.rules.hash()?),
         coverage: ledger.finish(),
         rules: options.rules.rules().cloned().collect(),
         findings,
         fixed: Vec::new(),
-        facts,
+        facts: told,
         notes,
     };
     Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
+}
+
+/// The beginnings of descriptors by which SDKs were seen, with their names.
+fn prefixes(seen: &[sdks::Seen<'_>]) -> Vec<(String, String)> {
+    let packages = |one: &sdks::Seen<'_>| {
+        let name = one.sdk.name.clone();
+        let dotted = one.by.iter().filter(|by| one.classes > 0 && by.contains('.') && !by.ends_with(".so"));
+        dotted.map(|by| (format!("L{}/", by.replace('.', "/")), name.clone())).collect::<Vec<_>>()
+    };
+    seen.iter().flat_map(packages).collect()
 }
 
 /// Packages of another app in the same archive are no part of this one.

@@ -1,15 +1,92 @@
-//! An iOS app.
+//! An iOS app: its bundles with their property lists, programs and profiles.
+
+use std::collections::HashSet;
+
+use jiff::Unit;
+use jiff::civil::date;
+use testudo_package::ipa::Ipa;
+use testudo_package::plist::Plist;
 
 use super::ledger::Ledger;
 use super::open::Package;
-use super::{AnalyseError, Analysed, Options};
-use crate::report::Target;
+use super::secrets::Secrets;
+use super::sweep::Sweep;
+use super::{AnalyseError, Analysed, Options, hex, libraries, sections, signer, tool};
+use crate::dependencies::Reach;
+use crate::facts;
+use crate::report::{Scan, Target};
+use crate::sdks;
 
+/// Analyses an app.
 pub(super) fn analyse(
-    _target: Target,
-    _packages: Vec<Package<'_>>,
-    _ledger: Ledger<'_>,
-    _options: &Options<'_>,
+    mut target: Target,
+    packages: Vec<Package<'_>>,
+    mut ledger: Ledger<'_>,
+    options: &Options<'_>,
 ) -> Result<Analysed, AnalyseError> {
-    Err(AnalyseError::Rule("ipa"))
+    let mut sweep = Sweep::new(Secrets::new(options.secrets, options.rules), ledger.child());
+    sweep.today = options.today;
+    let days = options.today.since((Unit::Day, date(1970, 1, 1))).map_or(0, |span| i64::from(span.get_days()));
+    let now = days * 86_400;
+    let (mut permissions, mut bundles) = (Vec::new(), Vec::new());
+    for package in &packages {
+        facts::archive::rows(&package.archive, "ipa", &package.prefix, &mut sweep.facts);
+        match Ipa::read(&package.archive) {
+            Ok(ipa) => {
+                let info = ipa.app().and_then(|app| app.info.as_ref());
+                let text = |key: &str| info.and_then(|info| info.get(key)).and_then(Plist::text).map(str::to_owned);
+                target.app = text("CFBundleIdentifier");
+                target.version = text("CFBundleShortVersionString");
+                target.build = text("CFBundleVersion");
+                let entries = info.map(Plist::entries).unwrap_or_default().iter();
+                permissions.extend(entries.filter(|(key, _)| key.ends_with("UsageDescription")).map(|(key, _)| key.clone()));
+                for bundle in &ipa.bundles {
+                    bundles.push(bundle.folder.clone());
+                    let why = "machine code: its imports, strings and flags are looked at, its calls are not followed";
+                    ledger.leave_out_named(bundle.program_path(), why);
+                }
+                for unread in facts::apple::rows(&ipa, now, &mut sweep.facts) {
+                    ledger.gap(unread.file, unread.reason);
+                }
+            }
+            Err(error) => ledger.gap("Payload", error.to_string()),
+        }
+        sweep.package(package, &HashSet::new());
+    }
+    let seen = sdks::builtin().seen(None, None, sweep.files.iter().map(String::as_str));
+    sdks::rows(&seen, &mut sweep.facts);
+    for fault in sweep.embedded.faults() {
+        ledger.gap("libraries", fault.to_string());
+    }
+    let known = libraries::known([sweep.embedded.finish()], options, &|_| Reach::Unknown, &mut ledger);
+    let mut findings = facts::check(&sweep.facts, options.rules);
+    let (secrets, dropped) = sweep.secrets.finish();
+    if dropped > 0 {
+        ledger.gap("secrets", format!("{dropped} more places of secrets are not told"));
+    }
+    findings.extend(secrets);
+    findings.extend(known.findings);
+    ledger.join(sweep.ledger);
+    let mut told: Vec<_> = sections::names("Permissions", permissions).into_iter().collect();
+    told.extend(sections::names("Bundles", bundles));
+    if !seen.is_empty() {
+        told.push(sdks::section(&seen));
+    }
+    told.extend(sections::libraries(&known.components));
+    told.extend(sections::sizes("Native libraries", sweep.natives));
+    told.extend(sections::sizes("Size", sweep.sizes));
+    let scan = Scan {
+        tool: tool(),
+        scanned: Some(options.today),
+        target,
+        signature: signer::unchecked(),
+        pack: hex(&options.rules.hash()?),
+        coverage: ledger.finish(),
+        rules: options.rules.rules().cloned().collect(),
+        findings,
+        fixed: Vec::new(),
+        facts: told,
+        notes: Vec::new(),
+    };
+    Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
 }

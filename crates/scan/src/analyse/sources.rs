@@ -42,7 +42,7 @@ pub(super) fn folder(
                 Err(error) => ledger.gap(&path, error.to_string()),
             }
         }
-        sweep.contents(Form::Nest, &path, &path, &bytes);
+        sweep.contents(Form::Nest, &path, &path, &bytes, None);
         ledger.done(length);
     }
     let known = libraries::known(lists.into_values(), options, &|_| Reach::Unknown, &mut ledger);
@@ -55,7 +55,7 @@ pub(super) fn folder(
     let rules = options.rules.rules().filter(|rule| checked_in_sources(rule.id.as_str()));
     let scan = Scan {
         tool: tool(),
-        scanned: options.today,
+        scanned: Some(options.today),
         target: Target {
             file: name.to_owned(),
             kind: Kind::Folder,

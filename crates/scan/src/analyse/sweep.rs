@@ -3,8 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use jiff::civil::Date;
 use testudo_package::bundle;
 use testudo_package::chunk::Value;
+use testudo_package::elf::Elf;
+use testudo_package::netconfig::NetworkConfig;
+use testudo_package::plist::Plist;
 use testudo_package::resources::Table;
 use testudo_package::xml::Document;
 use testudo_package::zip::{Archive, Entry};
@@ -12,7 +16,9 @@ use testudo_package::zip::{Archive, Entry};
 use super::ledger::Ledger;
 use super::open::{Form, Package, is_inner};
 use super::secrets::Secrets;
-use crate::dependencies::Embedded;
+use crate::dependencies::{Bundle, Embedded};
+use crate::facts::resources::Role;
+use crate::facts::{self, Facts};
 use crate::report::Place;
 
 /// The most names of classes that are taken from resources.
@@ -31,6 +37,16 @@ pub(super) struct Sweep<'o, 'p> {
     pub(super) handlers: BTreeSet<String>,
     /// Native libraries with their sizes.
     pub(super) natives: BTreeMap<String, u64>,
+    /// Every path.
+    pub(super) files: BTreeSet<String>,
+    /// What is known beside the code.
+    pub(super) facts: Facts,
+    /// What files are for that the manifest refers to.
+    pub(super) roles: BTreeMap<String, Role>,
+    /// The API level that the app is made for.
+    pub(super) target_sdk: u32,
+    /// Against which dates are held.
+    pub(super) today: Date,
     /// Bytes in the package by what they are.
     pub(super) sizes: BTreeMap<&'static str, u64>,
 }
@@ -44,6 +60,11 @@ impl<'o, 'p> Sweep<'o, 'p> {
             classes: BTreeSet::new(),
             handlers: BTreeSet::new(),
             natives: BTreeMap::new(),
+            files: BTreeSet::new(),
+            facts: Facts::default(),
+            roles: BTreeMap::new(),
+            target_sdk: 1,
+            today: Date::ZERO,
             sizes: BTreeMap::new(),
         }
     }
@@ -52,6 +73,7 @@ impl<'o, 'p> Sweep<'o, 'p> {
     pub(super) fn package(&mut self, package: &Package<'_>, taken: &HashSet<usize>) {
         for entry in package.archive.entries() {
             let name = entry.text();
+            self.files.insert(format!("{}{name}", package.prefix));
             let stored = if entry.is_deflated() { entry.compressed } else { entry.size };
             *self.sizes.entry(part_of(&name)).or_default() += stored;
             let packed = package.form == Form::Nest && is_inner(&name);
@@ -68,21 +90,32 @@ impl<'o, 'p> Sweep<'o, 'p> {
         }
         let path = format!("{}{name}", package.prefix);
         let Some(bytes) = self.ledger.read(&package.archive, entry, &path) else { return };
-        self.contents(package.form, name, &path, &bytes);
+        self.contents(package.form, name, &path, &bytes, Some(entry));
     }
 
     /// Looks at the bytes of a file.
-    pub(super) fn contents(&mut self, form: Form, name: &str, path: &str, bytes: &[u8]) {
+    pub(super) fn contents(&mut self, form: Form, name: &str, path: &str, bytes: &[u8], entry: Option<&Entry<'_>>) {
         self.embedded.file(path, bytes);
         if is_signature(name) {
             return;
         }
         let complete = if bytes.starts_with(b"\x7fELF") {
             self.natives.insert(path.to_owned(), u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            match Elf::read(bytes) {
+                Ok(elf) => facts::native::rows(path, &elf, bytes, entry, &mut self.facts),
+                Err(error) => self.ledger.gap(path, error.to_string()),
+            }
             self.secrets.binary(path, bytes, true)
         } else if let Some(document) = compiled(form, name, bytes) {
             self.document(path, &document);
+            self.referred(path, &document);
             true
+        } else if let Some(list) = property_list(name, bytes) {
+            self.list(path, &list);
+            true
+        } else if is_macho(bytes) {
+            self.natives.insert(path.to_owned(), u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            self.secrets.binary(path, bytes, true)
         } else if bytes.starts_with(b"dex\n") {
             let why = "code that the app may load itself: looked through for secrets, not followed";
             self.ledger.leave_out_named(path, why);
@@ -126,6 +159,49 @@ impl<'o, 'p> Sweep<'o, 'p> {
         }
     }
 
+    /// What a file says that the manifest refers to.
+    fn referred(&mut self, path: &str, document: &Document<'_>) {
+        match self.roles.get(path) {
+            None => {}
+            Some(Role::NetworkConfig) => match NetworkConfig::read(document) {
+                Ok(config) => facts::network::rows(&config, path, self.target_sdk, self.today, &mut self.facts),
+                Err(error) => self.ledger.gap(path, error.to_string()),
+            },
+            Some(role) => facts::resources::rows(document, role, path, &mut self.facts),
+        }
+    }
+
+    /// Looks at a property list: its values, and which library it describes.
+    fn list(&mut self, path: &str, list: &Plist) {
+        if path.ends_with(".framework/Info.plist") || path.ends_with(".bundle/Info.plist") {
+            let text = |key: &str| list.get(key).and_then(Plist::text);
+            let bundle = Bundle {
+                identifier: text("CFBundleIdentifier"),
+                name: text("CFBundleExecutable").or_else(|| text("CFBundleName")),
+                version: text("CFBundleShortVersionString"),
+            };
+            self.embedded.bundle(path, &bundle);
+        }
+        let mut open = vec![(String::new(), list)];
+        while let Some((key, value)) = open.pop() {
+            match value {
+                Plist::Dictionary(entries) => {
+                    open.extend(entries.iter().rev().map(|(key, value)| (key.clone(), value)));
+                }
+                Plist::Array(items) => open.extend(items.iter().rev().map(|value| (key.clone(), value))),
+                Plist::Text(text) => {
+                    let place = || Place::Manifest { file: path.to_owned(), path: key.clone() };
+                    self.secrets.value(Some(&key), text.as_bytes(), place);
+                }
+                Plist::Data(bytes) => {
+                    let place = || Place::Manifest { file: path.to_owned(), path: key.clone() };
+                    self.secrets.value(Some(&key), bytes, place);
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Looks at the strings of a table of resources.
     pub(super) fn table(&mut self, file: &str, table: &Table<'_>) {
         let mut seen = HashSet::new();
@@ -160,6 +236,18 @@ fn compiled<'a>(form: Form, name: &str, bytes: &'a [u8]) -> Option<Document<'a>>
     } else {
         None
     }
+}
+
+/// A property list, told by its name or by the first bytes of the binary form.
+fn property_list(name: &str, bytes: &[u8]) -> Option<Plist> {
+    let named = [".plist", ".xcprivacy", ".entitlements", ".strings"].iter().any(|end| name.ends_with(end));
+    (named || bytes.starts_with(b"bplist")).then(|| Plist::read(bytes).ok()).flatten()
+}
+
+/// Whether the first bytes are those of a program for Apple's systems.
+fn is_macho(bytes: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 4] = [b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"];
+    MAGIC.iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// Whether a text may name a class: `org.example.View`, or `.View` in the app's package.

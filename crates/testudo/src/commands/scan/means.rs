@@ -70,7 +70,7 @@ impl Means {
             secrets: &self.secrets,
             index: self.index.as_deref().map(open).transpose()?,
             certificates: &self.certificates,
-            today: Some(self.today),
+            today: self.today,
             budget: Budget::default(),
         })
     }
