@@ -2,8 +2,8 @@
 
 /// Each file's name and text.
 pub(super) const FILES: &[(&str, &str)] = &[
-    ("rules/secrets.toml", include_str!("../../rules/secrets.toml")),
-    ("rules/dependencies.toml", include_str!("../../rules/dependencies.toml")),
+    ("secrets.toml", include_str!("../../rules/secrets.toml")),
+    ("dependencies.toml", include_str!("../../rules/dependencies.toml")),
     ("native.toml", include_str!("../../rules/native.toml")),
     ("apple.toml", include_str!("../../rules/apple.toml")),
     ("policy/app-store.toml", include_str!("../../rules/policy/app-store.toml")),
@@ -15,4 +15,12 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("code/code.toml", include_str!("../../rules/code/code.toml")),
     ("code/resilience.toml", include_str!("../../rules/code/resilience.toml")),
     ("code/privacy.toml", include_str!("../../rules/code/privacy.toml")),
+    ("android/archive.toml", include_str!("../../rules/android/archive.toml")),
+    ("android/manifest.toml", include_str!("../../rules/android/manifest.toml")),
+    ("android/network.toml", include_str!("../../rules/android/network.toml")),
+    ("android/program.toml", include_str!("../../rules/android/program.toml")),
+    ("android/resources.toml", include_str!("../../rules/android/resources.toml")),
+    ("android/signature.toml", include_str!("../../rules/android/signature.toml")),
+    ("policy/google-play.toml", include_str!("../../rules/policy/google-play.toml")),
+    ("trackers.toml", include_str!("../../rules/trackers.toml")),
 ];
