@@ -24,7 +24,6 @@ fn returns(constants: &Constants<'_, '_>, method: DefinitionId, asked: Returned)
     let is = |value: &Value| match asked {
         Returned::True => matches!(value, Value::Int(1)),
         Returned::False => matches!(value, Value::Int(0)),
-        Returned::Null => matches!(value, Value::Int(0) | Value::Null),
     };
     !values.traced().is_empty() && values.iter().all(is)
 }

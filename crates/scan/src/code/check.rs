@@ -14,7 +14,7 @@ use super::condition::{Condition, Use, Within};
 use super::judge::Judge;
 use super::origin::Owners;
 use super::{body, evidence};
-use crate::report::{Evidence, Finding, Origin, Place, Reach};
+use crate::report::{Evidence, Finding, Origin, Place, Reach, Step};
 use crate::rule::{Rule, RuleId, RulePack};
 
 /// More findings of one rule than a person reads.
@@ -134,6 +134,9 @@ struct Near {
     classes: BTreeSet<String>,
 }
 
+/// A call with the position of an argument, or of none for the receiver.
+type Asked = (Site, Option<u8>);
+
 struct Asking<'p, 'a> {
     program: &'p Program<'a>,
     judge: Judge<'p, 'a>,
@@ -143,7 +146,7 @@ struct Asking<'p, 'a> {
     context: &'p Context<'p>,
     owners: Owners,
     origins: RefCell<BTreeMap<ClassId, Origin>>,
-    values: RefCell<BTreeMap<(Site, Option<u8>), Rc<Values>>>,
+    values: RefCell<BTreeMap<Asked, Rc<Values>>>,
 }
 
 impl Asking<'_, '_> {
@@ -191,10 +194,7 @@ impl Asking<'_, '_> {
 
     /// The places where a condition holds.
     fn hits(&self, condition: &Condition) -> Vec<Hit> {
-        let asked = |definition| {
-            (!condition.own || self.is_own(definition))
-                && (!condition.reached || self.reached.is_none_or(|reached| reached.contains(definition)))
-        };
+        let asked = |definition| !condition.own || self.is_own(definition);
         let mut hits = self.uses(&condition.find, asked);
         for (one, wanted) in
             condition.with.iter().map(|one| (one, true)).chain(condition.without.iter().map(|one| (one, false)))
@@ -297,20 +297,42 @@ impl Asking<'_, '_> {
     }
 
     fn finding(&self, rule: &Rule, condition: &Condition, hit: Hit) -> Finding {
-        let mut finding = Finding::new(rule, self.place(hit), condition.confidence);
+        let mut finding = Finding::new(rule, self.place(hit.definition, hit.pc), condition.confidence);
         finding.origin = self.origin(hit.definition);
         finding.reach = match self.reached {
             Some(reached) if reached.contains(hit.definition) => Reach::Reachable,
             Some(_) => Reach::Unreachable,
             None => Reach::Unknown,
         };
+        finding.flow = self.flow(&condition.find, hit);
         finding.evidence = self.evidence(&condition.find, hit).map(|text| Evidence::new(&text));
         finding
     }
 
-    fn place(&self, hit: Hit) -> Place {
+    /// Where the values are made that a call is given, as far as that is in other methods.
+    fn flow(&self, one: &Use, hit: Hit) -> Vec<Step> {
+        /// More sources than one value that means something has.
+        const MAX_STEPS: usize = 4;
+        let What::Call(site) = hit.what else { return Vec::new() };
+        let mut steps = Vec::new();
+        for test in &one.arguments {
+            for traced in self.value(&site, test.at).traced() {
+                let Some((definition, pc)) = traced.origin.filter(|origin| origin.0 != hit.definition) else {
+                    continue;
+                };
+                let what = evidence::one(self.program, &traced.value, test.secret, 0);
+                steps.push(Step { place: self.place(definition, pc), what });
+            }
+        }
+        steps.sort();
+        steps.dedup();
+        steps.truncate(MAX_STEPS);
+        steps
+    }
+
+    fn place(&self, at: DefinitionId, pc: u32) -> Place {
         let program = self.program;
-        let definition = program.definition(hit.definition);
+        let definition = program.definition(at);
         let class = definition.and_then(|definition| program.class(definition.class));
         let file = class.and_then(|class| self.context.files.get(usize::from(class.unit))).cloned();
         let method = definition.map(|definition| {
@@ -322,7 +344,7 @@ impl Asking<'_, '_> {
             class: class.map(|class| program.descriptor(class.of).decode().into_owned()).unwrap_or_default(),
             method,
             source: class.and_then(|class| program.source(class)).map(|source| source.decode().into_owned()),
-            line: program.line(hit.definition, hit.pc),
+            line: program.line(at, pc),
         }
     }
 
@@ -348,7 +370,10 @@ impl Asking<'_, '_> {
                 Some(format!("{}.{}", evidence::short(program, key.class), program.string(key.name)))
             }
             What::String(string) => Some(format!("\"{}\"", evidence::cut(&program.string(string).decode()))),
-            What::Method => None,
+            What::Method => {
+                let method = program.method(program.definition(hit.definition)?.method);
+                evidence::body(&program.string(method.name).decode(), one.body.as_ref()?)
+            }
         }
     }
 

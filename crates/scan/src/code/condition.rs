@@ -32,9 +32,6 @@ pub struct Condition {
     /// Only the app's own code is asked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub own: bool,
-    /// Only code that can run is asked.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub reached: bool,
     /// One finding for the app is enough.
     #[serde(default, skip_serializing_if = "is_false")]
     pub once: bool,
@@ -104,9 +101,6 @@ pub struct Test {
     /// It is such a text that none of these fits.
     #[serde(skip_serializing_if = "empty")]
     pub other_than: Listed<Glob>,
-    /// A text in it has one of these words.
-    #[serde(skip_serializing_if = "empty")]
-    pub words: Listed<Word>,
     /// Its name ends with one of these words: the text itself, the field, the method or key that it is got by, or the label
     /// before the unknown part of a text that is put together.
     #[serde(skip_serializing_if = "empty")]
@@ -263,8 +257,6 @@ pub enum Returned {
     True,
     /// `false`.
     False,
-    /// `null`.
-    Null,
 }
 
 /// Versions of the platform, as API levels. Where a level is not known, what is asked of it holds.

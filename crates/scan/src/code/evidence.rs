@@ -2,6 +2,8 @@
 
 use testudo_package::program::{MethodId, Program, Value, Values, names};
 
+use super::condition::{Body, Returned};
+use super::pattern::Member;
 use crate::report::redact;
 
 /// The longest text that is shown of one value, in characters.
@@ -20,6 +22,33 @@ pub(super) fn call(program: &Program<'_>, method: MethodId, arguments: &[Option<
     if name == "<init>" { format!("new {class}({shown})") } else { format!("{class}.{name}({shown})") }
 }
 
+/// What a method that implements something was found to do.
+pub(super) fn body(name: &str, body: &Body) -> Option<String> {
+    let listed = |members: &[Member]| {
+        let names = members.iter().map(|member| {
+            let class = names::dotted(member.class.as_str());
+            format!("{}.{}", class.rsplit('.').next().unwrap_or_default(), member.name)
+        });
+        names.collect::<Vec<_>>().join(" or ")
+    };
+    let mut does = Vec::new();
+    if body.never_throws {
+        does.push("throws nothing".to_owned());
+    }
+    match body.returns {
+        Some(Returned::True) => does.push("always returns true".to_owned()),
+        Some(Returned::False) => does.push("always returns false".to_owned()),
+        None => {}
+    }
+    if !body.calls.is_empty() {
+        does.push(format!("calls {}", listed(&body.calls)));
+    }
+    if !body.lacks.is_empty() {
+        does.push(format!("never calls {}", listed(&body.lacks)));
+    }
+    (!does.is_empty()).then(|| format!("{name} {}", does.join(" and ")))
+}
+
 /// A class without its package.
 pub(super) fn short(program: &Program<'_>, of: testudo_package::program::TypeId) -> String {
     let name = names::dotted(&program.descriptor(of).decode());
@@ -34,7 +63,7 @@ fn any(program: &Program<'_>, values: &Values, secret: bool) -> String {
     shown.join(" | ")
 }
 
-fn one(program: &Program<'_>, value: &Value, secret: bool, depth: usize) -> String {
+pub(super) fn one(program: &Program<'_>, value: &Value, secret: bool, depth: usize) -> String {
     // Texts that stand beside a secret are labels.
     let secret = secret && !matches!(value, Value::Concat(_));
     let inner = |parts: &[Values], separator: &str| {

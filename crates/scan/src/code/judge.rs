@@ -37,7 +37,6 @@ impl Judge<'_, '_> {
                 && !test.other_than.iter().any(|glob| glob.fits(text))
         };
         (test.text.is_empty() && test.other_than.is_empty() || texts.iter().any(fits))
-            && (test.words.is_empty() || has_words(value, &test.words))
             && (test.named.is_empty() || self.is_named(value, &test.named, 0))
             && test.number.as_ref().is_none_or(|asked| number(value).is_some_and(|number| asked.holds(number)))
             && test.length.as_ref().is_none_or(|asked| length(value).is_some_and(|length| asked.holds(length)))
@@ -169,15 +168,6 @@ fn parts(value: &Value) -> &[Values] {
         Value::Array(parts) | Value::Concat(parts) => parts,
         Value::New { arguments, .. } | Value::Call { arguments, .. } => arguments,
         _ => &[],
-    }
-}
-
-fn has_words(value: &Value, asked: &[Word]) -> bool {
-    let has = |text: &str| words::contains(text, asked.iter().map(Word::as_str));
-    match value {
-        Value::Text(text) => has(text),
-        Value::Concat(parts) => parts.iter().flat_map(Values::texts).any(has),
-        _ => false,
     }
 }
 

@@ -11,31 +11,10 @@ pub(super) fn ends_with(name: &str, words: impl IntoIterator<Item: AsRef<str>>) 
     })
 }
 
-/// Whether one of these stands as a word anywhere in a text.
-pub(super) fn contains(text: &str, words: impl IntoIterator<Item: AsRef<str>>) -> bool {
-    /// How much of a text is looked at.
-    const LONGEST: usize = 4096;
-    let text = text.as_bytes();
-    let text = text.get(..text.len().min(LONGEST)).unwrap_or_default();
-    words.into_iter().any(|word| {
-        let word = word.as_ref().as_bytes();
-        let mut places = text.windows(word.len().max(1)).enumerate();
-        places.any(|(at, part)| {
-            part.eq_ignore_ascii_case(word) && starts_word(text, at) && ends_word(text, at + word.len())
-        })
-    })
-}
-
 fn starts_word(text: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).and_then(|before| text.get(before)) else { return true };
     let here = text.get(at).copied().unwrap_or(b' ');
     !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && here.is_ascii_uppercase())
-}
-
-fn ends_word(text: &[u8], at: usize) -> bool {
-    let Some(after) = text.get(at) else { return true };
-    let last = at.checked_sub(1).and_then(|last| text.get(last)).copied().unwrap_or(b' ');
-    !after.is_ascii_alphabetic() || (last.is_ascii_lowercase() && after.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -47,7 +26,5 @@ mod tests {
         let last = |name: &str| ends_with(name, ["password", "pin"]);
         assert!(last("userPassword") && last("USER_PASSWORD") && last("password: ") && last("pin2=") && last("PIN"));
         assert!(!last("passwordHint") && !last("spin") && !last("") && !last("Password length:"));
-        let any = |text: &str| contains(text, ["root", "su"]);
-        assert!(any("is device rootOk?") && any("/xbin/su") && any("SU") && !any("result") && !any("rooted"));
     }
 }

@@ -141,17 +141,16 @@ impl Writer<'_> {
             return false;
         }
         if text.word("return") {
-            match text.rest.trim() {
-                "" => self.code.return_void(),
-                _ => {
-                    let (register, of) = self.value(&mut text, "Ljava/lang/Object;");
-                    if of.starts_with(['L', '[']) {
-                        self.code.return_object(register)
-                    } else {
-                        self.code.return_int(register)
-                    }
-                }
-            };
+            if text.rest.trim().is_empty() {
+                self.code.return_void();
+                return true;
+            }
+            let (register, of) = self.value(&mut text, "Ljava/lang/Object;");
+            if of.starts_with(['L', '[']) {
+                self.code.return_object(register);
+            } else {
+                self.code.return_int(register);
+            }
             return true;
         }
         if text.word("throw") {
@@ -288,7 +287,6 @@ impl Writer<'_> {
         let (name, signature) = rest.split_at(rest.find('(').unwrap());
         let own = (kind != "static").then(|| class.to_owned());
         let registers = self.list(text, &mut own.into_iter().chain(parameters(signature)));
-        let registers = self.in_row(registers);
         match kind {
             "static" => self.code.invoke_static(class, name, signature, &registers),
             "virtual" => self.code.invoke_virtual(class, name, signature, &registers),
@@ -305,18 +303,8 @@ impl Writer<'_> {
         self.code.new_instance(made, class);
         let mut registers = vec![made];
         registers.extend(self.list(text, &mut parameters(signature).into_iter()));
-        let registers = self.in_row(registers);
         self.code.invoke_direct(class, "<init>", &format!("{signature}V"), &registers);
         (made, class.to_owned())
-    }
-
-    /// More than five arguments have to stand in a row.
-    fn in_row(&mut self, registers: Vec<u16>) -> Vec<u16> {
-        if registers.len() <= 5 {
-            return registers;
-        }
-        assert!(registers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{registers:?} do not stand in a row");
-        registers
     }
 
     fn join(&mut self, text: &mut Text<'_>) -> (u16, String) {
