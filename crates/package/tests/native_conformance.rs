@@ -51,7 +51,8 @@ fn theirs(text: &str) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     let (mut relro, mut stack) = (false, "Unstated");
     let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or(u64::MAX);
-    for line in text.lines() {
+    // Where the file does not say that its symbols are those of GNU, the tool has no name for a unique one.
+    for line in text.replace("<OS specific>: 10", "UNIQUE").lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let bracketed = || line.split_once('[').and_then(|(_, rest)| rest.rsplit_once(']')).map_or("", |(text, _)| text);
         match words.as_slice() {
@@ -62,7 +63,7 @@ fn theirs(text: &str) -> BTreeSet<String> {
             ["GNU_STACK", _, _, _, _, _, flags, ..] => {
                 stack = if flags.contains('E') { "Executable" } else { "Protected" };
             }
-            ["Build", "ID:", id] => _ = lines.insert(format!("id {id}")),
+            [.., "Build", "ID:", id] => _ = lines.insert(format!("id {id}")),
             [_, "(NEEDED)", ..] => _ = lines.insert(format!("needed {}", bracketed())),
             [_, "(SONAME)", ..] => _ = lines.insert(format!("soname {}", bracketed())),
             [_, "(RPATH)", ..] => _ = lines.insert(format!("rpath {}", bracketed())),
@@ -73,7 +74,9 @@ fn theirs(text: &str) -> BTreeSet<String> {
                 lines.extend(flags.iter().any(|flag| matches!(*flag, "BIND_NOW" | "NOW")).then(|| "now".to_owned()));
                 lines.extend(flags.contains(&"TEXTREL").then(|| "textrel".to_owned()));
             }
-            [number, _, _, _, binding, _, section, name, ..] if number.ends_with(':') && number.len() > 1 => {
+            [number, _, _, _, binding, _, section, name, ..]
+                if number.strip_suffix(':').is_some_and(|number| number.parse::<u32>().is_ok()) =>
+            {
                 let name = name.split('@').next().unwrap_or(name);
                 if *section == "UND" {
                     lines.insert(format!("import {name}"));

@@ -8,6 +8,8 @@ const LONGEST_NAME: usize = 2048;
 
 /// The bits of a symbol of the debugger.
 const DEBUG: u8 = 0xe0;
+/// A note for the linker, of which strippers leave one that says nothing about the source.
+const OPTION: u8 = 0x3c;
 const EXTERNAL: u8 = 1;
 const TYPE: u8 = 0xe;
 
@@ -56,7 +58,7 @@ pub(super) fn of(bytes: &[u8], wide: bool, table: Option<Table>) -> impl Iterato
         let kind = *record.get(4)?;
         Some(Symbol {
             name: fixed(name.get(..LONGEST_NAME).unwrap_or(name)),
-            debug: kind & DEBUG != 0,
+            debug: kind & DEBUG != 0 && kind != OPTION,
             external: kind & EXTERNAL != 0,
             defined: kind & TYPE != 0,
             notes: u16_at(record, 6)?,

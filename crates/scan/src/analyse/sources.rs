@@ -1,6 +1,11 @@
-//! A folder of sources: lock files, and secrets in every text.
+//! A folder of sources: lock files, manifests, property lists, and secrets in every text.
 
-use std::collections::BTreeMap;
+mod android;
+mod xml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use testudo_package::plist::Plist;
 
 use super::ledger::Ledger;
 use super::open::Form;
@@ -8,7 +13,9 @@ use super::secrets::Secrets;
 use super::sweep::{Sweep, media, media_head};
 use super::{AnalyseError, Analysed, Options, Progress, hex, libraries, sections, signer, tool};
 use crate::dependencies::{LockKind, Reach, read};
-use crate::report::{Kind, Scan, Target};
+use crate::facts;
+use crate::report::{Finding, Kind, Place, Scan, Target};
+use crate::rule::RuleId;
 
 /// Analyses the files in the order of their paths.
 pub(super) fn folder(
@@ -20,6 +27,7 @@ pub(super) fn folder(
     let mut ledger = Ledger::new(progress);
     let mut sweep = Sweep::new(Secrets::new(options.secrets, options.rules), ledger.child());
     let mut lists = BTreeMap::new();
+    let mut android = android::Android::default();
     let mut size = 0u64;
     for (path, bytes) in files {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -42,17 +50,30 @@ pub(super) fn folder(
                 Err(error) => ledger.gap(&path, error.to_string()),
             }
         }
+        android.file(&path, &bytes);
+        if path.ends_with("Info.plist")
+            && let Ok(list) = Plist::read(&bytes)
+        {
+            let folder = path.strip_suffix("Info.plist").unwrap_or_default();
+            facts::apple::info(facts::apple::Of { file: &path, folder, kind: "source" }, &list, &mut sweep.facts);
+        }
         sweep.contents(Form::Nest, &path, &path, &bytes, None);
         ledger.done(length);
     }
+    android.rows(options.today, &mut sweep.facts, &mut ledger);
     let known = libraries::known(lists.into_values(), options, &|_| Reach::Unknown, &mut ledger);
+    // What is missing in a package may be made by the build: only what stands in a file is told.
+    let in_file = |finding: &Finding| matches!(finding.place, Place::Manifest { .. } | Place::Resource { .. });
+    let written: Vec<Finding> = facts::check(&sweep.facts, options.rules).into_iter().filter(in_file).collect();
     let (mut findings, dropped) = sweep.secrets.finish();
     if dropped > 0 {
         ledger.gap("secrets", format!("{dropped} more places of secrets are not told"));
     }
     findings.extend(known.findings);
+    findings.extend(written);
     ledger.join(sweep.ledger);
-    let rules = options.rules.rules().filter(|rule| checked_in_sources(rule.id.as_str()));
+    let by_facts: BTreeSet<&RuleId> = options.rules.facts().iter().map(|condition| &condition.rule).collect();
+    let rules = options.rules.rules().filter(|rule| by_facts.contains(&rule.id) || is_ours(rule.id.as_str()));
     let scan = Scan {
         tool: tool(),
         scanned: Some(options.today),
@@ -61,7 +82,7 @@ pub(super) fn folder(
             kind: Kind::Folder,
             size,
             sha256: None,
-            app: None,
+            app: android.package(),
             version: None,
             build: None,
         },
@@ -77,7 +98,7 @@ pub(super) fn folder(
     Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
 }
 
-/// Whether a rule is one that sources are checked by.
-fn checked_in_sources(id: &str) -> bool {
+/// Whether the analysis itself reports under a rule.
+fn is_ours(id: &str) -> bool {
     id.starts_with("secret-") || id.starts_with("dependency-")
 }
