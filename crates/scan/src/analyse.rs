@@ -18,6 +18,7 @@
 mod android;
 mod apple;
 mod code;
+mod conclude;
 mod ledger;
 mod libraries;
 mod open;
@@ -136,4 +137,9 @@ fn tool() -> Tool {
 
 fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// What a thread gave; its panic goes on here.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

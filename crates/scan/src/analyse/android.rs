@@ -1,120 +1,58 @@
 //! An Android app: one package, a base with splits, or the modules of a bundle.
 
-use std::borrow::Cow;
+mod module;
+
 use std::collections::HashSet;
 use std::thread;
 
-use testudo_package::bundle;
 use testudo_package::manifest::Manifest;
-use testudo_package::program::{Entries, Reach, names};
+use testudo_package::program::{Entries, Program, Reach, names};
 use testudo_package::resources::Table;
-use testudo_package::signature;
+use testudo_package::signature::{self, Verification};
 use testudo_package::xml::Document;
-use testudo_package::zip::Entry;
 
+use super::conclude::Conclusion;
 use super::ledger::Ledger;
 use super::open::{Form, Package};
 use super::secrets::Secrets;
 use super::sweep::Sweep;
-use super::{AnalyseError, Analysed, Options, code, hex, libraries, sections, signer, tool};
-use crate::code::{Context, Owners};
-use crate::facts;
-use crate::report::{Level, Note, Scan, SignatureVerdict, Target};
+use super::{AnalyseError, Analysed, Options, code, joined, libraries, sections, signer};
+use crate::code::{Checked, Context, Owners};
+use crate::dependencies::Embedded;
+use crate::facts::{self, Facts};
+use crate::report::{Level, Note, Section, SignatureVerdict, Target};
 use crate::sdks;
+use module::{Module, executables, leave_strangers};
 
-/// A part of an app with its own manifest, table and executables.
-struct Module<'m, 'a> {
-    package: &'m Package<'a>,
-    /// The path of its files in its archive: empty, or `base/`.
-    root: String,
-    manifest: &'m Entry<'a>,
-    table: Option<&'m Entry<'a>>,
-    code: Vec<&'m Entry<'a>>,
-}
-
-impl<'m, 'a> Module<'m, 'a> {
-    /// The modules of an archive.
-    fn all(package: &'m Package<'a>) -> Vec<Module<'m, 'a>> {
-        let archive = &package.archive;
-        let roots: Vec<String> = match package.form {
-            Form::Apk => vec![String::new()],
-            Form::Bundle => {
-                let names = archive.entries().iter().map(Entry::text);
-                names.filter_map(|name| name.strip_suffix("manifest/AndroidManifest.xml").map(str::to_owned)).collect()
-            }
-            Form::Ipa | Form::Nest => Vec::new(),
-        };
-        let bundle = package.form == Form::Bundle;
-        let module = |root: String| {
-            let manifest = if bundle { "manifest/AndroidManifest.xml" } else { "AndroidManifest.xml" };
-            let (table, code) = if bundle { ("resources.pb", "dex/") } else { ("resources.arsc", "") };
-            let within = format!("{root}{code}");
-            let executable = |entry: &&'m Entry<'a>| {
-                let number = entry.text().strip_prefix(within.as_str()).and_then(executable_number)?;
-                Some((number, *entry))
-            };
-            let mut code: Vec<_> = archive.entries().iter().filter_map(|entry| executable(&entry)).collect();
-            code.sort_by_key(|(number, entry)| (*number, entry.record));
-            Some(Module {
-                package,
-                manifest: archive.find(format!("{root}{manifest}"))?,
-                table: archive.find(format!("{root}{table}")),
-                code: code.into_iter().map(|(_, entry)| entry).collect(),
-                root,
-            })
-        };
-        roots.into_iter().filter_map(module).collect()
-    }
-
-    fn path(&self, entry: &Entry<'_>) -> String {
-        format!("{}{}", self.package.prefix, entry.text())
-    }
-
-    fn read(&self, entry: &Entry<'a>, ledger: &mut Ledger<'_>) -> Option<Cow<'a, [u8]>> {
-        ledger.read(&self.package.archive, entry, &self.path(entry))
-    }
-
-    /// The table's bytes, in the form of packages.
-    fn table_bytes(&self, ledger: &mut Ledger<'_>) -> Option<Cow<'a, [u8]>> {
-        let bytes = self.read(self.table?, ledger)?;
-        Some(if self.package.form == Form::Bundle { Cow::Owned(bundle::table(&bytes)) } else { bytes })
-    }
-}
-
-/// 1 for `classes.dex`, 2 for `classes2.dex`, as the platform counts.
-fn executable_number(name: &str) -> Option<u32> {
-    let number = name.strip_prefix("classes")?.strip_suffix(".dex")?;
-    if number.is_empty() { Some(1) } else { number.parse().ok() }
+/// What was read of an app's modules; the base leads.
+struct App<'d, 'm, 'a> {
+    packages: &'m [Package<'a>],
+    modules: &'d [Module<'m, 'a>],
+    tables: &'d [Option<Table<'d>>],
+    documents: &'d [Option<Document<'d>>],
+    manifests: &'d [Option<Manifest<'d>>],
 }
 
 /// Analyses an app.
-pub(super) fn analyse<'a>(
+pub(super) fn analyse(
     mut target: Target,
-    mut packages: Vec<Package<'a>>,
+    mut packages: Vec<Package<'_>>,
     mut ledger: Ledger<'_>,
     options: &Options<'_>,
 ) -> Result<Analysed, AnalyseError> {
     leave_strangers(&mut packages, &mut ledger);
-    let mut modules: Vec<Module<'_, 'a>> = packages.iter().flat_map(Module::all).collect();
-    // The base leads.
-    modules.sort_by_key(|module| (is_split(module), module.root != "base/", module.package.prefix.clone()));
-    let raw: Vec<_> = modules
-        .iter()
-        .map(|module| (module.read(module.manifest, &mut ledger), module.table_bytes(&mut ledger)))
-        .collect();
-    let tables: Vec<Option<Table<'_>>> = modules
-        .iter()
-        .zip(&raw)
-        .map(|(module, (_, bytes))| {
-            let read = Table::read(bytes.as_deref()?);
-            read.map_err(|error| ledger.gap(module.table.map_or_else(String::new, |entry| module.path(entry)), error.to_string())).ok()
-        })
-        .collect();
-    let documents: Vec<Option<Document<'_>>> = modules
-        .iter()
-        .zip(&raw)
-        .map(|(module, (bytes, _))| document(module, bytes.as_deref()?, &mut ledger))
-        .collect();
+    let mut modules: Vec<Module<'_, '_>> = packages.iter().flat_map(Module::all).collect();
+    modules.sort_by_key(|module| (module.is_split(), module.root != "base/", module.package.prefix.clone()));
+    let read = |module: &Module<'_, '_>, ledger: &mut Ledger<'_>| {
+        let manifest = module.read(module.manifest, ledger).map(std::borrow::Cow::into_owned);
+        (manifest, module.table_bytes(ledger).map(std::borrow::Cow::into_owned))
+    };
+    let raw: Vec<_> = modules.iter().map(|module| read(module, &mut ledger)).collect();
+    let each = || modules.iter().zip(&raw);
+    let tables: Vec<_> =
+        each().map(|(module, (_, bytes))| module.table(bytes.as_deref()?, &mut ledger)).collect();
+    let documents: Vec<_> =
+        each().map(|(module, (bytes, _))| module.document(bytes.as_deref()?, &mut ledger)).collect();
     let manifests: Vec<Option<Manifest<'_>>> = modules
         .iter()
         .zip(documents.iter().zip(&tables))
@@ -123,32 +61,51 @@ pub(super) fn analyse<'a>(
             read.map_err(|error| ledger.gap(module.path(module.manifest), error.to_string())).ok()
         })
         .collect();
-    let base = manifests.first().and_then(Option::as_ref);
+    let app = App {
+        packages: &packages,
+        modules: &modules,
+        tables: &tables,
+        documents: &documents,
+        manifests: &manifests,
+    };
+    let base = app.base();
     target.app = base.map(|base| base.package.to_string());
     target.version = base.and_then(|base| base.version_name.as_deref()).map(str::to_owned);
     target.build = base.and_then(|base| base.version_code).map(|code| code.to_string());
 
     // Executables are unpacked while everything else is looked at.
-    let mut taken: HashSet<usize> = HashSet::new();
     let mut sweep = Sweep::new(Secrets::new(options.secrets, options.rules), ledger.child());
-    for (module, manifest) in modules.iter().zip(&manifests) {
-        let Some(manifest) = manifest else { continue };
-        facts::manifest::rows(manifest, &module.path(module.manifest), &mut sweep.facts);
-        let within = format!("{}{}", module.package.prefix, module.root);
-        for (role, path) in facts::resources::referred(manifest) {
-            sweep.roles.insert(format!("{within}{path}"), role);
-        }
-    }
-    sweep.target_sdk = base.map_or(1, Manifest::target_sdk);
-    sweep.today = options.today;
-    let (executables, code_ledger) = thread::scope(|scope| {
+    let (files, unpacked) = thread::scope(|scope| {
         let unpacking = scope.spawn(|| executables(&modules, options, ledger.child()));
-        for package in &packages {
-            taken.clear();
-            for module in modules.iter().filter(|module| std::ptr::eq(module.package, package)) {
-                taken.extend([module.manifest.record]);
-                taken.extend(module.table.map(|entry| entry.record));
-                taken.extend(module.code.iter().map(|entry| entry.record));
+        app.sweep(&mut sweep, options);
+        joined(unpacking)
+    });
+    ledger.join(unpacked);
+    let (program, paths) = code::join(&files, &mut ledger);
+    app.conclude(target, &program, &paths, sweep, ledger, options)
+}
+
+impl<'m, 'a> App<'_, 'm, 'a> {
+    fn base(&self) -> Option<&Manifest<'_>> {
+        self.manifests.first().and_then(Option::as_ref)
+    }
+
+    /// Looks at everything that is no code.
+    fn sweep(&self, sweep: &mut Sweep<'_, '_>, options: &Options<'_>) {
+        sweep.target_sdk = self.base().map_or(1, Manifest::target_sdk);
+        sweep.today = options.today;
+        for (module, manifest) in self.modules.iter().zip(self.manifests) {
+            let Some(manifest) = manifest else { continue };
+            facts::manifest::rows(manifest, &module.path(module.manifest), &mut sweep.facts);
+            let within = format!("{}{}", module.package.prefix, module.root);
+            let referred = facts::resources::referred(manifest).into_iter();
+            sweep.roles.extend(referred.map(|(role, path)| (format!("{within}{path}"), role)));
+        }
+        for package in self.packages {
+            let mut taken: HashSet<usize> = HashSet::new();
+            for module in self.modules.iter().filter(|module| std::ptr::eq(module.package, package)) {
+                taken.insert(module.manifest.record);
+                taken.extend(module.table.iter().chain(&module.code).map(|entry| entry.record));
             }
             let format = match package.form {
                 Form::Apk => "apk",
@@ -159,7 +116,7 @@ pub(super) fn analyse<'a>(
             facts::archive::rows(&package.archive, format, &package.prefix, &mut sweep.facts);
             sweep.package(package, &taken);
         }
-        for ((module, document), table) in modules.iter().zip(&documents).zip(&tables) {
+        for ((module, document), table) in self.modules.iter().zip(self.documents).zip(self.tables) {
             if let Some(document) = document {
                 sweep.document(&module.path(module.manifest), document);
             }
@@ -168,103 +125,125 @@ pub(super) fn analyse<'a>(
                 facts::resources::urls(table, &module.path(entry), &mut sweep.facts);
             }
         }
-        unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    ledger.join(code_ledger);
+    }
 
-    let (program, paths) = code::join(&executables, &mut ledger);
-    let entries = entries(manifests.iter().flatten(), &sweep, target.app.as_deref());
-    let mut rows = sweep.facts;
-    if !paths.is_empty() {
-        facts::program::rows(&program, target.app.as_deref().unwrap_or_default(), &mut rows);
-    }
-    let seen = sdks::builtin().seen(Some(&program), base, sweep.files.iter().map(String::as_str));
-    sdks::rows(&seen, &mut rows);
-    let owned: Vec<(String, String)> = prefixes(&seen);
-    let more: Vec<(&str, &str)> = owned.iter().map(|(prefix, name)| (prefix.as_str(), name.as_str())).collect();
-    let owners = Owners::new(target.app.as_deref(), &more);
-    let mut secrets = sweep.secrets;
-    let mut embedded = sweep.embedded;
-    let (verifications, reach) = thread::scope(|scope| {
-        let verifying = scope.spawn(|| verify(&modules, &manifests));
-        let reach = Reach::new(&program, &entries);
-        (verifying.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), reach)
-    });
-    if !reach.is_complete() {
-        ledger.gap("reachability", "the code takes more steps to follow than any real app; all of it counts as reachable");
-    }
-    let places = code::Places { program: &program, paths: &paths, owners: &owners, reach: &reach };
-    let checked = thread::scope(|scope| {
-        let strings = scope.spawn(|| {
-            places.strings(&mut secrets);
-            places.libraries(&mut embedded);
+    /// Judges the code, and puts everything together.
+    fn conclude(
+        &self,
+        target: Target,
+        program: &Program<'_>,
+        paths: &[String],
+        sweep: Sweep<'_, '_>,
+        mut ledger: Ledger<'_>,
+        options: &Options<'_>,
+    ) -> Result<Analysed, AnalyseError> {
+        let own = target.app.as_deref().unwrap_or_default();
+        let entries = entries(self.manifests.iter().flatten(), &sweep, own);
+        let Sweep { mut secrets, mut embedded, facts: mut rows, natives, files, sizes, ledger: swept, .. } = sweep;
+        if !paths.is_empty() {
+            facts::program::rows(program, own, &mut rows);
+        }
+        let seen = sdks::builtin().seen(Some(program), self.base(), files.iter().map(String::as_str));
+        sdks::rows(&seen, &mut rows);
+        let (verifications, reach) = thread::scope(|scope| {
+            let verifying = scope.spawn(|| self.verify());
+            let reach = Reach::new(program, &entries);
+            (joined(verifying), reach)
         });
-        let context = Context {
-            package: target.app.as_deref(),
-            files: &paths,
-            libraries: &more,
-            min_sdk: base.map(Manifest::min_sdk),
-            target_sdk: base.map(Manifest::target_sdk),
-        };
-        let checked = crate::code::check(&program, Some(&reach), options.rules, &context);
-        strings.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        checked
-    });
+        if !reach.is_complete() {
+            let why = "the code takes more steps to follow than any real app; all of it counts as reachable";
+            ledger.gap("reachability", why);
+        }
+        let prefixes = prefixes(&seen);
+        let more: Vec<(&str, &str)> = prefixes.iter().map(|(prefix, name)| (prefix.as_str(), name.as_str())).collect();
+        let owners = Owners::new(Some(own), &more);
+        let places = code::Places { program, paths, owners: &owners, reach: &reach };
+        places.uses(&mut rows);
+        let checked = self.check(&places, &more, own, (&mut secrets, &mut embedded), options);
+        if !checked.complete {
+            ledger.gap("code", "values take more steps to follow than any real app");
+        }
+        let left = |(rule, more)| Note { level: Level::Info, text: format!("`{rule}` has {more} more places, which are not told") };
+        let notes = checked.cut.into_iter().map(left).collect();
+        let mut findings = checked.findings;
+        self.signature_rows(&verifications, options, &mut rows);
+        findings.extend(facts::check(&rows, options.rules));
+        for fault in embedded.faults() {
+            ledger.gap("libraries", fault.to_string());
+        }
+        let reached = |prefix: &str| libraries::reached(program, &reach, prefix);
+        let known = libraries::known([embedded.finish()], options, &reached, &mut ledger);
+        ledger.join(swept);
 
-    if !checked.complete {
-        ledger.gap("code", "values take more steps to follow than any real app");
+        let signed: Vec<_> =
+            verifications.iter().map(|(package, one)| (package.prefix.as_str(), &package.archive, one)).collect();
+        let signature = signer::report(&signed, options.certificates);
+        let read: Vec<&Manifest<'_>> = self.manifests.iter().flatten().collect();
+        let mut told: Vec<Section> = sections::manifest(&read);
+        told.extend((!seen.is_empty()).then(|| sdks::section(&seen)));
+        told.extend(sections::libraries(&known.components));
+        told.extend(sections::sizes("Native libraries", natives));
+        told.extend(sections::sizes("Size", sizes));
+        if signature.verdict != SignatureVerdict::Unsigned {
+            told.extend(sections::names("Signers", signature.signers.iter().cloned()));
+        }
+        let conclusion = Conclusion { target, signature, ledger, secrets, known, findings, facts: told, notes };
+        conclusion.finish(options, |_| true)
     }
-    let mut notes = Vec::new();
-    for (rule, more) in checked.cut {
-        notes.push(Note { level: Level::Info, text: format!("`{rule}` has {more} more places, which are not told") });
+
+    /// Asks the rules over code, while strings are looked through for secrets and libraries.
+    fn check(
+        &self,
+        places: &code::Places<'_, '_>,
+        libraries: &[(&str, &str)],
+        own: &str,
+        (secrets, embedded): (&mut Secrets<'_>, &mut Embedded),
+        options: &Options<'_>,
+    ) -> Checked {
+        let context = Context {
+            package: Some(own),
+            files: places.paths,
+            libraries,
+            min_sdk: self.base().map(Manifest::min_sdk),
+            target_sdk: self.base().map(Manifest::target_sdk),
+        };
+        thread::scope(|scope| {
+            let strings = scope.spawn(|| {
+                places.strings(secrets);
+                places.libraries(embedded);
+            });
+            let checked = crate::code::check(places.program, Some(places.reach), options.rules, &context);
+            joined(strings);
+            checked
+        })
     }
-    let mut findings = checked.findings;
-    for (package, verification) in &verifications {
-        if package.form == Form::Apk {
+
+    /// The signatures of the app's archives, each once.
+    fn verify(&self) -> Vec<(&'m Package<'a>, Verification)> {
+        let mut all: Vec<(&Package<'_>, _)> = Vec::new();
+        for (module, manifest) in self.modules.iter().zip(self.manifests) {
+            let package = module.package;
+            if all.iter().any(|(known, _)| std::ptr::eq(*known, package)) {
+                continue;
+            }
+            let verification = match package.form {
+                Form::Bundle => signer::verify_bundle(&package.archive),
+                _ => signer::verify(&package.archive, manifest.as_ref()),
+            };
+            all.push((package, verification));
+        }
+        all
+    }
+
+    /// What the signatures say, as facts; a bundle's is of who uploads it.
+    fn signature_rows(&self, all: &[(&Package<'_>, Verification)], options: &Options<'_>, rows: &mut Facts) {
+        let platforms = signature::Options::of(self.base()).platforms;
+        for (package, verification) in all.iter().filter(|(package, _)| package.form == Form::Apk) {
             let registered = options.certificates.first().map(|one| verification.relation(one));
-            let platforms = signature::Options::of(base).platforms;
-            facts::signature::rows(verification, package.archive.bytes(), platforms, registered, options.today, &mut rows);
+            let bytes = package.archive.bytes();
+            facts::signature::rows(verification, bytes, platforms, registered, options.today, rows);
         }
     }
-    findings.extend(facts::check(&rows, options.rules));
-    for fault in embedded.faults() {
-        ledger.gap("libraries", fault.to_string());
-    }
-    let reached = |prefix: &str| libraries::reached(&program, &reach, prefix);
-    let known = libraries::known([embedded.finish()], options, &reached, &mut ledger);
-    let (secrets, dropped) = secrets.finish();
-    if dropped > 0 {
-        ledger.gap("secrets", format!("{dropped} more places of secrets are not told"));
-    }
-    findings.extend(secrets);
-    findings.extend(known.findings);
-    ledger.join(sweep.ledger);
-
-    let signed: Vec<_> = verifications.iter().map(|(package, one)| (package.prefix.as_str(), &package.archive, one)).collect();
-    let signed_by = signer::report(&signed, options.certificates);
-    let read: Vec<&Manifest<'_>> = manifests.iter().flatten().collect();
-    let mut told = sections::manifest(&read);
-    if !seen.is_empty() {
-        told.push(sdks::section(&seen));
-    }
-    told.extend(sections::libraries(&known.components));
-    told.extend(sections::sizes("Native libraries", sweep.natives));
-    told.extend(sections::sizes("Size", sweep.sizes));
-    told.extend(sections::names("Signers", signed_by.signers.iter().cloned()).filter(|_| signed_by.verdict != SignatureVerdict::Unsigned));
-    let scan = Scan {
-        tool: tool(),
-        scanned: Some(options.today),
-        target,
-        signature: signed_by,
-        pack: hex(&options.rules.hash()?),
-        coverage: ledger.finish(),
-        rules: options.rules.rules().cloned().collect(),
-        findings,
-        fixed: Vec::new(),
-        facts: told,
-        notes,
-    };
-    Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
 }
 
 /// The beginnings of descriptors by which SDKs were seen, with their names.
@@ -277,72 +256,8 @@ fn prefixes(seen: &[sdks::Seen<'_>]) -> Vec<(String, String)> {
     seen.iter().flat_map(packages).collect()
 }
 
-/// Packages of another app in the same archive are no part of this one.
-fn leave_strangers(packages: &mut Vec<Package<'_>>, ledger: &mut Ledger<'_>) {
-    let name = |package: &Package<'_>| -> Option<(String, bool)> {
-        let entry = package.archive.find("AndroidManifest.xml")?;
-        let bytes = package.archive.contents(entry).ok()?.bytes;
-        let document = Document::read(&bytes).ok()?;
-        let manifest = Manifest::read(&document, None).ok()?;
-        Some((manifest.package.to_string(), manifest.split.is_some()))
-    };
-    if packages.len() < 2 {
-        return;
-    }
-    let named: Vec<_> = packages.iter().map(name).collect();
-    let base = named.iter().flatten().find(|(_, split)| !split).or_else(|| named.iter().flatten().next());
-    let Some((base, _)) = base.cloned() else { return };
-    let mut own = named.iter().map(|named| named.as_ref().is_none_or(|(name, _)| *name == base));
-    packages.retain(|package| {
-        let own = own.next().unwrap_or(true);
-        if !own {
-            ledger.gap(package.prefix.trim_end_matches("!/"), "another app; scan it by itself");
-        }
-        own
-    });
-}
-
-fn is_split(module: &Module<'_, '_>) -> bool {
-    let contents = module.package.archive.contents(module.manifest);
-    let Some(contents) = contents.ok().filter(|_| module.package.form == Form::Apk) else { return false };
-    Document::read(&contents.bytes).is_ok_and(|document| {
-        document.root().is_some_and(|root| root.plain("split").is_some())
-    })
-}
-
-fn document<'d>(module: &Module<'_, '_>, bytes: &'d [u8], ledger: &mut Ledger<'_>) -> Option<Document<'d>> {
-    let read = if module.package.form == Form::Bundle {
-        bundle::document(bytes).map_err(|error| error.to_string())
-    } else {
-        Document::read(bytes).map_err(|error| error.to_string())
-    };
-    read.map_err(|why| ledger.gap(module.path(module.manifest), why)).ok()
-}
-
-/// Unpacks the executables, as far as the budget goes.
-fn executables<'a, 'p>(
-    modules: &[Module<'_, 'a>],
-    options: &Options<'_>,
-    mut ledger: Ledger<'p>,
-) -> (Vec<(String, Cow<'a, [u8]>)>, Ledger<'p>) {
-    let (mut all, mut size) = (Vec::new(), 0u64);
-    for module in modules {
-        for entry in &module.code {
-            let path = module.path(entry);
-            size = size.saturating_add(entry.size);
-            if size > options.budget.code {
-                ledger.begin(entry.size);
-                ledger.gap(path, "the executables together are over the budget");
-            } else if let Some(bytes) = ledger.read(&module.package.archive, entry, &path) {
-                all.push((path, bytes));
-            }
-        }
-    }
-    (all, ledger)
-}
-
 /// Where the platform enters the app.
-fn entries<'m>(manifests: impl Iterator<Item = &'m Manifest<'m>>, sweep: &Sweep<'_, '_>, app: Option<&str>) -> Entries {
+fn entries<'m>(manifests: impl Iterator<Item = &'m Manifest<'m>>, sweep: &Sweep<'_, '_>, app: &str) -> Entries {
     let mut entries = Entries::new();
     for manifest in manifests {
         for component in manifest.components() {
@@ -366,7 +281,7 @@ fn entries<'m>(manifests: impl Iterator<Item = &'m Manifest<'m>>, sweep: &Sweep<
     }
     for class in &sweep.classes {
         match class.strip_prefix('.') {
-            Some(rest) => entries.class(&names::descriptor(&format!("{}.{rest}", app.unwrap_or_default()))),
+            Some(rest) => entries.class(&names::descriptor(&format!("{app}.{rest}"))),
             None => entries.class(&names::descriptor(class)),
         };
     }
@@ -374,24 +289,4 @@ fn entries<'m>(manifests: impl Iterator<Item = &'m Manifest<'m>>, sweep: &Sweep<
         entries.handler(handler);
     }
     entries
-}
-
-/// The signatures of the app's archives, each once.
-fn verify<'m, 'a>(
-    modules: &[Module<'m, 'a>],
-    manifests: &[Option<Manifest<'_>>],
-) -> Vec<(&'m Package<'a>, testudo_package::signature::Verification)> {
-    let mut all: Vec<(&Package<'_>, _)> = Vec::new();
-    for (module, manifest) in modules.iter().zip(manifests) {
-        let package = module.package;
-        if all.iter().any(|(known, _)| std::ptr::eq(*known, package)) {
-            continue;
-        }
-        let verification = match package.form {
-            Form::Bundle => signer::verify_bundle(&package.archive),
-            _ => signer::verify(&package.archive, manifest.as_ref()),
-        };
-        all.push((package, verification));
-    }
-    all
 }

@@ -7,14 +7,15 @@ use jiff::civil::date;
 use testudo_package::ipa::Ipa;
 use testudo_package::plist::Plist;
 
+use super::conclude::Conclusion;
 use super::ledger::Ledger;
 use super::open::Package;
 use super::secrets::Secrets;
 use super::sweep::Sweep;
-use super::{AnalyseError, Analysed, Options, hex, libraries, sections, signer, tool};
+use super::{AnalyseError, Analysed, Options, libraries, sections, signer};
 use crate::dependencies::Reach;
 use crate::facts;
-use crate::report::{Scan, Target};
+use crate::report::Target;
 use crate::sdks;
 
 /// Analyses an app.
@@ -59,34 +60,15 @@ pub(super) fn analyse(
         ledger.gap("libraries", fault.to_string());
     }
     let known = libraries::known([sweep.embedded.finish()], options, &|_| Reach::Unknown, &mut ledger);
-    let mut findings = facts::check(&sweep.facts, options.rules);
-    let (secrets, dropped) = sweep.secrets.finish();
-    if dropped > 0 {
-        ledger.gap("secrets", format!("{dropped} more places of secrets are not told"));
-    }
-    findings.extend(secrets);
-    findings.extend(known.findings);
+    let findings = facts::check(&sweep.facts, options.rules);
     ledger.join(sweep.ledger);
     let mut told: Vec<_> = sections::names("Permissions", permissions).into_iter().collect();
     told.extend(sections::names("Bundles", bundles));
-    if !seen.is_empty() {
-        told.push(sdks::section(&seen));
-    }
+    told.extend((!seen.is_empty()).then(|| sdks::section(&seen)));
     told.extend(sections::libraries(&known.components));
     told.extend(sections::sizes("Native libraries", sweep.natives));
     told.extend(sections::sizes("Size", sweep.sizes));
-    let scan = Scan {
-        tool: tool(),
-        scanned: Some(options.today),
-        target,
-        signature: signer::unchecked(),
-        pack: hex(&options.rules.hash()?),
-        coverage: ledger.finish(),
-        rules: options.rules.rules().cloned().collect(),
-        findings,
-        fixed: Vec::new(),
-        facts: told,
-        notes: Vec::new(),
-    };
-    Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
+    let (signature, secrets) = (signer::unchecked(), sweep.secrets);
+    let conclusion = Conclusion { target, signature, ledger, secrets, known, findings, facts: told, notes: Vec::new() };
+    conclusion.finish(options, |_| true)
 }

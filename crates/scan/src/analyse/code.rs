@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use super::secrets::Secrets;
 use crate::code::Owners;
 use crate::dependencies::Embedded;
+use crate::facts::{Facts, Row};
 use crate::report::{self, Origin, Place};
 use crate::secrets::{Form, Match};
 
@@ -184,6 +185,28 @@ impl Places<'_, '_> {
                     take(id, self.program.field(field.field).name, string);
                 }
             }
+        }
+    }
+
+    /// What the code uses that facts are asked for.
+    pub(super) fn uses(&self, facts: &mut Facts) {
+        const PINNING: [(&str, &str); 3] = [
+            ("Lokhttp3/CertificatePinner$Builder;", "add"),
+            ("Lcom/squareup/okhttp/CertificatePinner$Builder;", "add"),
+            ("Lcom/datatheorem/android/trustkit/TrustKit;", "initializeWithNetworkSecurityConfiguration"),
+        ];
+        let mut wanted = Wanted::new();
+        let there: Vec<_> = PINNING.into_iter().filter(|(class, _)| self.program.find_type(class).is_some()).collect();
+        if there.is_empty() {
+            return;
+        }
+        there.iter().for_each(|(class, name)| {
+            wanted.method(class, name);
+        });
+        let index = Index::new(self.program, &wanted);
+        let used = there.iter().flat_map(|(class, name)| index.calls(class, name)).any(|site| self.reach.contains(site.caller));
+        if used {
+            facts.push(Row::new("api", Place::Package).text("name", "certificate-pinning"));
         }
     }
 

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use testudo_package::plist::Plist;
 
+use super::conclude::Conclusion;
 use super::ledger::Ledger;
 use super::open::Form;
 use super::secrets::Secrets;
 use super::sweep::{Sweep, media, media_head};
-use super::{AnalyseError, Analysed, Options, Progress, hex, libraries, sections, signer, tool};
+use super::{AnalyseError, Analysed, Options, Progress, libraries, sections, signer};
 use crate::dependencies::{LockKind, Reach, read};
 use crate::facts;
-use crate::report::{Finding, Kind, Place, Scan, Target};
+use crate::report::{Finding, Kind, Place, Target};
 use crate::rule::RuleId;
 
 /// Analyses the files in the order of their paths.
@@ -62,40 +63,24 @@ pub(super) fn folder(
     }
     android.rows(options.today, &mut sweep.facts, &mut ledger);
     let known = libraries::known(lists.into_values(), options, &|_| Reach::Unknown, &mut ledger);
-    // What is missing in a package may be made by the build: only what stands in a file is told.
+    // What is missing here may be made by the build: only what stands in a file is told.
     let in_file = |finding: &Finding| matches!(finding.place, Place::Manifest { .. } | Place::Resource { .. });
-    let written: Vec<Finding> = facts::check(&sweep.facts, options.rules).into_iter().filter(in_file).collect();
-    let (mut findings, dropped) = sweep.secrets.finish();
-    if dropped > 0 {
-        ledger.gap("secrets", format!("{dropped} more places of secrets are not told"));
-    }
-    findings.extend(known.findings);
-    findings.extend(written);
+    let findings = facts::check(&sweep.facts, options.rules).into_iter().filter(in_file).collect();
     ledger.join(sweep.ledger);
-    let by_facts: BTreeSet<&RuleId> = options.rules.facts().iter().map(|condition| &condition.rule).collect();
-    let rules = options.rules.rules().filter(|rule| by_facts.contains(&rule.id) || is_ours(rule.id.as_str()));
-    let scan = Scan {
-        tool: tool(),
-        scanned: Some(options.today),
-        target: Target {
-            file: name.to_owned(),
-            kind: Kind::Folder,
-            size,
-            sha256: None,
-            app: android.package(),
-            version: None,
-            build: None,
-        },
-        signature: signer::unchecked(),
-        pack: hex(&options.rules.hash()?),
-        coverage: ledger.finish(),
-        rules: rules.cloned().collect(),
-        findings,
-        fixed: Vec::new(),
-        facts: sections::libraries(&known.components).into_iter().collect(),
-        notes: Vec::new(),
+    let target = Target {
+        file: name.to_owned(),
+        kind: Kind::Folder,
+        size,
+        sha256: None,
+        app: android.package(),
+        version: None,
+        build: None,
     };
-    Ok(Analysed { scan, components: known.components, vulnerabilities: known.vulnerabilities })
+    let told = sections::libraries(&known.components).into_iter().collect();
+    let (signature, secrets) = (signer::unchecked(), sweep.secrets);
+    let conclusion = Conclusion { target, signature, ledger, secrets, known, findings, facts: told, notes: Vec::new() };
+    let by_facts: BTreeSet<&RuleId> = options.rules.facts().iter().map(|condition| &condition.rule).collect();
+    conclusion.finish(options, |rule| by_facts.contains(&rule.id) || is_ours(rule.id.as_str()))
 }
 
 /// Whether the analysis itself reports under a rule.
