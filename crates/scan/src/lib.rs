@@ -1,5 +1,6 @@
 //! Rules and analysis over app packages, source folders and dependencies.
 
+pub mod analyse;
 pub mod code;
 pub mod compare;
 pub mod dependencies;

@@ -22,15 +22,34 @@ pub struct Cli {
     #[arg(long, global = true, env = "TESTUDO_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How results are printed.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = Output::Human)]
+    pub format: Output,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// How results are printed.
+/// How results are printed, as it is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Output {
+    /// For eyes.
+    Human,
+    /// For machines.
+    Json,
+    /// Scans only: a page.
+    Html,
+    /// Scans only: SARIF 2.1.0.
+    Sarif,
+    /// Scans only: `JUnit` XML.
+    Junit,
+    /// Scans only: a line for each finding.
+    Lines,
+    /// Scans only: the bill of materials, CycloneDX 1.6.
+    Cyclonedx,
+}
+
+/// How results of most commands are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     /// For eyes.
     Human,
@@ -77,6 +96,8 @@ pub enum Command {
     /// The firewall: check rules, and show what they say about a request.
     #[command(subcommand)]
     Waf(commands::waf::WafCommand),
+    /// Scan an app: packages, folders of packages, or sources.
+    Scan(commands::scan::ScanArgs),
     /// Incidents, and drills of them.
     #[command(subcommand)]
     Incident(commands::incident::IncidentCommand),

@@ -10,6 +10,7 @@ pub mod incident;
 pub mod keys;
 pub mod playbook;
 pub mod restore;
+pub mod scan;
 pub mod session;
 pub mod user;
 pub mod waf;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 
 use crate::admin::Client;
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{Cli, Command, Format, Output};
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::data::{DataFolder, ROOT_KEY_VARIABLE};
 use crate::node::Node;
@@ -44,13 +45,24 @@ pub struct Setting {
     pub data: PathBuf,
     /// How results are printed.
     pub format: Format,
+    /// The same as it was asked for, for commands that know more formats.
+    pub output: Output,
 }
 
 impl Setting {
     fn of(cli: &Cli) -> Setting {
         let found = PathBuf::from("testudo.toml");
         let config_file = cli.config.clone().or_else(|| found.exists().then_some(found));
-        Setting { config_file, data: cli.data.clone(), format: cli.format }
+        let format = if cli.format == Output::Human { Format::Human } else { Format::Json };
+        Setting { config_file, data: cli.data.clone(), format, output: cli.format }
+    }
+
+    /// The format, for commands that print for eyes or machines only.
+    pub fn plain(&self) -> Result<Format, Failure> {
+        match self.output {
+            Output::Human | Output::Json => Ok(self.format),
+            _ => Err(Failure::usage("this format is for the reports of `testudo scan`; take `human` or `json`")),
+        }
     }
 
     /// The configuration under these overrides.
@@ -94,6 +106,9 @@ pub fn root_key_from_environment() -> Option<testudo_core::Secret<String>> {
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     output::prepare_errors();
     let setting = Setting::of(&cli);
+    if !matches!(cli.command, Command::Scan(_)) {
+        setting.plain()?;
+    }
     match cli.command {
         Command::Up(arguments) => up::run(&setting, &arguments),
         Command::Init { file } => init::run(setting.format, &file),
@@ -133,6 +148,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         },
         Command::Contract(command) => contract::run(&setting, command),
         Command::Waf(command) => waf::run(&setting, command),
+        Command::Scan(arguments) => scan::run(&setting, &arguments),
         Command::Backup { folder, erased } => block_on(backup::run(&setting, folder.as_deref(), erased.as_deref())),
         Command::Restore(arguments) => block_on(restore::run(&setting, &arguments)),
         Command::Completions { shell } => {

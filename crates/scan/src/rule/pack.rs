@@ -33,6 +33,11 @@ impl RulePack {
         RulePack::read(builtin::FILES.iter().copied())
     }
 
+    /// The rules that Testudo brings, and more, each file a name and a text.
+    pub fn builtin_with<'a>(more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<RulePack, PackError> {
+        RulePack::read(builtin::FILES.iter().copied().chain(more))
+    }
+
     /// Reads files of `[[rule]]`, `[[fact]]` and `[[code]]` tables, each a name and a text. An id that comes twice is an
     /// error, and a condition stands in the file of its rule.
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<RulePack, PackError> {

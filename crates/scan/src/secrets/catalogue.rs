@@ -121,7 +121,7 @@ impl Catalogue {
                 .map_err(|source| CatalogueError::Syntax { file: file.to_owned(), source: Box::new(source) })?;
             for kind in read.kind {
                 patterns.push(prepare(file, &kind, kinds.len(), &mut words)?);
-                kinds.push(kind);
+                kinds.push(Kind { group: file, ..kind });
             }
         }
         let automaton = AhoCorasick::builder()

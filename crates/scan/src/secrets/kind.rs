@@ -23,6 +23,9 @@ pub struct Kind {
     /// Whether it is made to be in clients.
     #[serde(default)]
     pub exposure: Exposure,
+    /// The file of the catalogue that it stands in: `cloud`, `payment`, `keys`.
+    #[serde(skip)]
+    pub group: &'static str,
     /// The class of weakness, which gives CWE, MASVS and MASWE.
     #[serde(default)]
     pub weakness: Weakness,
