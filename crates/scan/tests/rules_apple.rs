@@ -6,6 +6,7 @@
 mod rules_support;
 
 use rules_support::{Case, assert_declared, pack, prove};
+use testudo_crypto::foreign::Hash;
 use testudo_package::ipa::Ipa;
 use testudo_package::zip::{Archive, Limits};
 use testudo_scan::facts::{self, Facts, Value as Fact, apple};
@@ -207,7 +208,7 @@ fn signing(table: &mut Table) {
     };
     table.add("ios-changed-after-signing", changed(b"viewDidLoad"), entitled(true));
     table.add("ios-changed-after-signing", changed(b"get-task-allow"), entitled(true));
-    let list = b"the list of resources".to_vec();
+    let list = plist::xml(&dictionary([]));
     let sealed = |info: Vec<u8>, resources: &[u8]| {
         let own = Signature { info: Some(info), resources: Some(resources.to_vec()), ..Signature::default() };
         App { files: vec![("_CodeSignature/CodeResources", list.clone())], ..signature(own) }
@@ -216,6 +217,13 @@ fn signing(table: &mut Table) {
     table.add("ios-changed-after-signing", sealed(b"another".to_vec(), &list), whole.clone());
     let other = sealed(plist::binary(&Value::Dictionary(app().info)), b"another");
     table.add("ios-changed-after-signing", other, whole);
+    let digest = |bytes: &[u8]| Value::Data(Hash::Sha256.digest(bytes).as_ref().to_vec());
+    let listed = |bytes: &[u8]| {
+        let files = dictionary([("page.html", dictionary([("hash2", digest(bytes))]))]);
+        let list = plist::xml(&dictionary([("files2", files)]));
+        App { files: vec![("page.html", b"<p>".to_vec()), ("_CodeSignature/CodeResources", list)], ..app() }
+    };
+    table.add("ios-changed-after-signing", listed(b"<b>"), listed(b"<p>"));
     table.add("ios-debuggable", app().entitled("get-task-allow", true), app().entitled("get-task-allow", false));
     let links = |domain: &str| app().entitled("com.apple.developer.associated-domains", texts(&[domain]));
     table.add("ios-developer-links", links("applinks:example.com?mode=developer"), links("applinks:example.com"));

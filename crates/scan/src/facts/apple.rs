@@ -28,20 +28,32 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     [BUNDLE, info::KINDS, privacy::KINDS, program::KINDS, signing::KINDS].into_iter().flatten()
 }
 
-const BUNDLE: &[Kind] = &[Kind {
-    name: "apple-bundle",
-    what: "an app, an extension or a framework",
-    attributes: &[
-        ("folder", Type::Text),
-        // `app`, `inner-app`, `extension`, `framework`.
-        ("kind", Type::Text),
-        ("identifier", Type::Text),
-        ("version", Type::Text),
-        ("privacy-manifest", Type::Flag),
-        ("profile", Type::Flag),
-        ("program", Type::Flag),
-    ],
-}];
+const BUNDLE: &[Kind] = &[
+    Kind {
+        name: "apple-bundle",
+        what: "an app, an extension or a framework",
+        attributes: &[
+            ("folder", Type::Text),
+            // `app`, `inner-app`, `extension`, `framework`.
+            ("kind", Type::Text),
+            ("identifier", Type::Text),
+            ("version", Type::Text),
+            ("privacy-manifest", Type::Flag),
+            ("profile", Type::Flag),
+            ("program", Type::Flag),
+        ],
+    },
+    Kind {
+        name: "sealed-file",
+        what: "a file that is not as the list of the bundle's files says, which the code signature seals",
+        attributes: &[
+            ("bundle", Type::Text),
+            ("bundle-kind", Type::Text),
+            // `changed`, `missing`.
+            ("state", Type::Text),
+        ],
+    },
+];
 
 /// Libraries outside of bundles that are looked at.
 const MOST_LOOSE: usize = 500;
@@ -164,6 +176,9 @@ impl Run<'_, '_, '_> {
                 Err(error) => self.unread(&profile_path, &error.to_string()),
             }
         }
+        if bundle.kind == BundleKind::App {
+            self.seal(bundle, facts);
+        }
         let Some(entry) = self.ipa.program(bundle) else { return };
         let contents = match self.ipa.archive().contents(entry) {
             Ok(contents) => contents,
@@ -174,8 +189,7 @@ impl Run<'_, '_, '_> {
                 // People are asked in the name of the app, also by its frameworks.
                 let asking = if bundle.kind == BundleKind::Framework { self.ipa.app() } else { Some(bundle) };
                 let info = asking.and_then(|bundle| bundle.info.as_ref());
-                let resources = format!("{}_CodeSignature/CodeResources", bundle.folder);
-                let sealed = [&info_path, &resources].map(|path| self.ipa.file(path).and_then(Result::ok));
+                let sealed = [&info_path, &bundle.seal_path()].map(|path| self.ipa.file(path).and_then(Result::ok));
                 let described = program::Described {
                     info,
                     privacy: privacy.as_ref(),
@@ -187,6 +201,21 @@ impl Run<'_, '_, '_> {
                 }
             }
             Err(error) => self.unread(&program_path, &error.to_string()),
+        }
+    }
+
+    /// The files that the app's list names; those of the bundles in it are among them.
+    fn seal(&mut self, bundle: &Bundle, facts: &mut Facts) {
+        let seal = match self.ipa.seal(bundle) {
+            Some(Ok(seal)) => seal,
+            Some(Err(error)) => return self.unread(&bundle.seal_path(), &error.to_string()),
+            None => return,
+        };
+        for (state, files) in [("changed", seal.changed_files), ("missing", seal.missing_files)] {
+            for file in files {
+                let of = Of { file: &file, folder: &bundle.folder, kind: name(bundle.kind) };
+                facts.push(of.row("sealed-file", Place::File { file: file.clone() }).text("state", state));
+            }
         }
     }
 
