@@ -26,6 +26,9 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "declared-data", what: "a kind of data that the app declares to collect", attributes: DECLARED },
 ];
 
+/// The ending of folders that hold a library, on iOS.
+const FRAMEWORK: &str = ".framework";
+
 const SDK: &[Attribute] = &[
     ("name", Text),
     ("maker", Text),
@@ -52,7 +55,7 @@ pub struct Seen<'c> {
 impl Catalogue {
     /// The SDKs in an app, by name.
     ///
-    /// `own` is the app's own package, whose classes are nobody else's; `files` are the paths in the package.
+    /// Classes in the app's own package are nobody else's. `files` are the paths in the package.
     pub fn seen<'c, 'f>(
         &'c self,
         program: Option<&Program<'_>>,
@@ -71,10 +74,18 @@ impl Catalogue {
                 add(sdk, classes, &prefix.replace('/', "."));
             }
         }
+        let mut frameworks = BTreeSet::new();
         for file in files {
             let name = file.rsplit('/').next().unwrap_or(file);
             if let Some(sdk) = self.of_library(name) {
                 add(sdk, 0, name);
+            }
+            let framework = file.split('/').find(|part| part.ends_with(FRAMEWORK));
+            frameworks.extend(framework.filter(|framework| *framework != name));
+        }
+        for framework in frameworks {
+            if let Some(sdk) = self.of_library(framework) {
+                add(sdk, 0, framework);
             }
         }
         if let Some(application) = manifest.and_then(|manifest| manifest.application.as_ref()) {

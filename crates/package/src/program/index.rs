@@ -16,6 +16,7 @@ pub struct Wanted {
     fields: BTreeMap<String, Vec<String>>,
     types: Vec<String>,
     strings: bool,
+    some_strings: Vec<StringId>,
 }
 
 impl Wanted {
@@ -45,6 +46,12 @@ impl Wanted {
     /// All string constants.
     pub fn strings(&mut self) -> &mut Wanted {
         self.strings = true;
+        self
+    }
+
+    /// One string constant.
+    pub fn string(&mut self, string: StringId) -> &mut Wanted {
+        self.some_strings.push(string);
         self
     }
 }
@@ -108,6 +115,7 @@ impl Index {
         let fields = marks(program.field_count(), index.wanted_fields.values().flatten().map(|id| id.0));
         let types = wanted.types.iter().filter_map(|descriptor| program.find_type(descriptor)).map(|id| id.0);
         let types = marks(program.type_count(), types);
+        let strings = marks(program.strings.len(), wanted.some_strings.iter().map(|id| id.0));
         each_reference(program, |unit, caller, reference| {
             let at = reference.index as usize;
             let (sites, target) = match reference.opcode.reference() {
@@ -115,6 +123,7 @@ impl Index {
                 ReferenceKind::Field => (&mut index.fields, marked(&unit.fields, at, |id| id.0, &fields)),
                 ReferenceKind::Type => (&mut index.types, marked(&unit.types, at, |id| id.0, &types)),
                 ReferenceKind::String if wanted.strings => (&mut index.strings, unit.strings.get(at).map(|id| id.0)),
+                ReferenceKind::String => (&mut index.strings, marked(&unit.strings, at, |id| id.0, &strings)),
                 _ => return,
             };
             if let Some(target) = target {

@@ -177,6 +177,15 @@ impl<'a> Program<'a> {
         u32::try_from(at).ok().map(StringId)
     }
 
+    /// The ids of all texts that begin so.
+    pub fn strings_starting(&self, prefix: &str) -> impl Iterator<Item = StringId> + use<> {
+        let prefix = prefix.as_bytes();
+        let start = self.strings.partition_point(|one| one.as_bytes() < prefix);
+        let rest = self.strings.get(start..).unwrap_or_default();
+        let end = start + rest.partition_point(|one| one.as_bytes().starts_with(prefix));
+        (start..end).filter_map(|at| u32::try_from(at).ok().map(StringId))
+    }
+
     /// How many types are named.
     pub fn type_count(&self) -> usize {
         self.types.len()

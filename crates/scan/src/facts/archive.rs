@@ -80,7 +80,7 @@ fn package(archive: &Archive<'_>, format: &str) -> Row {
 /// The processor family that a native library is for.
 fn abi(name: &str) -> Option<String> {
     let mut parts = name.rsplit('/');
-    parts.next().filter(|file| file.ends_with(".so"))?;
+    parts.next()?.strip_suffix(".so")?;
     let abi = parts.next()?;
     parts.next().filter(|folder| *folder == "lib")?;
     Some(abi.chars().take(32).collect())
@@ -181,7 +181,9 @@ fn file_sort(path: &str) -> Option<&'static str> {
         "ppk" => Some("private-key"),
         "map" if matches!(stem.rsplit('.').next(), Some("js" | "bundle" | "jsbundle" | "css")) => Some("source-map"),
         "swp" | "orig" | "rej" | "bak" | "old" | "tmp" => Some("leftover"),
-        "java" | "kt" | "swift" | "gradle" | "kts" | "ts" | "tsx" if !within("meta-inf") && !name.ends_with(".d.ts") => {
+        "java" | "kt" | "swift" | "gradle" | "kts" | "ts" | "tsx"
+            if !within("meta-inf") && !name.ends_with(".d.ts") =>
+        {
             Some("source")
         }
         "apk" | "dex" | "jar" if path.starts_with("assets/") || path.starts_with("res/raw/") => Some("code"),
@@ -206,7 +208,9 @@ fn content_sort(archive: &Archive<'_>, entry: &Entry<'_>, name: &str, looks: &mu
         Some("private-key")
     } else if bytes.starts_with(b"SQLite format 3\0") {
         Some("database")
-    } else if has("-----BEGIN CERTIFICATE") || is_der(bytes) && matches!(ending.as_str(), "der" | "crt" | "cer" | "cert") {
+    } else if has("-----BEGIN CERTIFICATE")
+        || is_der(bytes) && matches!(ending.as_str(), "der" | "crt" | "cer" | "cert")
+    {
         Some("certificate")
     } else if is_der(bytes) && matches!(ending.as_str(), "key" | "pk8") && is_private(bytes) {
         Some("private-key")
@@ -226,10 +230,7 @@ fn is_der(bytes: &[u8]) -> bool {
 
 /// Whether a sequence begins as PKCS #1 and PKCS #8 private keys do: with the version 0.
 fn is_private(bytes: &[u8]) -> bool {
-    let body = match bytes {
-        [0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..] => body,
-        _ => return false,
-    };
+    let ([0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..]) = bytes else { return false };
     body.starts_with(&[0x02, 0x01, 0x00])
 }
 
@@ -249,7 +250,8 @@ mod tests {
         ] {
             assert_eq!(file_sort(path), Some(sort), "{path}");
         }
-        for path in ["assets/city.map", "classes.dex", "res/raw/tone.ogg", "assets/types.d.ts", "META-INF/MANIFEST.MF"] {
+        for path in ["assets/city.map", "classes.dex", "res/raw/tone.ogg", "assets/types.d.ts", "META-INF/MANIFEST.MF"]
+        {
             assert_eq!(file_sort(path), None, "{path}");
         }
         assert_eq!(abi("lib/arm64-v8a/libx.so").as_deref(), Some("arm64-v8a"));

@@ -11,7 +11,7 @@ use super::manifest::count;
 use super::network::is_local;
 use super::{Attribute, Facts, Kind, Row, Type};
 use crate::report::Place;
-use Type::{Flag, Number, Text};
+use Type::{Flag, List, Number, Text};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: "provider-path", what: "a folder that a file provider shares", attributes: PROVIDER_PATH },
@@ -25,12 +25,16 @@ const BACKUP_RULES: &[Attribute] = &[
     ("role", Text),
     ("includes", Number),
     ("excludes", Number),
+    ("whole-domains", List),
     ("encrypted-only", Flag),
     ("covers-cloud", Flag),
     ("covers-transfer", Flag),
 ];
-const URL: &[Attribute] = &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
+const URL: &[Attribute] =
+    &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
+/// The parts of an app's data that backups take where no rule names one.
+const DOMAINS: [&str; 4] = ["database", "external", "file", "sharedpref"];
 /// The most addresses that are kept.
 const MAX_URLS: usize = 2_000;
 /// The longest string that is looked at for an address, in bytes.
@@ -116,8 +120,22 @@ pub fn rows(document: &Document<'_>, role: &Role, file: &str, facts: &mut Facts)
 }
 
 fn backup(row: Row, root: Node<'_>, role: &str) -> Row {
-    let named = |name: &str| count(root.descendants().filter(|node| node.name() == name).count());
-    row.text("role", role).number("includes", named("include")).number("excludes", named("exclude"))
+    let named = |name: &'static str| root.descendants().filter(move |node| node.name() == name);
+    let is_whole = |node: Node<'_>| text(node, "path").is_none_or(|path| path.trim_matches(['/', '.']).is_empty());
+    let excluded: Vec<String> =
+        named("exclude").filter(|node| is_whole(*node)).filter_map(|node| text(node, "domain")).collect();
+    let mut taken: Vec<String> = if named("include").next().is_none() {
+        DOMAINS.iter().map(|domain| (*domain).to_owned()).collect()
+    } else {
+        named("include").filter(|node| is_whole(*node)).filter_map(|node| text(node, "domain")).collect()
+    };
+    taken.sort();
+    taken.dedup();
+    taken.retain(|domain| !excluded.contains(domain));
+    row.text("role", role)
+        .number("includes", count(named("include").count()))
+        .number("excludes", count(named("exclude").count()))
+        .list("whole-domains", taken)
 }
 
 /// An attribute by its name, with whatever namespace.
@@ -134,10 +152,13 @@ fn flag(node: Node<'_>, name: &str) -> bool {
 pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
     let mut seen = BTreeSet::new();
     for (resource, _, value) in table.values() {
-        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://")) else {
+        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://"))
+        else {
             continue;
         };
-        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else { continue };
+        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else {
+            continue;
+        };
         for found in addresses(&value) {
             if seen.len() == MAX_URLS {
                 return;
@@ -166,7 +187,9 @@ struct Address<'t> {
 
 /// The addresses in a text whose host is one.
 fn addresses(text: &str) -> impl Iterator<Item = Address<'_>> {
-    let ends = |character: char| character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character);
+    let ends = |character: char| {
+        character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character)
+    };
     text.split(ends).filter_map(|word| {
         let at = word.find("://")?;
         let (before, rest) = (word.get(..at)?, word.get(at + 3..)?);
@@ -191,11 +214,12 @@ mod tests {
 
     #[test]
     fn addresses_have_hosts() {
-        let found = |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
-        assert_eq!(found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."), [
-            "api.example.org http://api.example.org/v1?q=1",
-            "b.example https://b.example:8443"
-        ]);
+        let found =
+            |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
+        assert_eq!(
+            found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."),
+            ["api.example.org http://api.example.org/v1?q=1", "b.example https://b.example:8443"]
+        );
         assert_eq!(found("<a href=\"http://user@Host.example/x\">"), ["host.example http://user@Host.example/x"]);
         assert_eq!(found("http://%1$s/path app://x.y http:// http://a"), Vec::<String>::new());
         assert!(is_database("demo-1.firebaseio.com"));

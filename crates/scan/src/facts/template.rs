@@ -25,7 +25,9 @@ pub(super) fn fill(template: &str, row: &Row) -> String {
             Some(Value::List(list)) => {
                 text.push_str(&list.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", "));
                 if list.len() > MOST {
-                    text.push_str(&format!(" and {} more", list.len() - MOST));
+                    text.push_str(" and ");
+                    text.push_str(&(list.len() - MOST).to_string());
+                    text.push_str(" more");
                 }
             }
             None => {}

@@ -13,4 +13,12 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("android/signature.toml", include_str!("../../rules/android/signature.toml")),
     ("policy/google-play.toml", include_str!("../../rules/policy/google-play.toml")),
     ("trackers.toml", include_str!("../../rules/trackers.toml")),
+    ("code/crypto.toml", include_str!("../../rules/code/crypto.toml")),
+    ("code/network.toml", include_str!("../../rules/code/network.toml")),
+    ("code/platform.toml", include_str!("../../rules/code/platform.toml")),
+    ("code/storage.toml", include_str!("../../rules/code/storage.toml")),
+    ("code/auth.toml", include_str!("../../rules/code/auth.toml")),
+    ("code/code.toml", include_str!("../../rules/code/code.toml")),
+    ("code/resilience.toml", include_str!("../../rules/code/resilience.toml")),
+    ("code/privacy.toml", include_str!("../../rules/code/privacy.toml")),
 ];

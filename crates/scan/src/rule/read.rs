@@ -49,6 +49,10 @@ pub(super) fn read(file: &str, text: &str) -> Result<Contents, FileError> {
         let wrong = |(message, help)| source.wrong(span, format!("fact of `{}`: {message}", condition.rule), help);
         facts::wrong_in(condition).map_err(wrong)?;
     }
+    for (span, condition) in &contents.code {
+        let of = &condition.rule;
+        condition.check().map_err(|(message, help)| source.wrong(span, format!("code of `{of}`: {message}"), help))?;
+    }
     Ok(contents)
 }
 

@@ -77,7 +77,8 @@ fn help_for(message: &str) -> Option<String> {
         let field = rest.split('`').next()?;
         return Some(format!("write `{field} = ...`"));
     }
-    let wrong = message.starts_with("unknown field").then(|| quoted.next())??;
+    let wrong =
+        (message.starts_with("unknown field") || message.starts_with("unknown variant")).then(|| quoted.next())??;
     let known: Vec<&str> = quoted.collect();
     nearest(wrong, known).map(|meant| format!("did you mean `{meant}`?"))
 }

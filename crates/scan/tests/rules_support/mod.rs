@@ -20,6 +20,7 @@
 //! Findings come from anywhere, so rules over code are proved with the same table.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::needless_pass_by_value)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +70,11 @@ pub fn prove(pack: &RulePack, cases: Vec<Case>) {
         *number += 1;
         let finds = |findings: &[Finding]| findings.iter().any(|finding| finding.rule.as_str() == case.rule);
         if !finds(&case.bad) {
-            wrong.push(format!("`{}` does not find its bad fixture {number}; found were {:?}", case.rule, ids(&case.bad)));
+            wrong.push(format!(
+                "`{}` does not find its bad fixture {number}; found were {:?}",
+                case.rule,
+                ids(&case.bad)
+            ));
         }
         if finds(&case.good) {
             let places: Vec<String> = case.good.iter().map(|finding| finding.place.label()).collect();

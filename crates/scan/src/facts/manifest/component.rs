@@ -1,7 +1,7 @@
 //! Facts about components: who may reach them, what guards them, what they take.
 
-use testudo_package::manifest::{Activity, Component, Match, Provider, Service};
 use testudo_package::manifest::Kind as Of;
+use testudo_package::manifest::{Activity, Component, IntentFilter, Match, Provider, Service};
 
 use super::{Scope, count, filter};
 use crate::facts::permission::level;
@@ -10,7 +10,8 @@ use crate::report::Origin;
 use crate::sdks;
 use Type::{Flag, List, Number, Text};
 
-pub(super) const ACTIVITY: Kind = Kind { name: "activity", what: "an activity, or an alias of one", attributes: ACTIVITIES };
+pub(super) const ACTIVITY: Kind =
+    Kind { name: "activity", what: "an activity, or an alias of one", attributes: ACTIVITIES };
 pub(super) const SERVICE: Kind = Kind { name: "service", what: "a service", attributes: SERVICES };
 pub(super) const RECEIVER: Kind = Kind { name: "receiver", what: "a receiver of broadcasts", attributes: RECEIVERS };
 pub(super) const PROVIDER: Kind = Kind { name: "provider", what: "a content provider", attributes: PROVIDERS };
@@ -144,12 +145,12 @@ fn common(scope: &Scope<'_, '_>, component: &Component<'_>, kind: &'static str, 
         .number("filters", count(component.filters.len()))
         .list("actions", filters().flat_map(|filter| &filter.actions).map(AsRef::as_ref))
         .list("categories", filters().flat_map(|filter| &filter.categories).map(AsRef::as_ref))
-        .list("schemes", filters().flat_map(|filter| filter.schemes()))
-        .list("hosts", filters().flat_map(|filter| filter.hosts()))
+        .list("schemes", filters().flat_map(IntentFilter::schemes))
+        .list("hosts", filters().flat_map(IntentFilter::hosts))
         .list("mime-types", filters().flat_map(|filter| &filter.data).filter_map(|data| data.mime_type.as_deref()))
         .number("priority", filters().map(|filter| filter.priority).max())
-        .flag("launcher", filters().any(|filter| filter.is_launcher()))
-        .flag("deep-link", filters().any(|filter| filter.is_deep_link()))
+        .flag("launcher", filters().any(IntentFilter::is_launcher))
+        .flag("deep-link", filters().any(IntentFilter::is_deep_link))
         .list("meta-names", component.meta_data.iter().map(|meta| meta.name.as_ref()))
 }
 
