@@ -6,6 +6,7 @@
 mod rules_support;
 
 use rules_support::{Case, assert_declared, pack, prove};
+use testudo_crypto::foreign::Hash;
 use testudo_package::ipa::Ipa;
 use testudo_package::zip::{Archive, Limits};
 use testudo_scan::facts::{self, Facts, Value as Fact, apple};
@@ -207,6 +208,22 @@ fn signing(table: &mut Table) {
     };
     table.add("ios-changed-after-signing", changed(b"viewDidLoad"), entitled(true));
     table.add("ios-changed-after-signing", changed(b"get-task-allow"), entitled(true));
+    let list = plist::xml(&dictionary([]));
+    let sealed = |info: Vec<u8>, resources: &[u8]| {
+        let own = Signature { info: Some(info), resources: Some(resources.to_vec()), ..Signature::default() };
+        App { files: vec![("_CodeSignature/CodeResources", list.clone())], ..signature(own) }
+    };
+    let whole = sealed(plist::binary(&Value::Dictionary(app().info)), &list);
+    table.add("ios-changed-after-signing", sealed(b"another".to_vec(), &list), whole.clone());
+    let other = sealed(plist::binary(&Value::Dictionary(app().info)), b"another");
+    table.add("ios-changed-after-signing", other, whole);
+    let digest = |bytes: &[u8]| Value::Data(Hash::Sha256.digest(bytes).as_ref().to_vec());
+    let listed = |bytes: &[u8]| {
+        let files = dictionary([("page.html", dictionary([("hash2", digest(bytes))]))]);
+        let list = plist::xml(&dictionary([("files2", files)]));
+        App { files: vec![("page.html", b"<p>".to_vec()), ("_CodeSignature/CodeResources", list)], ..app() }
+    };
+    table.add("ios-changed-after-signing", listed(b"<b>"), listed(b"<p>"));
     table.add("ios-debuggable", app().entitled("get-task-allow", true), app().entitled("get-task-allow", false));
     let links = |domain: &str| app().entitled("com.apple.developer.associated-domains", texts(&[domain]));
     table.add("ios-developer-links", links("applinks:example.com?mode=developer"), links("applinks:example.com"));
@@ -356,6 +373,23 @@ fn what_cannot_be_read_is_told() {
         "Payload/Shop.app/PlugIns/Share.appex/Share",
     ];
     assert_eq!(files, expected);
+}
+
+#[test]
+fn libraries_outside_of_bundles_are_looked_at() {
+    let files = vec![
+        ("Frameworks/libextra.dylib", MachO { kind: 6, ..MachO::default() }.importing(&["_strcpy"]).write()),
+        ("PlugIns/Share.appex/Info.plist", plist::xml(&dictionary([]))),
+        ("PlugIns/Share.appex/libinner.dylib", MachO { kind: 6, ..MachO::default() }.write()),
+    ];
+    let facts = App { files, ..app() }.facts();
+    let programs: Vec<_> = facts.of("mach-o").map(|row| (row.place.path(), row.text_at("bundle").unwrap())).collect();
+    let expected = [
+        ("Payload/Shop.app/Shop", "Payload/Shop.app/"),
+        ("Payload/Shop.app/Frameworks/libextra.dylib", "Payload/Shop.app/"),
+        ("Payload/Shop.app/PlugIns/Share.appex/libinner.dylib", "Payload/Shop.app/PlugIns/Share.appex/"),
+    ];
+    assert_eq!(programs, expected);
 }
 
 #[test]

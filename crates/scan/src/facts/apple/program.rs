@@ -49,6 +49,8 @@ pub(super) const KINDS: &[Kind] = &[
             ("pages-match", Type::Flag),
             ("changed-pages", Type::Number),
             ("blobs-match", Type::Flag),
+            ("info-matches", Type::Flag),
+            ("resources-match", Type::Flag),
             ("entitlements-der", Type::Flag),
             ("chain-verified", Type::Flag),
             ("minimum-os", Type::Text),
@@ -82,13 +84,20 @@ pub(super) const KINDS: &[Kind] = &[
 const UNBOUNDED: [&str; 6] = ["_gets", "_strcpy", "_strcat", "_stpcpy", "_sprintf", "_vsprintf"];
 
 /// What a bundle declares.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Described<'d> {
-    /// Its `Info.plist`.
+    /// The `Info.plist` in whose name people are asked.
     pub info: Option<&'d Plist>,
     /// Its privacy manifest.
     pub privacy: Option<&'d Privacy>,
+    /// Its own `Info.plist`, as it is written.
+    pub sealed_info: Option<&'d [u8]>,
+    /// The list of its resources with their digests, as it is written.
+    pub sealed_resources: Option<&'d [u8]>,
 }
+
+const SLOT_INFO: usize = 1;
+const SLOT_RESOURCES: usize = 3;
 
 /// The rows of a program. Uses and entitlements are told of the `first` processor's only: the others have the same.
 pub fn rows(of: Of<'_>, macho: &MachO<'_>, described: Described<'_>, first: bool, facts: &mut Facts) {
@@ -135,7 +144,10 @@ pub fn rows(of: Of<'_>, macho: &MachO<'_>, described: Described<'_>, first: bool
     let row = match (&signature, directory) {
         (Some(signature), Some(directory)) => {
             let pages = signature.pages(directory);
+            let sealed = |slot, file: Option<&[u8]>| directory.digest_is(file?, directory.special(slot)?);
             signed(row, directory)
+                .flag("info-matches", sealed(SLOT_INFO, described.sealed_info))
+                .flag("resources-match", sealed(SLOT_RESOURCES, described.sealed_resources))
                 .flag("pages-match", pages.as_ref().map(|pages| pages.wrong == 0 && pages.complete))
                 .number("changed-pages", pages.map(|pages| i64::try_from(pages.wrong).unwrap_or(i64::MAX)))
                 .flag("blobs-match", signature.blobs_match(directory))
