@@ -2,6 +2,7 @@
 //! alone that has not. The apps are whole packages, read as the program reads them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::needless_pass_by_value)]
 
 mod rules_support;
 
@@ -145,6 +146,7 @@ fn every_rule_finds_and_leaves_alone() {
     let found = table.find(&app());
     assert!(found.is_empty(), "{found:#?}");
     programs(&mut table);
+    uses(&mut table);
     signing(&mut table);
     lists(&mut table);
     store(&mut table);
@@ -188,6 +190,32 @@ fn programs(table: &mut Table) {
     let simulator = MachO { processor: 0x0100_0007, ..MachO::default() };
     let both = App { program: fat(&[MachO::default().write(), simulator.write()]), ..app() };
     table.add("app-store-simulator-code", both, App { program: fat(&[MachO::default().write()]), ..app() });
+}
+
+fn uses(table: &mut Table) {
+    let imports = |names: &[&str]| app().program(importing(names));
+    let sends = |names: &[&str]| app().program(MachO::default().selecting(names));
+    table.add("ios-weak-hash", imports(&["_CC_MD5"]), imports(&["_CC_SHA256"]));
+    let digest = "_$s9CryptoKit8InsecureO3MD5VMa";
+    table.add("ios-weak-hash", imports(&[digest]), imports(&["_$s9CryptoKit6SHA256VMa"]));
+    table.add("ios-weak-random", imports(&["_rand"]), imports(&["_arc4random_uniform"]));
+    table.add("ios-pasteboard", imports(&["_OBJC_CLASS_$_UIPasteboard"]), imports(&["_OBJC_CLASS_$_UIView"]));
+    table.add("ios-old-web-view", imports(&["_OBJC_CLASS_$_UIWebView"]), imports(&["_OBJC_CLASS_$_WKWebView"]));
+    table.add(
+        "ios-keychain-always",
+        imports(&["_kSecAttrAccessibleAlways"]),
+        imports(&["_kSecAttrAccessibleWhenUnlocked"]),
+    );
+    let ask = &["evaluatePolicy:localizedReason:reply:"];
+    let bound = importing(&["_SecAccessControlCreateWithFlags"]).selecting(ask);
+    table.add("ios-biometric-event", sends(ask), app().program(bound));
+    table.add("ios-insecure-unarchive", sends(&["unarchiveObjectWithData:"]), sends(&["decodeObjectOfClass:forKey:"]));
+    table.add("ios-tls-validation-off", sends(&["setAllowsAnyHTTPSCertificate:forHost:"]), sends(&["setHost:"]));
+    table.add(
+        "ios-tls-validation-off",
+        imports(&["_kCFStreamSSLValidatesCertificateChain"]),
+        imports(&["_kCFStreamSSLPeerName"]),
+    );
 }
 
 fn signing(table: &mut Table) {

@@ -7,6 +7,7 @@ mod privacy;
 mod program;
 mod required;
 mod signing;
+mod watched;
 
 use std::collections::HashSet;
 

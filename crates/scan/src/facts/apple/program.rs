@@ -1,11 +1,11 @@
 //! How a program of Apple's platforms was built, and which APIs it uses that need a reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use testudo_package::macho::{BUNDLE, CodeDirectory, DYLIB, Link, MachO, PROGRAM};
 use testudo_package::plist::Plist;
 
-use super::{Of, Privacy, required, signing};
+use super::{Of, Privacy, required, signing, watched};
 use crate::facts::declared::{Kind, Type};
 use crate::facts::{Facts, Row};
 use crate::report::Place;
@@ -69,6 +69,16 @@ pub(super) const KINDS: &[Kind] = &[
         ],
     },
     Kind {
+        name: "apple-api-use",
+        what: "the use of an API that rules ask about; once for each family",
+        attributes: &[
+            ("bundle", Type::Text),
+            ("bundle-kind", Type::Text),
+            ("family", Type::Text),
+            ("apis", Type::List),
+        ],
+    },
+    Kind {
         name: "described-api-use",
         what: "the use of an API that asks people for a permission",
         attributes: &[
@@ -82,6 +92,9 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 const UNBOUNDED: [&str; 6] = ["_gets", "_strcpy", "_strcat", "_stpcpy", "_sprintf", "_vsprintf"];
+
+/// APIs of a family that are named.
+const MOST_WATCHED: usize = 16;
 
 /// What a bundle declares.
 #[derive(Clone, Copy, Default, Debug)]
@@ -169,6 +182,14 @@ pub fn rows(of: Of<'_>, macho: &MachO<'_>, described: Described<'_>, first: bool
                 .flag("declared", declared),
         );
     }
+    for (family, apis) in symbols.watched {
+        let symbol = apis.first().cloned();
+        facts.push(
+            of.row("apple-api-use", Place::Native { file: of.file.to_owned(), symbol })
+                .text("family", family)
+                .list("apis", apis),
+        );
+    }
     for (api, keys) in symbols.described {
         let has = |key: &&str| described.info.is_some_and(|info| info.get(key).is_some());
         facts.push(
@@ -213,6 +234,7 @@ struct Symbols {
     debug: bool,
     unbounded: BTreeSet<String>,
     required: BTreeSet<(&'static str, String)>,
+    watched: BTreeMap<&'static str, BTreeSet<String>>,
     described: BTreeSet<(&'static str, &'static [&'static str])>,
 }
 
@@ -248,12 +270,26 @@ impl Symbols {
                 found.required.insert((category.name, name.trim_start_matches('_').to_owned()));
             }
             found.described.extend(required::described(name));
+            if let Some((family, shown)) = watched::of_symbol(name) {
+                found.watch(family.name, shown.trim_start_matches("OBJC_CLASS_$_"));
+            }
         }
-        let selectors = macho.selectors().filter_map(|name| std::str::from_utf8(name).ok());
-        for (category, name) in selectors.filter_map(|name| Some((required::of_selector(name)?, name))) {
-            found.required.insert((category.name, name.to_owned()));
+        for name in macho.selectors().filter_map(|name| std::str::from_utf8(name).ok()) {
+            if let Some(category) = required::of_selector(name) {
+                found.required.insert((category.name, name.to_owned()));
+            }
+            if let Some(family) = watched::of_selector(name) {
+                found.watch(family.name, name);
+            }
         }
         found
+    }
+
+    fn watch(&mut self, family: &'static str, api: &str) {
+        let apis = self.watched.entry(family).or_default();
+        if apis.len() < MOST_WATCHED {
+            apis.insert(api.to_owned());
+        }
     }
 }
 
