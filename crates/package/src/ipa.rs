@@ -1,15 +1,17 @@
 //! Apps for iOS as they are installed: a folder `Payload/NAME.app` in a ZIP archive, with frameworks and extensions in it.
 //!
 //! What is read is which bundles there are and what stands beside their programs: `Info.plist`, the privacy manifest, the
-//! provisioning profile. A bundle's program has the name that its `Info.plist` gives it.
+//! provisioning profile, the list of its files. A bundle's program has the name that its `Info.plist` gives it.
 
 mod profile;
+mod seal;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 pub use profile::{Profile, ProfileError};
+pub use seal::Seal;
 
 use crate::plist::Plist;
 use crate::zip::{Archive, ContentError, Entry};

@@ -6,8 +6,10 @@
 //! (<https://support.google.com/googleplay/android-developer/answer/10787469>).
 
 mod catalogue;
+mod declaration;
 
 pub use catalogue::{Catalogue, Category, Data, Sdk, builtin};
+pub use declaration::{DeclarationError, declared};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,7 +149,7 @@ pub fn rows(seen: &[Seen<'_>], facts: &mut Facts) {
     }
 }
 
-/// The facts of a declaration: the kinds of data that the app says to collect.
+/// The facts of a declaration: the kinds of data that the app says to collect, as [`declared`] reads them.
 pub fn declared_rows(declared: &BTreeSet<Data>, facts: &mut Facts) {
     facts.push(Row::new("data-safety", Place::Package));
     for kind in declared {

@@ -4,6 +4,8 @@
 
 mod rules_support;
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use rules_support::{assert_declared, binary, manifest};
 use testudo_package::dex::Dex;
@@ -87,10 +89,13 @@ fn each_demand_holds_where_it_should() {
         ("actions = { has = \"c\" }", false),
         ("actions = { any-of = [\"c\", \"a.one\"] }", true),
         ("actions = { none-of = [\"a.one\"] }", false),
-        ("actions = { matches = [\"c.*\", \"?.two\"] }", true),
+        ("actions = { matches = [\"c.*\", \"*.two\"] }", true),
         ("actions = { unlike = \"a.*\" }", false),
         ("name = { matches = \"org.*.Sync\" }", true),
         ("name = { matches = \"org.shop\" }", false),
+        ("name = { matches = \"*p*p*Sync\" }", true),
+        ("name = { matches = \"*app.Sync*Sync\" }", false),
+        ("name = { matches = \"org.shop.app.Sync*\" }", true),
     ];
     for (wants, holds) in cases {
         let condition = format!("on = \"service\"\nwhere = {{ {wants} }}\n");
@@ -242,6 +247,29 @@ fn all_rows(bytes: &[u8]) -> Facts {
     facts
 }
 
+static BUILTIN: LazyLock<RulePack> = LazyLock::new(|| RulePack::builtin().unwrap());
+
+/// What a manifest may do at worst: many components that share long names and many permissions.
+#[test]
+fn hostile_manifests_cost_little() {
+    let name = "x".repeat(30_000);
+    let permission =
+        |number: usize| format!("<permission a:name=\"p{number}\"/><uses-permission a:name=\"p{number}\"/>");
+    let parts = (0..3_000).map(permission).collect::<Vec<_>>().concat();
+    let component =
+        format!("<activity a:name=\"{name}\" a:permission=\"{name}\" a:exported=\"true\" a:taskAffinity=\"{name}\"/>");
+    let source =
+        format!("<manifest package=\"a\"><application>{}</application>{parts}</manifest>", component.repeat(3_000));
+    let bytes = binary(&source);
+    let begin = std::time::Instant::now();
+    let facts = all_rows(&bytes);
+    let findings = facts::check(&facts, &BUILTIN);
+    let took = begin.elapsed();
+    assert!(findings.len() > 1_000);
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
+    assert!(facts.rows.iter().all(|row| format!("{row:?}").len() < 10_000));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -270,7 +298,7 @@ proptest! {
         bytes.truncate(if cut < bytes.len() { cut } else { bytes.len() });
         let facts = all_rows(&bytes);
         assert_declared(&facts);
-        let pack = RulePack::builtin().unwrap();
-        prop_assert_eq!(facts::check(&facts, &pack), facts::check(&all_rows(&bytes), &pack));
+        let pack = &*BUILTIN;
+        prop_assert_eq!(facts::check(&facts, pack), facts::check(&all_rows(&bytes), pack));
     }
 }

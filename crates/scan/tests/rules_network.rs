@@ -121,15 +121,15 @@ fn every_rule_of_the_network_finds_and_leaves_alone() {
             ),
             case("network-single-pin", pins("", &[KEY]), pins("", &[KEY, spare])),
             case("network-broken-pin", pins("", &[KEY, "AAAA"]), pins("", &[KEY, spare])),
-            case("network-no-pinning", app(26, 35, ""), pins("", &[KEY, spare])),
-            case("network-no-pinning", code("socket"), code("certificate-pinning")),
+            case("network-unpinned", app(26, 35, ""), pins("", &[KEY, spare])),
+            case("network-unpinned", code("socket"), code("certificate-pinning")),
             case(
-                "network-http-address",
+                "network-http-resource",
                 join([app(26, 35, "a:usesCleartextTraffic=\"true\""), strings("http://api.shop.org/v1")]),
                 join([app(26, 35, ""), strings("http://api.shop.org/v1")]),
             ),
             case(
-                "network-http-address",
+                "network-http-resource",
                 join([config("<base-config cleartextTrafficPermitted=\"true\"/>"), strings("ws://api.shop.org/v1")]),
                 join([
                     config("<base-config cleartextTrafficPermitted=\"true\"/>"),

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
 use crate::zip::Limits;
+use testudo_crypto::foreign::Hash;
 use testudo_testkit::package::plist::{Value, binary, dictionary, profile, texts, xml};
 use testudo_testkit::package::zip::Zip;
 
@@ -45,6 +46,37 @@ fn bundles_are_found_with_their_files() {
     assert_eq!((profile.devices(), profile.is_for_all_devices()), (2, false));
     assert_eq!(profile.teams().collect::<Vec<_>>(), ["TEAM123456"]);
     assert!(profile.entitlements().unwrap().get("get-task-allow").unwrap().flag().unwrap());
+}
+
+#[test]
+fn files_are_compared_with_their_digests() {
+    let sha256 = |bytes: &[u8]| Value::Data(Hash::Sha256.digest(bytes).as_ref().to_vec());
+    let sha1 = |bytes: &[u8]| Value::Data(Hash::Sha1.digest(bytes).as_ref().to_vec());
+    let newer = |bytes: &[u8]| dictionary([("hash", sha1(b"not looked at")), ("hash2", sha256(bytes))]);
+    let read = |list: &Value| {
+        let bytes = Zip::new()
+            .file("Payload/A.app/a", b"a")
+            .file("Payload/A.app/b", b"changed")
+            .file("Payload/A.app/_CodeSignature/CodeResources", xml(list))
+            .write();
+        let archive = Archive::read(&bytes, Limits::PACKAGE).unwrap();
+        let ipa = Ipa::read(&archive).unwrap();
+        ipa.seal(ipa.app().unwrap()).unwrap().unwrap()
+    };
+    let files = dictionary([
+        ("a", newer(b"a")),
+        ("b", newer(b"b")),
+        ("c", newer(b"c")),
+        ("d", dictionary([("hash2", sha256(b"d")), ("optional", true.into())])),
+        ("link", dictionary([("symlink", "a".into())])),
+    ]);
+    let seal = read(&dictionary([("files", dictionary([])), ("files2", files)]));
+    assert_eq!((seal.compared, seal.changed, seal.missing), (2, 1, 1));
+    assert_eq!(seal.changed_files, ["Payload/A.app/b"]);
+    assert_eq!(seal.missing_files, ["Payload/A.app/c"]);
+    let older = dictionary([("a", sha1(b"a")), ("b", dictionary([("hash", sha1(b"b"))]))]);
+    let seal = read(&dictionary([("files", older)]));
+    assert_eq!((seal.compared, seal.changed, seal.missing), (2, 1, 0));
 }
 
 #[test]

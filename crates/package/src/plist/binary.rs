@@ -93,13 +93,25 @@ impl<'a> List<'a> {
                 let values = values.and_then(|start| self.references(start, count)).ok_or(broken)?;
                 let mut entries = Vec::new();
                 for (key, value) in keys.zip(values) {
-                    let Plist::Text(key) = self.value(key, DEPTH, budget)? else { return Err(broken) };
-                    entries.push((key, self.value(value, depth + 1, budget)?));
+                    entries.push((self.key(key, budget)?, self.value(value, depth + 1, budget)?));
                 }
                 Plist::Dictionary(entries)
             }
             _ => return Err(broken),
         })
+    }
+
+    /// A key, which is a text.
+    fn key(&self, reference: u64, budget: &mut Budget) -> Result<String, PlistError> {
+        let offset = self.offset(reference).ok_or(PlistError::Object { offset: self.bytes.len() })?;
+        // Anything else would be read with what is in it, which may be the dictionary itself.
+        if !matches!(self.bytes.get(offset).map(|marker| marker >> 4), Some(5 | 6)) {
+            return Err(PlistError::Object { offset });
+        }
+        match self.value(reference, DEPTH, budget)? {
+            Plist::Text(key) => Ok(key),
+            _ => Err(PlistError::Object { offset }),
+        }
     }
 
     /// Where an object begins.

@@ -252,7 +252,7 @@ impl Asking<'_, '_> {
         let mut found = Vec::new();
         for member in one.call.iter() {
             let sites = self.index.calls(member.class.as_str(), &member.name).take(MAX_USES);
-            let sites = sites.filter(|site| self.judge.is_one_of(site.method(), std::slice::from_ref(member)));
+            let sites = sites.filter(|site| self.judge.is_overload(site.method(), member));
             let fitting = sites.filter(|site| asked(site.caller) && self.call_fits(one, site));
             found.extend(fitting.map(|site| Hit { definition: site.caller, pc: site.pc, what: What::Call(*site) }));
         }

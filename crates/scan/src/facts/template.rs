@@ -2,8 +2,8 @@
 
 use super::{Row, Value};
 
-/// The longest text that is made.
-const LONGEST: usize = 2_000;
+/// The longest text that is made, in bytes.
+const LONGEST: usize = 1_000;
 /// The most texts of a list that are shown.
 const MOST: usize = 8;
 
@@ -37,5 +37,6 @@ pub(super) fn fill(template: &str, row: &Row) -> String {
             break;
         }
     }
+    text.truncate(text.floor_char_boundary(LONGEST));
     text
 }

@@ -42,6 +42,10 @@ pub struct Signature {
     pub entitlements: Option<Vec<u8>>,
     /// Whether the entitlements are there in DER, too.
     pub der: bool,
+    /// The `Info.plist` beside the program.
+    pub info: Option<Vec<u8>>,
+    /// The list of resources beside the program.
+    pub resources: Option<Vec<u8>>,
 }
 
 impl Default for Signature {
@@ -53,6 +57,8 @@ impl Default for Signature {
             version: 0x2_0400,
             entitlements: None,
             der: true,
+            info: None,
+            resources: None,
         }
     }
 }
@@ -210,9 +216,10 @@ impl Signature {
             digest_of(der.as_ref()),
             vec![0; 32],
             digest_of(entitlements.as_ref()),
-            vec![0; 64],
-            digest_of(Some(&requirements)),
             vec![0; 32],
+            digest_of(self.resources.as_ref()),
+            digest_of(Some(&requirements)),
+            digest_of(self.info.as_ref()),
         ]
         .concat();
         let head = 88;

@@ -4,8 +4,7 @@ use testudo_package::manifest::Kind as Of;
 use testudo_package::manifest::{Activity, Component, IntentFilter, Match, Provider, Service};
 
 use super::{Scope, count, filter};
-use crate::facts::permission::level;
-use crate::facts::{Attribute, Facts, Kind, Row, Type};
+use crate::facts::{Attribute, Facts, Kind, Row, Type, cut};
 use crate::report::Origin;
 use crate::sdks;
 use Type::{Flag, List, Number, Text};
@@ -91,7 +90,7 @@ pub(super) fn rows(scope: &Scope<'_, '_>, component: &Component<'_>, facts: &mut
         Of::Provider(_) => "provider",
     };
     let element = if matches!(component.kind, Of::Alias { .. }) { "activity-alias" } else { kind };
-    let path = format!("application/{element}[{}]", scope.short(&component.name));
+    let path = format!("application/{element}[{}]", cut(scope.short(&component.name)));
     let row = common(scope, component, kind, &path);
     let row = match &component.kind {
         Of::Activity(activity) => of_activity(scope, row, activity),
@@ -130,7 +129,7 @@ fn common(scope: &Scope<'_, '_>, component: &Component<'_>, kind: &'static str, 
     let guard = scope.manifest.guard(component);
     let enabled = scope.manifest.application.as_ref().and_then(|application| application.enabled).unwrap_or(true);
     let filters = || component.filters.iter();
-    let origin = sdks::builtin().of_class(&component.name).filter(|_| !scope.is_own(&component.name));
+    let origin = sdks::builtin().of_class(cut(&component.name)).filter(|_| !scope.is_own(&component.name));
     Row::new(kind, scope.place(path))
         .origin(origin.map_or(Origin::Own, |sdk| Origin::Library(sdk.name.clone())))
         .text("name", component.name.as_ref())
@@ -139,12 +138,12 @@ fn common(scope: &Scope<'_, '_>, component: &Component<'_>, kind: &'static str, 
         .flag("enabled", enabled && component.enabled.unwrap_or(true))
         .flag("guarded", guard.is_some())
         .text_of("permission", guard)
-        .text_of("permission-level", guard.map(|guard| level(scope.manifest, guard).name()))
+        .text_of("permission-level", guard.map(|guard| scope.level(guard).name()))
         .text_of("process", component.process.as_deref())
         .flag("direct-boot-aware", component.direct_boot_aware)
         .number("filters", count(component.filters.len()))
-        .list("actions", filters().flat_map(|filter| &filter.actions).map(AsRef::as_ref))
-        .list("categories", filters().flat_map(|filter| &filter.categories).map(AsRef::as_ref))
+        .list("actions", filters().flat_map(|filter| &filter.actions))
+        .list("categories", filters().flat_map(|filter| &filter.categories))
         .list("schemes", filters().flat_map(IntentFilter::schemes))
         .list("hosts", filters().flat_map(IntentFilter::hosts))
         .list("mime-types", filters().flat_map(|filter| &filter.data).filter_map(|data| data.mime_type.as_deref()))
@@ -192,9 +191,9 @@ fn of_service(row: Row, service: &Service) -> Row {
 
 fn of_provider(scope: &Scope<'_, '_>, row: Row, component: &Component<'_>, provider: &Provider<'_>) -> Row {
     let [read, write] = scope.manifest.guards(component);
-    let name = |guard: Option<&str>| guard.map(|guard| level(scope.manifest, guard).name());
+    let name = |guard: Option<&str>| guard.map(|guard| scope.level(guard).name());
     let paths = "android.support.FILE_PROVIDER_PATHS";
-    row.list("authorities", provider.authorities.iter().map(AsRef::as_ref))
+    row.list("authorities", provider.authorities.iter())
         .text_of("read-permission", read)
         .text_of("read-level", name(read))
         .text_of("write-permission", write)
