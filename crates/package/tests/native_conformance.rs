@@ -54,7 +54,8 @@ fn theirs(text: &str) -> BTreeSet<String> {
     // Where the file does not say that its symbols are those of GNU, the tool has no name for a unique one.
     for line in text.replace("<OS specific>: 10", "UNIQUE").lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let bracketed = || line.split_once('[').and_then(|(_, rest)| rest.rsplit_once(']')).map_or("", |(text, _)| text);
+        let bracketed =
+            || line.split_once('[').and_then(|(_, rest)| rest.rsplit_once(']')).map_or("", |(text, _)| text);
         match words.as_slice() {
             ["LOAD", offset, _, _, size, _, .., align] => {
                 _ = lines.insert(format!("load {:x} {:x} {:x}", hex(offset), hex(size), hex(align)));

@@ -47,7 +47,8 @@ fn manifest(split: Option<&str>) -> Vec<u8> {
     if let Some(split) = split {
         root = root.plain("split", split);
     }
-    let activity = Element::new("activity").android(0x0101_0003, "name", ".Main").android(0x0101_0010, "exported", true);
+    let activity =
+        Element::new("activity").android(0x0101_0003, "name", ".Main").android(0x0101_0010, "exported", true);
     let root = root
         .child(Element::new("uses-sdk").android(0x0101_020c, "minSdkVersion", 28))
         .child(Element::new("application").child(activity));
@@ -147,9 +148,15 @@ fn an_ios_app_is_read() {
         .write();
     let analysed = analysed(&ipa);
     let target = &analysed.scan.target;
-    assert_eq!((target.kind, target.app.as_deref(), target.version.as_deref()), (Kind::Ipa, Some("com.example.app"), Some("2.1")));
+    assert_eq!(
+        (target.kind, target.app.as_deref(), target.version.as_deref()),
+        (Kind::Ipa, Some("com.example.app"), Some("2.1"))
+    );
     assert_eq!(of_rule(&analysed, "secret-payment-credential").len(), 1);
-    assert!(analysed.scan.findings.iter().any(|finding| finding.rule.as_str().starts_with("apple-")), "no rule of Apple's");
+    assert!(
+        analysed.scan.findings.iter().any(|finding| finding.rule.as_str().starts_with("apple-")),
+        "no rule of Apple's"
+    );
     assert!(analysed.scan.coverage.complete(), "{:?}", analysed.scan.coverage);
 }
 

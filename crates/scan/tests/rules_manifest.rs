@@ -86,11 +86,7 @@ fn whole(case: Make<'_>) -> Vec<Case> {
         case("manifest-old-android", on(23, 35, CALM), on(24, 35, CALM)),
         case("manifest-unsupported-android", on(28, 35, CALM), on(29, 35, CALM)),
         case("manifest-old-target", on(24, 32, CALM), on(24, 33, CALM)),
-        case(
-            "manifest-shared-user",
-            app(CALM).replace("package=", "a:sharedUserId=\"org.shop\" package="),
-            app(CALM),
-        ),
+        case("manifest-shared-user", app(CALM).replace("package=", "a:sharedUserId=\"org.shop\" package="), app(CALM)),
         case(
             "manifest-legacy-storage",
             on(29, 29, "<application a:requestLegacyExternalStorage=\"true\"/>"),
@@ -132,7 +128,11 @@ fn components(case: Make<'_>) -> Vec<Case> {
         case(
             "manifest-task-hijacking",
             on(26, 35, "<application><activity a:name=\".M\" a:exported=\"true\" a:launchMode=\"2\"/></application>"),
-            on(26, 35, "<application a:taskAffinity=\"\"><activity a:name=\".M\" a:exported=\"true\" a:launchMode=\"2\"/></application>"),
+            on(
+                26,
+                35,
+                "<application a:taskAffinity=\"\"><activity a:name=\".M\" a:exported=\"true\" a:launchMode=\"2\"/></application>",
+            ),
         ),
         case(
             "manifest-strandhogg-2",
@@ -199,8 +199,16 @@ fn components(case: Make<'_>) -> Vec<Case> {
         ),
         case(
             "manifest-weak-guard",
-            guarded("provider", "normal", "a:readPermission=\"android.permission.DUMP\" a:writePermission=\"org.shop.app.GUARD\""),
-            guarded("provider", "signature", "a:readPermission=\"android.permission.DUMP\" a:writePermission=\"org.shop.app.GUARD\""),
+            guarded(
+                "provider",
+                "normal",
+                "a:readPermission=\"android.permission.DUMP\" a:writePermission=\"org.shop.app.GUARD\"",
+            ),
+            guarded(
+                "provider",
+                "signature",
+                "a:readPermission=\"android.permission.DUMP\" a:writePermission=\"org.shop.app.GUARD\"",
+            ),
         ),
     ];
     for element in ["activity", "service", "receiver"] {
@@ -217,9 +225,12 @@ fn components(case: Make<'_>) -> Vec<Case> {
 fn entries(case: Make<'_>) -> Vec<Case> {
     let open = "a:exported=\"true\"";
     let grant = |attributes: &str| {
-        component(&format!("<provider a:name=\".P\" a:exported=\"false\"><grant-uri-permission {attributes}/></provider>"))
+        component(&format!(
+            "<provider a:name=\".P\" a:exported=\"false\"><grant-uri-permission {attributes}/></provider>"
+        ))
     };
-    let receiver = |inside: &str| component(&format!("<receiver a:name=\".R\" a:exported=\"true\">{inside}</receiver>"));
+    let receiver =
+        |inside: &str| component(&format!("<receiver a:name=\".R\" a:exported=\"true\">{inside}</receiver>"));
     vec![
         case(
             "manifest-link-unverified",

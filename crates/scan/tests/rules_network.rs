@@ -47,9 +47,7 @@ fn anchors(source: &str) -> String {
 #[test]
 fn every_rule_of_the_network_finds_and_leaves_alone() {
     let pack = pack(NETWORK);
-    let case = |rule, bad: Facts, good: Facts| {
-        Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack))
-    };
+    let case = |rule, bad: Facts, good: Facts| Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack));
     let base = |inside: &str| config(&format!("<base-config>{inside}</base-config>"));
     let spare = "fwza0LRMXouZHRC8Ei+4PyuldPDcf3UKgO/04cDM1oE=";
     let debug = |debuggable: bool, source: &str| {
@@ -132,7 +130,10 @@ fn every_rule_of_the_network_finds_and_leaves_alone() {
             case(
                 "network-http-address",
                 join([config("<base-config cleartextTrafficPermitted=\"true\"/>"), strings("ws://api.shop.org/v1")]),
-                join([config("<base-config cleartextTrafficPermitted=\"true\"/>"), strings("http://www.w3.org/1999/xhtml")]),
+                join([
+                    config("<base-config cleartextTrafficPermitted=\"true\"/>"),
+                    strings("http://www.w3.org/1999/xhtml"),
+                ]),
             ),
         ],
     );
@@ -150,10 +151,9 @@ fn strings(value: &str) -> Facts {
 #[test]
 fn every_rule_of_resources_finds_and_leaves_alone() {
     let pack = pack(RESOURCES);
-    let case = |rule, bad: Facts, good: Facts| {
-        Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack))
-    };
-    let paths = |inside: &str| referred(&format!("<paths>{inside}</paths>"), &Role::ProviderPaths("P".to_owned(), false));
+    let case = |rule, bad: Facts, good: Facts| Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack));
+    let paths =
+        |inside: &str| referred(&format!("<paths>{inside}</paths>"), &Role::ProviderPaths("P".to_owned(), false));
     let backup = |inside: &str| {
         let rules = format!("<data-extraction-rules><cloud-backup>{inside}</cloud-backup></data-extraction-rules>");
         join([app(26, 35, ""), referred(&rules, &Role::DataExtraction)])
@@ -186,11 +186,14 @@ fn files_of_the_manifest_are_named() {
         a:fullBackupContent=\"true\" a:dataExtractionRules=\"@xml/data\"><provider a:name=\".P\" a:exported=\"false\">\
         <meta-data a:name=\"android.support.FILE_PROVIDER_PATHS\" a:resource=\"@xml/paths\"/></provider></application></manifest>";
     let named = rules_support::with_manifest(source, resources::referred);
-    assert_eq!(named, [
-        (Role::NetworkConfig, "@xml/net".to_owned()),
-        (Role::DataExtraction, "@xml/data".to_owned()),
-        (Role::ProviderPaths("org.shop.app.P".to_owned(), false), "@xml/paths".to_owned()),
-    ]);
+    assert_eq!(
+        named,
+        [
+            (Role::NetworkConfig, "@xml/net".to_owned()),
+            (Role::DataExtraction, "@xml/data".to_owned()),
+            (Role::ProviderPaths("org.shop.app.P".to_owned(), false), "@xml/paths".to_owned()),
+        ]
+    );
 }
 
 /// What is forbidden for all hosts and pinned for the own ones.

@@ -46,9 +46,7 @@ fn file(name: &str, data: impl AsRef<[u8]>) -> Facts {
 #[test]
 fn every_rule_of_archives_finds_and_leaves_alone() {
     let pack = pack(ARCHIVE);
-    let case = |rule, bad: Facts, good: Facts| {
-        Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack))
-    };
+    let case = |rule, bad: Facts, good: Facts| Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack));
     let one = |entry: Entry| archive(&Zip::new().entry(entry));
     let key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
     let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -225,16 +223,21 @@ fn every_rule_of_programs_finds_and_leaves_alone() {
     let bad = code(&|index| format!("Lorg/shop/app/Screen{index};"));
     let good = code(&|index| format!("Lorg/shop/app/{}{};", letter(index), letter(index / 26)));
     let repackaged = code(&|index| format!("La/{}{};", letter(index), letter(index / 26)));
-    prove(&pack, vec![
-        Case::new("program-not-obfuscated", bad.clone(), good),
-        Case::new("program-not-obfuscated", bad, repackaged),
-    ]);
+    prove(
+        &pack,
+        vec![
+            Case::new("program-not-obfuscated", bad.clone(), good),
+            Case::new("program-not-obfuscated", bad, repackaged),
+        ],
+    );
 }
 
 fn seen(classes: &[&str]) -> Facts {
-    let made = classes.iter().fold(MadeDex::new(), |dex, class| dex.class(class, |class| {
-        class.default_constructor();
-    }));
+    let made = classes.iter().fold(MadeDex::new(), |dex, class| {
+        dex.class(class, |class| {
+            class.default_constructor();
+        })
+    });
     program(&made.build(), |program, facts| {
         let seen = sdks::builtin().seen(Some(program), None, ["lib/arm64-v8a/libflutter.so"]);
         sdks::rows(&seen, facts);
@@ -245,9 +248,7 @@ fn seen(classes: &[&str]) -> Facts {
 #[test]
 fn every_rule_of_trackers_finds_and_leaves_alone() {
     let pack = pack(TRACKERS);
-    let case = |rule, bad: Facts, good: Facts| {
-        Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack))
-    };
+    let case = |rule, bad: Facts, good: Facts| Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack));
     prove(
         &pack,
         vec![
@@ -260,9 +261,7 @@ fn every_rule_of_trackers_finds_and_leaves_alone() {
 #[test]
 fn every_rule_of_google_play_finds_and_leaves_alone() {
     let pack = pack(PLAY);
-    let case = |rule, bad: Facts, good: Facts| {
-        Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack))
-    };
+    let case = |rule, bad: Facts, good: Facts| Case::new(rule, facts::check(&bad, &pack), facts::check(&good, &pack));
     let app = |target: u32, inside: &str| {
         manifest(&format!(
             "<manifest package=\"org.shop.app\"><uses-sdk a:minSdkVersion=\"26\" a:targetSdkVersion=\"{target}\"/>{inside}</manifest>"
@@ -283,7 +282,8 @@ fn every_rule_of_google_play_finds_and_leaves_alone() {
             .number("page-alignment", alignment);
         join([app(35, ""), Facts { rows: vec![row] }])
     };
-    let ending = |year: i64| Facts { rows: vec![Row::new("certificate", Place::Package).number("valid-until-year", year)] };
+    let ending =
+        |year: i64| Facts { rows: vec![Row::new("certificate", Place::Package).number("valid-until-year", year)] };
     let declared = |data: &[Data]| {
         let mut facts = seen(&["Lcom/google/firebase/messaging/A;"]);
         sdks::declared_rows(&data.iter().copied().collect::<BTreeSet<_>>(), &mut facts);
@@ -297,7 +297,11 @@ fn every_rule_of_google_play_finds_and_leaves_alone() {
         case("play-target-api", app(34, ""), app(35, "")),
         case("play-64-bit", native(&["armeabi-v7a"]), native(&["armeabi-v7a", "arm64-v8a"])),
         case("play-page-size", library(4096), library(16384)),
-        case("play-bundle", archive_as(&Zip::new().file("a", b"b"), "apk"), archive_as(&Zip::new().file("a", b"b"), "aab")),
+        case(
+            "play-bundle",
+            archive_as(&Zip::new().file("a", b"b"), "apk"),
+            archive_as(&Zip::new().file("a", b"b"), "aab"),
+        ),
         case("play-debuggable", app(35, "<application a:debuggable=\"true\"/>"), app(35, "<application/>")),
         case("play-debuggable", app(35, "<application a:testOnly=\"true\"/>"), app(35, "<application/>")),
         case(
@@ -306,7 +310,11 @@ fn every_rule_of_google_play_finds_and_leaves_alone() {
             manifest("<manifest package=\"com.examples.shop\"/>"),
         ),
         case("play-certificate-validity", ending(2030), ending(2050)),
-        case("play-declare-permission", used("android.permission.QUERY_ALL_PACKAGES"), used("android.permission.CAMERA")),
+        case(
+            "play-declare-permission",
+            used("android.permission.QUERY_ALL_PACKAGES"),
+            used("android.permission.CAMERA"),
+        ),
         case(
             "play-declare-permission",
             used("android.permission.health.READ_STEPS"),

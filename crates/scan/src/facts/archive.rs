@@ -181,7 +181,9 @@ fn file_sort(path: &str) -> Option<&'static str> {
         "ppk" => Some("private-key"),
         "map" if matches!(stem.rsplit('.').next(), Some("js" | "bundle" | "jsbundle" | "css")) => Some("source-map"),
         "swp" | "orig" | "rej" | "bak" | "old" | "tmp" => Some("leftover"),
-        "java" | "kt" | "swift" | "gradle" | "kts" | "ts" | "tsx" if !within("meta-inf") && !name.ends_with(".d.ts") => {
+        "java" | "kt" | "swift" | "gradle" | "kts" | "ts" | "tsx"
+            if !within("meta-inf") && !name.ends_with(".d.ts") =>
+        {
             Some("source")
         }
         "apk" | "dex" | "jar" if path.starts_with("assets/") || path.starts_with("res/raw/") => Some("code"),
@@ -206,7 +208,9 @@ fn content_sort(archive: &Archive<'_>, entry: &Entry<'_>, name: &str, looks: &mu
         Some("private-key")
     } else if bytes.starts_with(b"SQLite format 3\0") {
         Some("database")
-    } else if has("-----BEGIN CERTIFICATE") || is_der(bytes) && matches!(ending.as_str(), "der" | "crt" | "cer" | "cert") {
+    } else if has("-----BEGIN CERTIFICATE")
+        || is_der(bytes) && matches!(ending.as_str(), "der" | "crt" | "cer" | "cert")
+    {
         Some("certificate")
     } else if is_der(bytes) && matches!(ending.as_str(), "key" | "pk8") && is_private(bytes) {
         Some("private-key")
@@ -249,7 +253,8 @@ mod tests {
         ] {
             assert_eq!(file_sort(path), Some(sort), "{path}");
         }
-        for path in ["assets/city.map", "classes.dex", "res/raw/tone.ogg", "assets/types.d.ts", "META-INF/MANIFEST.MF"] {
+        for path in ["assets/city.map", "classes.dex", "res/raw/tone.ogg", "assets/types.d.ts", "META-INF/MANIFEST.MF"]
+        {
             assert_eq!(file_sort(path), None, "{path}");
         }
         assert_eq!(abi("lib/arm64-v8a/libx.so").as_deref(), Some("arm64-v8a"));

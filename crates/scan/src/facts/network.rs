@@ -35,7 +35,8 @@ macro_rules! with_settings {
 }
 
 const BASE: &[Attribute] = with_settings![];
-const DEBUG: &[Attribute] = &[("user-anchors", Flag), ("own-anchors", List), ("cleartext-written", Flag), ("system-anchors", Flag)];
+const DEBUG: &[Attribute] =
+    &[("user-anchors", Flag), ("own-anchors", List), ("cleartext-written", Flag), ("system-anchors", Flag)];
 const DOMAIN: &[Attribute] = with_settings![
     ("domains", List),
     ("subdomains", Flag),
@@ -51,7 +52,8 @@ const DOMAIN: &[Attribute] = with_settings![
 /// The facts of a configuration that is this file of the package, for an app made for this API level.
 pub fn rows(config: &NetworkConfig<'_>, file: &str, target_sdk: u32, today: Date, facts: &mut Facts) {
     let place = |path: &str| Place::Manifest { file: file.to_owned(), path: path.to_owned() };
-    let pinned = config.domains.iter().filter(|domain| domain.settings.pins.as_ref().is_some_and(|pins| !pins.pins.is_empty()));
+    let pinned =
+        config.domains.iter().filter(|domain| domain.settings.pins.as_ref().is_some_and(|pins| !pins.pins.is_empty()));
     let pinned = count(pinned.count());
     let open = (0..config.domains.len()).filter(|index| config.effective(Some(*index), target_sdk).cleartext);
     facts.push(
@@ -66,7 +68,8 @@ pub fn rows(config: &NetworkConfig<'_>, file: &str, target_sdk: u32, today: Date
     for (index, domain) in config.domains.iter().enumerate() {
         let effective = config.effective(Some(index), target_sdk);
         let names: Vec<&str> = domain.domains.iter().map(|domain| domain.name.as_ref()).collect();
-        let label = names.first().map_or_else(|| format!("domain-config[{index}]"), |name| format!("domain-config[{name}]"));
+        let label =
+            names.first().map_or_else(|| format!("domain-config[{index}]"), |name| format!("domain-config[{name}]"));
         let row = settings(Row::new("network-domain", place(&label)), &effective, Some(&domain.settings));
         facts.push(pins(of_domain(row, domain, &names), domain, effective.pins, today));
     }

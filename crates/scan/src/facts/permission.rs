@@ -57,7 +57,10 @@ pub(super) fn platform(name: &str) -> (Level, Option<&'static str>) {
         (Level::Dangerous, Some(group))
     } else if SPECIAL.contains(&short) {
         (Level::Special, None)
-    } else if SIGNATURE.contains(&short) || short.starts_with("BIND_") || short.starts_with("MODIFY_") && short != "MODIFY_AUDIO_SETTINGS" {
+    } else if SIGNATURE.contains(&short)
+        || short.starts_with("BIND_")
+        || short.starts_with("MODIFY_") && short != "MODIFY_AUDIO_SETTINGS"
+    {
         (Level::Signature, None)
     } else if NORMAL.contains(&short) || short.starts_with("FOREGROUND_SERVICE") {
         (Level::Normal, None)

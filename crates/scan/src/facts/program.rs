@@ -11,11 +11,10 @@ use crate::report::Place;
 use crate::sdks;
 use Type::{Flag, Number, Text};
 
-pub(super) const KINDS: &[Kind] =
-    &[
-        Kind { name: "code", what: "the code of the app as a whole, once", attributes: CODE },
-        Kind { name: "api", what: "that the code uses something, as the analysis of code tells", attributes: API },
-    ];
+pub(super) const KINDS: &[Kind] = &[
+    Kind { name: "code", what: "the code of the app as a whole, once", attributes: CODE },
+    Kind { name: "api", what: "that the code uses something, as the analysis of code tells", attributes: API },
+];
 
 /// `name` is what is used, such as `certificate-pinning`.
 const API: &[Attribute] = &[("name", Text)];

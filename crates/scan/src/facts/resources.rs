@@ -29,7 +29,8 @@ const BACKUP_RULES: &[Attribute] = &[
     ("covers-cloud", Flag),
     ("covers-transfer", Flag),
 ];
-const URL: &[Attribute] = &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
+const URL: &[Attribute] =
+    &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
 /// The most addresses that are kept.
 const MAX_URLS: usize = 2_000;
@@ -134,10 +135,13 @@ fn flag(node: Node<'_>, name: &str) -> bool {
 pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
     let mut seen = BTreeSet::new();
     for (resource, _, value) in table.values() {
-        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://")) else {
+        let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://"))
+        else {
             continue;
         };
-        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else { continue };
+        let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else {
+            continue;
+        };
         for found in addresses(&value) {
             if seen.len() == MAX_URLS {
                 return;
@@ -166,7 +170,9 @@ struct Address<'t> {
 
 /// The addresses in a text whose host is one.
 fn addresses(text: &str) -> impl Iterator<Item = Address<'_>> {
-    let ends = |character: char| character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character);
+    let ends = |character: char| {
+        character.is_whitespace() || character.is_control() || "\"'<>()[]{}|\\^`,;".contains(character)
+    };
     text.split(ends).filter_map(|word| {
         let at = word.find("://")?;
         let (before, rest) = (word.get(..at)?, word.get(at + 3..)?);
@@ -191,11 +197,12 @@ mod tests {
 
     #[test]
     fn addresses_have_hosts() {
-        let found = |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
-        assert_eq!(found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."), [
-            "api.example.org http://api.example.org/v1?q=1",
-            "b.example https://b.example:8443"
-        ]);
+        let found =
+            |text: &str| addresses(text).map(|found| format!("{} {}", found.host, found.url)).collect::<Vec<_>>();
+        assert_eq!(
+            found("see http://api.example.org/v1?q=1, or (https://b.example:8443)."),
+            ["api.example.org http://api.example.org/v1?q=1", "b.example https://b.example:8443"]
+        );
         assert_eq!(found("<a href=\"http://user@Host.example/x\">"), ["host.example http://user@Host.example/x"]);
         assert_eq!(found("http://%1$s/path app://x.y http:// http://a"), Vec::<String>::new());
         assert!(is_database("demo-1.firebaseio.com"));

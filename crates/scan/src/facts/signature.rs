@@ -19,7 +19,11 @@ pub(super) const KINDS: &[Kind] = &[
     Kind { name: "certificate", what: "a certificate that the package is signed with", attributes: CERTIFICATE },
     Kind { name: "signature-hash", what: "a hash function with known collisions in the signature", attributes: HASH },
     Kind { name: "unsigned-entries", what: "entries that the signature does not protect", attributes: UNSIGNED },
-    Kind { name: "old-key", what: "an earlier key of the lineage that may still take the app back", attributes: OLD_KEY },
+    Kind {
+        name: "old-key",
+        what: "an earlier key of the lineage that may still take the app back",
+        attributes: OLD_KEY,
+    },
 ];
 
 const SIGNATURE: &[Attribute] = &[
@@ -138,12 +142,11 @@ pub fn rows(
 }
 
 fn of_certificate(certificate: &Certificate, today: Date) -> Row {
-    let day = |second: i64| {
-        Timestamp::from_second(second).ok().map(|time| Offset::UTC.to_datetime(time).date())
-    };
+    let day = |second: i64| Timestamp::from_second(second).ok().map(|time| Offset::UTC.to_datetime(time).date());
     let until = day(certificate.not_after);
     let from = day(certificate.not_before);
-    let left = until.and_then(|until| today.until((jiff::Unit::Day, until)).ok()).map(|span| i64::from(span.get_days()));
+    let left =
+        until.and_then(|until| today.until((jiff::Unit::Day, until)).ok()).map(|span| i64::from(span.get_days()));
     let key = certificate.key();
     let name = key.map(|(kind, _)| match kind {
         KeyKind::Rsa => "RSA",

@@ -251,7 +251,8 @@ impl Catalogue {
         for entry in read.sdk {
             let span = entry.span();
             let sdk = entry.into_inner();
-            let wrong = |message: String, help: &str| Err(source.wrong(&span, format!("`{}`: {message}", sdk.name), help));
+            let wrong =
+                |message: String, help: &str| Err(source.wrong(&span, format!("`{}`: {message}", sdk.name), help));
             if sdk.classes.is_empty() && sdk.libraries.is_empty() && sdk.meta_data.is_empty() {
                 return wrong("nothing shows it".to_owned(), "name packages of its classes");
             }

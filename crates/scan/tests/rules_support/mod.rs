@@ -69,7 +69,11 @@ pub fn prove(pack: &RulePack, cases: Vec<Case>) {
         *number += 1;
         let finds = |findings: &[Finding]| findings.iter().any(|finding| finding.rule.as_str() == case.rule);
         if !finds(&case.bad) {
-            wrong.push(format!("`{}` does not find its bad fixture {number}; found were {:?}", case.rule, ids(&case.bad)));
+            wrong.push(format!(
+                "`{}` does not find its bad fixture {number}; found were {:?}",
+                case.rule,
+                ids(&case.bad)
+            ));
         }
         if finds(&case.good) {
             let places: Vec<String> = case.good.iter().map(|finding| finding.place.label()).collect();

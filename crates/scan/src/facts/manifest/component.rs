@@ -1,7 +1,7 @@
 //! Facts about components: who may reach them, what guards them, what they take.
 
-use testudo_package::manifest::{Activity, Component, Match, Provider, Service};
 use testudo_package::manifest::Kind as Of;
+use testudo_package::manifest::{Activity, Component, Match, Provider, Service};
 
 use super::{Scope, count, filter};
 use crate::facts::permission::level;
@@ -10,7 +10,8 @@ use crate::report::Origin;
 use crate::sdks;
 use Type::{Flag, List, Number, Text};
 
-pub(super) const ACTIVITY: Kind = Kind { name: "activity", what: "an activity, or an alias of one", attributes: ACTIVITIES };
+pub(super) const ACTIVITY: Kind =
+    Kind { name: "activity", what: "an activity, or an alias of one", attributes: ACTIVITIES };
 pub(super) const SERVICE: Kind = Kind { name: "service", what: "a service", attributes: SERVICES };
 pub(super) const RECEIVER: Kind = Kind { name: "receiver", what: "a receiver of broadcasts", attributes: RECEIVERS };
 pub(super) const PROVIDER: Kind = Kind { name: "provider", what: "a content provider", attributes: PROVIDERS };
