@@ -58,7 +58,9 @@ pub struct Options<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum AnalyseError {
     /// It is none of the formats.
-    #[error("`{0}` is no APK, XAPK, APKS, AAB or IPA: it has no directory of a ZIP archive, so it is damaged or another file")]
+    #[error(
+        "`{0}` is no APK, XAPK, APKS, AAB or IPA: it has no directory of a ZIP archive, so it is damaged or another file"
+    )]
     NoArchive(String),
     /// It is a ZIP archive of something else.
     #[error(

@@ -65,10 +65,8 @@ fn read(bytes: &[u8]) -> Seed {
 
 fn manifest() -> Vec<u8> {
     let name = |name: &str| Element::new("uses-permission").android(0x0101_0003, "name", name);
-    let activity = Element::new("activity")
-        .android(0x0101_0003, "name", ".Main")
-        .android(0x0101_0010, "exported", true)
-        .child(
+    let activity =
+        Element::new("activity").android(0x0101_0003, "name", ".Main").android(0x0101_0010, "exported", true).child(
             Element::new("intent-filter")
                 .child(Element::new("action").android(0x0101_0003, "name", "android.intent.action.VIEW"))
                 .child(Element::new("data").android(0x0101_0027, "scheme", "wallet")),
@@ -130,7 +128,10 @@ fn parts() -> Vec<Entry> {
         ("res/xml/network.xml".to_owned(), Xml::new(network).write()),
         ("lib/arm64-v8a/libnative.so".to_owned(), library.write()),
         ("assets/info.plist".to_owned(), plist::binary(&info)),
-        ("assets/settings.json".to_owned(), b"{\"password\": \"Tr0ub4dor&3x\", \"url\": \"http://a.example\"}".to_vec()),
+        (
+            "assets/settings.json".to_owned(),
+            b"{\"password\": \"Tr0ub4dor&3x\", \"url\": \"http://a.example\"}".to_vec(),
+        ),
         ("META-INF/maven/a/b/pom.properties".to_owned(), b"version=1.2\ngroupId=a\nartifactId=b\n".to_vec()),
     ]
 }
@@ -162,7 +163,8 @@ fn apple() -> Seed {
         ("NSCameraUsageDescription", "to see".into()),
     ]);
     let entitlements = plist::xml(&plist::dictionary([("get-task-allow", true.into())]));
-    let profile = plist::profile(&plist::dictionary([("Name", "Team".into()), ("TeamIdentifier", plist::texts(&["T"]))]));
+    let profile =
+        plist::profile(&plist::dictionary([("Name", "Team".into()), ("TeamIdentifier", plist::texts(&["T"]))]));
     let privacy = plist::xml(&plist::dictionary([("NSPrivacyTracking", false.into())]));
     let files: Vec<Entry> = vec![
         ("Payload/App.app/Info.plist".to_owned(), plist::binary(&info)),

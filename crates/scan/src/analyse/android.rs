@@ -49,8 +49,7 @@ pub(super) fn analyse(
     };
     let raw: Vec<_> = modules.iter().map(|module| read(module, &mut ledger)).collect();
     let each = || modules.iter().zip(&raw);
-    let tables: Vec<_> =
-        each().map(|(module, (_, bytes))| module.table(bytes.as_deref()?, &mut ledger)).collect();
+    let tables: Vec<_> = each().map(|(module, (_, bytes))| module.table(bytes.as_deref()?, &mut ledger)).collect();
     let documents: Vec<_> =
         each().map(|(module, (bytes, _))| module.document(bytes.as_deref()?, &mut ledger)).collect();
     let manifests: Vec<Option<Manifest<'_>>> = modules
@@ -61,13 +60,8 @@ pub(super) fn analyse(
             read.map_err(|error| ledger.gap(module.path(module.manifest), error.to_string())).ok()
         })
         .collect();
-    let app = App {
-        packages: &packages,
-        modules: &modules,
-        tables: &tables,
-        documents: &documents,
-        manifests: &manifests,
-    };
+    let app =
+        App { packages: &packages, modules: &modules, tables: &tables, documents: &documents, manifests: &manifests };
     let base = app.base();
     target.app = base.map(|base| base.package.to_string());
     target.version = base.and_then(|base| base.version_name.as_deref()).map(str::to_owned);
@@ -163,7 +157,10 @@ impl<'m, 'a> App<'_, 'm, 'a> {
         if !checked.complete {
             ledger.gap("code", "values take more steps to follow than any real app");
         }
-        let left = |(rule, more)| Note { level: Level::Info, text: format!("`{rule}` has {more} more places, which are not told") };
+        let left = |(rule, more)| Note {
+            level: Level::Info,
+            text: format!("`{rule}` has {more} more places, which are not told"),
+        };
         let notes = checked.cut.into_iter().map(left).collect();
         let mut findings = checked.findings;
         self.signature_rows(&verifications, options, &mut rows);

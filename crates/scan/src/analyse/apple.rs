@@ -40,7 +40,8 @@ pub(super) fn analyse(
                 target.version = text("CFBundleShortVersionString");
                 target.build = text("CFBundleVersion");
                 let entries = info.map(Plist::entries).unwrap_or_default().iter();
-                permissions.extend(entries.filter(|(key, _)| key.ends_with("UsageDescription")).map(|(key, _)| key.clone()));
+                permissions
+                    .extend(entries.filter(|(key, _)| key.ends_with("UsageDescription")).map(|(key, _)| key.clone()));
                 for bundle in &ipa.bundles {
                     bundles.push(bundle.folder.clone());
                     let why = "machine code: its imports, strings and flags are looked at, its calls are not followed";

@@ -17,7 +17,10 @@ use crate::secrets::{Form, Match};
 const SHORTEST: usize = 8;
 
 /// Reads the executables; gives their program and, for each unit of it, the file that it is from.
-pub(super) fn join<'a>(files: &'a [(String, std::borrow::Cow<'a, [u8]>)], ledger: &mut Ledger<'_>) -> (Program<'a>, Vec<String>) {
+pub(super) fn join<'a>(
+    files: &'a [(String, std::borrow::Cow<'a, [u8]>)],
+    ledger: &mut Ledger<'_>,
+) -> (Program<'a>, Vec<String>) {
     let (mut all, mut paths) = (Vec::new(), Vec::new());
     for (path, bytes) in files {
         let (found, error) = Dex::parse_all(bytes);
@@ -102,7 +105,9 @@ impl Places<'_, '_> {
                 }
                 if sites.is_empty() && !fields.contains_key(&id) {
                     let file = self.paths.first().cloned().unwrap_or_default();
-                    matches.iter().for_each(|found| secrets.add(found, Place::File { file: file.clone() }, Origin::Own));
+                    matches
+                        .iter()
+                        .for_each(|found| secrets.add(found, Place::File { file: file.clone() }, Origin::Own));
                 }
             }
         }
@@ -134,7 +139,8 @@ impl Places<'_, '_> {
         let method = signature.split_once("->").map(|(_, method)| method.to_owned());
         let line = self.program.line(site.caller, site.pc);
         let place = Place::Code { file, class, method, source, line };
-        let reach = if self.reach.contains(site.caller) { report::Reach::Reachable } else { report::Reach::Unreachable };
+        let reach =
+            if self.reach.contains(site.caller) { report::Reach::Reachable } else { report::Reach::Unreachable };
         matches.iter().for_each(|found| secrets.add_reached(found, place.clone(), origin.clone(), reach));
     }
 
@@ -172,7 +178,11 @@ impl Places<'_, '_> {
             let Some(unit) = self.program.units().get(usize::from(class.unit)) else { continue };
             let values = unit.dex.class(class.index).and_then(|class| unit.dex.static_values(&class));
             let Ok(values) = values else { continue };
-            let fields = self.program.fields_in(class).iter().filter(|field| field.access.has(testudo_package::dex::Access::STATIC));
+            let fields = self
+                .program
+                .fields_in(class)
+                .iter()
+                .filter(|field| field.access.has(testudo_package::dex::Access::STATIC));
             let mut fields = fields.peekable();
             for (position, value) in (0u32..).zip(values.map_while(Result::ok)) {
                 while fields.peek().is_some_and(|field| field.position < position) {
@@ -204,7 +214,10 @@ impl Places<'_, '_> {
             wanted.method(class, name);
         });
         let index = Index::new(self.program, &wanted);
-        let used = there.iter().flat_map(|(class, name)| index.calls(class, name)).any(|site| self.reach.contains(site.caller));
+        let used = there
+            .iter()
+            .flat_map(|(class, name)| index.calls(class, name))
+            .any(|site| self.reach.contains(site.caller));
         if used {
             facts.push(Row::new("api", Place::Package).text("name", "certificate-pinning"));
         }
@@ -216,7 +229,8 @@ impl Places<'_, '_> {
             embedded.class(&self.program.descriptor(class.of).decode());
         }
         for (_, text) in self.program.strings() {
-            if let Some(text) = text.as_str().filter(|text| text.contains(|character: char| character.is_ascii_digit())) {
+            if let Some(text) = text.as_str().filter(|text| text.contains(|character: char| character.is_ascii_digit()))
+            {
                 embedded.string(text, None);
             }
         }

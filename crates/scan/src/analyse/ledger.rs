@@ -84,7 +84,10 @@ impl<'p> Ledger<'p> {
         if gaps.len() < MAX_GAPS {
             gaps.push(Omission { part: part.into(), why: why.into() });
         } else if gaps.len() == MAX_GAPS {
-            gaps.push(Omission { part: "other parts".to_owned(), why: "there are too many gaps to tell each".to_owned() });
+            gaps.push(Omission {
+                part: "other parts".to_owned(),
+                why: "there are too many gaps to tell each".to_owned(),
+            });
         }
     }
 

@@ -63,14 +63,13 @@ pub(super) fn reached(program: &Program<'_>, reach: &program::Reach, prefix: &st
 fn finding(rule: &crate::rule::Rule, component: &Component, known: &Vulnerability) -> Finding {
     let version = component.version.as_deref().unwrap_or("of unknown version");
     let cve = known.aliases.iter().find(|alias| alias.starts_with("CVE-")).unwrap_or(&known.id);
-    let mended = known.fixed.as_ref().map_or("no version without it is known".to_owned(), |fixed| format!("mended in {fixed}"));
+    let mended =
+        known.fixed.as_ref().map_or("no version without it is known".to_owned(), |fixed| format!("mended in {fixed}"));
     let scored = known.score.map(|tenths| format!("CVSS {}.{}, ", tenths / 10, tenths % 10)).unwrap_or_default();
     let summary = if known.summary.is_empty() { String::new() } else { format!("{}: ", known.summary) };
     let shown = format!("{summary}{scored}affected {}, {mended} ({})", known.affected, known.id);
-    let place = Place::Dependency {
-        purl: component.purl(),
-        file: component.places.first().map(|place| place.file.clone()),
-    };
+    let place =
+        Place::Dependency { purl: component.purl(), file: component.places.first().map(|place| place.file.clone()) };
     let severity = match known.score.map(Level::of).or(known.level) {
         Some(Level::Critical) => Severity::Critical,
         Some(Level::High) => Severity::High,

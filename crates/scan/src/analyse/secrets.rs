@@ -130,7 +130,13 @@ fn finding(rule: &Rule, found: &Match<'_>, place: Place, origin: Origin) -> Find
         Status::Placeholder => ", a placeholder",
         Status::Unknown => "",
     };
-    let shown = format!("{}{state}; {}. It opens {}. To end it: {}.", found.shown, reasons.join(", "), found.kind.opens, found.kind.revoke);
+    let shown = format!(
+        "{}{state}; {}. It opens {}. To end it: {}.",
+        found.shown,
+        reasons.join(", "),
+        found.kind.opens,
+        found.kind.revoke
+    );
     Finding {
         title: Some(found.kind.title.clone()),
         severity: found.severity(),

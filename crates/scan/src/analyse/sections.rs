@@ -27,11 +27,17 @@ fn distinct(facts: impl IntoIterator<Item = Fact>) -> Vec<Fact> {
 /// What an Android app's manifests say.
 pub(super) fn manifest(manifests: &[&Manifest<'_>]) -> Vec<Section> {
     let Some(base) = manifests.first() else { return Vec::new() };
-    let level = |level: &Option<Level<'_>>| level.as_ref().map(|level| match level {
-        Level::Number(number) => number.to_string(),
-        Level::Codename(name) => short(name),
-    });
-    let levels = [("minSdkVersion", &base.sdk.min), ("targetSdkVersion", &base.sdk.target), ("compileSdkVersion", &base.sdk.compile)];
+    let level = |level: &Option<Level<'_>>| {
+        level.as_ref().map(|level| match level {
+            Level::Number(number) => number.to_string(),
+            Level::Codename(name) => short(name),
+        })
+    };
+    let levels = [
+        ("minSdkVersion", &base.sdk.min),
+        ("targetSdkVersion", &base.sdk.target),
+        ("compileSdkVersion", &base.sdk.compile),
+    ];
     let levels = levels.into_iter().filter_map(|(name, value)| Some(Fact::valued(name, level(value)?))).collect();
     let permissions = manifests.iter().flat_map(|manifest| &manifest.uses_permissions);
     let permissions = permissions.map(|permission| match permission.max_sdk {
@@ -52,7 +58,8 @@ pub(super) fn manifest(manifests: &[&Manifest<'_>]) -> Vec<Section> {
             Fact::valued(short(&component.name), format!("{kind}{}", guard.unwrap_or_default()))
         })
     });
-    let splits = manifests.iter().filter_map(|manifest| manifest.split.as_deref()).map(|split| Fact::present(short(split)));
+    let splits =
+        manifests.iter().filter_map(|manifest| manifest.split.as_deref()).map(|split| Fact::present(short(split)));
     [
         section("API levels", None, levels),
         section("Permissions", None, distinct(permissions)),

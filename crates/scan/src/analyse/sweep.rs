@@ -146,10 +146,8 @@ impl<'o, 'p> Sweep<'o, 'p> {
                 } else if looks_like_class(&text) {
                     self.name(&text);
                 }
-                let place = || Place::Manifest {
-                    file: path.to_owned(),
-                    path: format!("{}@{}", node.name(), attribute.name()),
-                };
+                let place =
+                    || Place::Manifest { file: path.to_owned(), path: format!("{}@{}", node.name(), attribute.name()) };
                 self.secrets.value(Some(attribute.name()), text.as_bytes(), place);
             }
             for text in node.text() {
@@ -253,7 +251,10 @@ fn is_macho(bytes: &[u8]) -> bool {
 /// Whether a text may name a class: `org.example.View`, or `.View` in the app's package.
 fn looks_like_class(text: &str) -> bool {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
-    text.contains('.') && text.len() <= 256 && text.bytes().all(part) && !text.starts_with(|first: char| first.is_ascii_digit())
+    text.contains('.')
+        && text.len() <= 256
+        && text.bytes().all(part)
+        && !text.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// Whether no byte at the start speaks against text.
@@ -297,8 +298,23 @@ fn is_media(archive: &Archive<'_>, entry: &Entry<'_>) -> bool {
 /// Whether the first bytes are those of a picture, font, sound or film.
 pub(super) fn media_head(head: &[u8]) -> bool {
     const STARTS: [&[u8]; 17] = [
-        b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"\0\0\x01\0", b"\0\x01\0\0", b"OTTO", b"true", b"ttcf",
-        b"wOF", b"ID3", b"OggS", b"fLaC", b"MThd", b"caff", b"\x1aE\xdf\xa3",
+        b"\x89PNG",
+        b"\xff\xd8\xff",
+        b"GIF8",
+        b"RIFF",
+        b"BM",
+        b"\0\0\x01\0",
+        b"\0\x01\0\0",
+        b"OTTO",
+        b"true",
+        b"ttcf",
+        b"wOF",
+        b"ID3",
+        b"OggS",
+        b"fLaC",
+        b"MThd",
+        b"caff",
+        b"\x1aE\xdf\xa3",
     ];
     let sound = matches!(head, [0xff, second, ..] if second & 0xe0 == 0xe0);
     STARTS.iter().any(|start| head.starts_with(start)) || sound || head.get(4..8) == Some(b"ftyp")

@@ -69,11 +69,11 @@ impl App {
             .android(VERSION_CODE, "versionCode", 7)
             .android(VERSION_NAME, "versionName", self.version)
             .plain("package", self.package)
-            .child(
-                Element::new("uses-sdk")
-                    .android(MIN_SDK, "minSdkVersion", 28)
-                    .android(TARGET_SDK, "targetSdkVersion", self.target_sdk),
-            )
+            .child(Element::new("uses-sdk").android(MIN_SDK, "minSdkVersion", 28).android(
+                TARGET_SDK,
+                "targetSdkVersion",
+                self.target_sdk,
+            ))
             .child(Element::new("uses-permission").android(NAME, "name", "android.permission.INTERNET"))
             .child(
                 Element::new("application")

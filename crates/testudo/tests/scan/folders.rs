@@ -46,7 +46,11 @@ fn packages_within_a_package_are_one_app() {
     let signer = apps::signer();
     let stranger = apps::App { package: "com.example.other", ..apps::clean() };
     let nest = |second: Vec<u8>| {
-        Zip::new().stored("base.apk", apps::weak().signed(&signer)).stored("config.apk", second).file("icon.png", "x").write()
+        Zip::new()
+            .stored("base.apk", apps::weak().signed(&signer))
+            .stored("config.apk", second)
+            .file("icon.png", "x")
+            .write()
     };
     std::fs::write(here.join("app.xapk"), nest(stranger.signed(&signer))).unwrap();
     let told = expect(here, &["app.xapk"], 3);

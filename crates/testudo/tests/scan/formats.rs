@@ -9,8 +9,21 @@ fn every_format_says_what_it_is() {
     let folder = folder();
     let here = folder.path();
     let arguments = [
-        "weak.apk", "--report", "r.html", "--report", "r.json", "--report", "r.sarif", "--report", "r.cdx.json", "--report",
-        "r.xml", "--report", "r.lines", "--report", "r.txt",
+        "weak.apk",
+        "--report",
+        "r.html",
+        "--report",
+        "r.json",
+        "--report",
+        "r.sarif",
+        "--report",
+        "r.cdx.json",
+        "--report",
+        "r.xml",
+        "--report",
+        "r.lines",
+        "--report",
+        "r.txt",
     ];
     expect(here, &arguments, 1);
     let read = |name: &str| std::fs::read_to_string(here.join(name)).unwrap();
@@ -42,7 +55,8 @@ fn the_report_counts_what_was_analysed() {
         assert_eq!(coverage[share]["done"], coverage[share]["of"], "{share}");
         assert!(coverage[share]["of"].as_u64().unwrap() > 0, "{share}");
     }
-    let names: Vec<&str> = report["facts"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        report["facts"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     for section in ["API levels", "Permissions", "Exported components", "Libraries", "Size", "Signers"] {
         assert!(names.contains(&section), "{section}: {names:?}");
     }

@@ -37,7 +37,10 @@ fn text_of_a_package_does_not_reach_the_terminal_or_the_page() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let name = "assets/\u{1b}[31m<script>alert(1)</script>.js";
-    let app = apps::App { files: vec![(name.to_owned(), format!("t = \"{}\"", apps::weak().key).into_bytes())], ..apps::clean() };
+    let app = apps::App {
+        files: vec![(name.to_owned(), format!("t = \"{}\"", apps::weak().key).into_bytes())],
+        ..apps::clean()
+    };
     std::fs::write(here.join("odd.apk"), app.signed(&apps::signer())).unwrap();
     let told = expect(here, &["odd.apk"], 1);
     assert!(!told.contains('\u{1b}'), "{told}");

@@ -56,7 +56,9 @@ fn folder() -> tempfile::TempDir {
 fn a_weak_app_fails_and_a_clean_one_passes() {
     let folder = folder();
     let told = expect(folder.path(), &["weak.apk"], 1);
-    for part in ["com.example.wallet 1.0", "signed (v2)", "secret-payment-credential", "billing_token", "FAILED (exit 1)"] {
+    for part in
+        ["com.example.wallet 1.0", "signed (v2)", "secret-payment-credential", "billing_token", "FAILED (exit 1)"]
+    {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(!told.contains("51HqLyjWDarjtT1zdp7dc"), "a secret stands in the report: {told}");

@@ -42,7 +42,8 @@ fn an_index_is_made_of_an_export_and_finds_what_is_known() {
     assert!(bom.contains("GHSA-w33c-445m-f8w7"), "{bom}");
 
     std::fs::create_dir(here.join("records")).unwrap();
-    std::fs::write(here.join("records/one.json"), apps::advisory().replace("w33c", "w33d").replace("3635", "3636")).unwrap();
+    std::fs::write(here.join("records/one.json"), apps::advisory().replace("w33c", "w33d").replace("3635", "3636"))
+        .unwrap();
     expect(here, &["db", "import", "records", "all.zip", "--output", "more.db"], 0);
     let told = expect(here, &["db", "diff", "known.db", "more.db"], 0);
     assert!(told.contains("+ GHSA-w33d-445m-f8w7") && told.contains("1 new, 0 gone, 0 changed"), "{told}");

@@ -60,7 +60,10 @@ impl Android {
         for (path, bytes) in &self.manifests {
             let known = self.build.target_sdk.is_some() || memchr::memmem::find(bytes, b"targetSdkVersion").is_some();
             if !known {
-                ledger.leave_out_named(path, "no API level is written in it or in a build file, on which its meaning depends");
+                ledger.leave_out_named(
+                    path,
+                    "no API level is written in it or in a build file, on which its meaning depends",
+                );
                 continue;
             }
             let document = match document(bytes, &self.build) {
@@ -104,7 +107,8 @@ fn value_of(line: &str, name: &str) -> Option<String> {
     let rest = line.strip_prefix(name)?;
     let rest = rest.trim_start_matches([' ', '=', '(']);
     let value = rest.trim_end_matches([')', ' ', ';']).trim_matches(['"', '\'']);
-    let whole = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'));
+    let whole =
+        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'));
     (rest.len() < line.len() - name.len() && whole).then(|| value.to_owned())
 }
 

@@ -87,8 +87,10 @@ impl Import {
         use testudo_scan::analyse::Progress as _;
         if path.is_dir() {
             let unread = |error: std::io::Error| Failure::usage(format!("can't read `{}`: {error}", path.display()));
-            let mut entries: Vec<PathBuf> =
-                fs::read_dir(path).map_err(unread)?.map(|entry| Ok(entry.map_err(unread)?.path())).collect::<Result<_, Failure>>()?;
+            let mut entries: Vec<PathBuf> = fs::read_dir(path)
+                .map_err(unread)?
+                .map(|entry| Ok(entry.map_err(unread)?.path()))
+                .collect::<Result<_, Failure>>()?;
             entries.sort();
             let wanted = |path: &PathBuf| path.is_dir() || has_extension(path, "json") || has_extension(path, "zip");
             return entries.iter().filter(|path| wanted(path)).try_for_each(|path| self.source(path, bar));

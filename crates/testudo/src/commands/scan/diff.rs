@@ -43,7 +43,8 @@ pub fn run(setting: &Setting, arguments: &DiffArgs) -> Result<ExitCode, Failure>
     let text = match format {
         Format::Json => comparison.to_json(),
         Format::Human => {
-            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let color =
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             comparison.to_text(&Options { color, width: terminal::Options::default().width, fail_on })
         }
     };

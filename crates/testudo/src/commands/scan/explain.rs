@@ -106,7 +106,8 @@ fn explain(rule: &Rule, conditions: &[String]) {
         example.code.trim_end().lines().for_each(|line| output::line(format!("    {line}").trim_end()));
     }
     let found: Vec<String> = conditions.iter().map(|condition| format!("- {condition}")).collect();
-    let found = if found.is_empty() { "by the analysis itself, not by a condition".to_owned() } else { found.join("\n") };
+    let found =
+        if found.is_empty() { "by the analysis itself, not by a condition".to_owned() } else { found.join("\n") };
     section("How it is found", &found);
     if let Some(policy) = &rule.policy {
         section("Policy", policy);

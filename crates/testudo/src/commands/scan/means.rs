@@ -49,18 +49,20 @@ pub struct Means {
 impl Means {
     /// Loads them.
     pub fn load(arguments: &MeansArgs) -> Result<Means, Failure> {
-        let now = jiff::Zoned::now();
+        let now = jiff::Timestamp::now();
+        // In UTC, so that machines agree.
+        let today = now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
         let rules = rules(&arguments.rules)?;
-        let secrets = Scanner::builtin().map_err(Failure::dependency)?.at(now.timestamp().as_second());
+        let secrets = Scanner::builtin().map_err(Failure::dependency)?.at(now.as_second());
         let index = arguments.db.as_deref().map(|file| read(file, LARGEST_INDEX)).transpose()?;
         let mut old = None;
         if let Some(bytes) = &index {
             let opened = open(bytes)?;
             opened.verify().map_err(Failure::usage)?;
-            old = Some(opened.about().age_in_days(now.timestamp().as_second())).filter(|days| *days > OLD);
+            old = Some(opened.about().age_in_days(now.as_second())).filter(|days| *days > OLD);
         }
         let certificates = arguments.certificate.iter().map(|text| digest(text)).collect::<Result<_, _>>()?;
-        Ok(Means { rules, today: now.date(), old, secrets, index, certificates })
+        Ok(Means { rules, today, old, secrets, index, certificates })
     }
 
     /// For the analysis.

@@ -220,7 +220,9 @@ impl Decisions {
             }
         }
         if let Some(days) = means.old {
-            let text = format!("the index of vulnerabilities is {days} days old; import a newer one with `testudo scan db import`");
+            let text = format!(
+                "the index of vulnerabilities is {days} days old; import a newer one with `testudo scan db import`"
+            );
             report.note(Level::Warning, text);
         }
         Ok(report)

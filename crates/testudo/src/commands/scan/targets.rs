@@ -17,13 +17,24 @@ const LARGEST_SOURCE: u64 = 64 << 20;
 /// The most files of a source folder.
 const MOST_SOURCES: usize = 500_000;
 /// Folders in which tools put what they fetch or make; the lock files say what it is.
-const MADE: [&str; 10] = [
-    "node_modules", "build", "target", "Pods", "Carthage", "DerivedData", ".git", ".gradle", ".dart_tool", ".build",
-];
+const MADE: [&str; 10] =
+    ["node_modules", "build", "target", "Pods", "Carthage", "DerivedData", ".git", ".gradle", ".dart_tool", ".build"];
 /// What stands at the top of a source folder.
 const SOURCES: [&str; 14] = [
-    ".git", "src", "build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts", "gradlew", "package.json",
-    "pubspec.yaml", "Podfile", "Package.swift", "Cargo.toml", "AndroidManifest.xml", "gradle.lockfile",
+    ".git",
+    "src",
+    "build.gradle",
+    "build.gradle.kts",
+    "settings.gradle",
+    "settings.gradle.kts",
+    "gradlew",
+    "package.json",
+    "pubspec.yaml",
+    "Podfile",
+    "Package.swift",
+    "Cargo.toml",
+    "AndroidManifest.xml",
+    "gradle.lockfile",
 ];
 
 /// One thing to scan.
@@ -78,8 +89,8 @@ impl Target {
 pub fn expand(paths: &[PathBuf]) -> Result<Vec<Target>, Failure> {
     let mut targets = Vec::new();
     for path in paths {
-        let about = fs::metadata(path)
-            .map_err(|error| Failure::usage(format!("can't read `{}`: {error}", path.display())))?;
+        let about =
+            fs::metadata(path).map_err(|error| Failure::usage(format!("can't read `{}`: {error}", path.display())))?;
         if !about.is_dir() {
             targets.push(Target::Package(path.clone()));
             continue;

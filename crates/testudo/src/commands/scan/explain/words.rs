@@ -58,7 +58,8 @@ pub fn code(condition: &Value) -> String {
     if let Some(Value::Object(levels)) = condition.get("sdk") {
         text.push_str(&format!(", where {}", pairs(levels)));
     }
-    for (name, said) in [("own", ", in the app's own code"), ("reached", ", where it can run"), ("once", ", told once")] {
+    for (name, said) in [("own", ", in the app's own code"), ("reached", ", where it can run"), ("once", ", told once")]
+    {
         if flag(name) {
             text.push_str(said);
         }
@@ -77,9 +78,9 @@ fn usage(usage: &Value) -> String {
             "implements" => format!("a method that implements {}", shown(value)),
             "arguments" => {
                 let tests = value.as_array().into_iter().flatten().map(test);
-                tests.collect::<Vec<_>>().join(" and ")
+                format!("where {}", tests.collect::<Vec<_>>().join(" and "))
             }
-            "receiver" => format!("on what {}", test(value)),
+            "receiver" => format!("on something: {}", test(value)),
             "body" => format!("whose body: {}", shown(value)),
             "within" => format!("in the same {}", shown(value).trim_matches('`')),
             other => format!("{other}: {}", shown(value)),
@@ -90,12 +91,33 @@ fn usage(usage: &Value) -> String {
     parts.join(", ")
 }
 
+/// `argument 0 is a text like "AES/ECB*"`.
 fn test(test: &Value) -> String {
     let Value::Object(test) = test else { return shown(test) };
-    let at = test.get("at").map(|at| format!("argument {} ", shown(at))).unwrap_or_default();
-    let rest: Map<String, Value> =
-        test.iter().filter(|(name, _)| *name != "at").map(|(name, value)| (name.clone(), value.clone())).collect();
-    format!("{at}with {}", pairs(&rest))
+    let at = test.get("at").map_or("it".to_owned(), |at| format!("argument {}", shown(at)));
+    let each = test.iter().filter_map(|(name, value)| {
+        Some(match name.as_str() {
+            "at" | "not" | "secret" => return None,
+            "is" => format!("is {}", shown(value)),
+            "text" => format!("is a text like {}", shown(value)),
+            "other-than" => format!("is a text unlike {}", shown(value)),
+            "words" => format!("has the word {}", shown(value)),
+            "named" => format!("has a name that ends with {}", shown(value)),
+            "number" => format!("is a number, {}", shown(value)),
+            "length" => format!("has a length, {}", shown(value)),
+            "new" => format!("is a new {}", shown(value)),
+            "call" => format!("is what {} gave", shown(value)),
+            "from" => format!("is made from {}", shown(value)),
+            "given" => {
+                let given = value.as_array().into_iter().flatten().map(self::test);
+                format!("was made so that {}", given.collect::<Vec<_>>().join(" and "))
+            }
+            "every" => "has no other possible value".to_owned(),
+            other => format!("{other} {}", shown(value)),
+        })
+    });
+    let all = each.collect::<Vec<_>>().join(" and ");
+    if test.get("not") == Some(&Value::Bool(true)) { format!("not: {at} {all}") } else { format!("{at} {all}") }
 }
 
 fn pairs(all: &Map<String, Value>) -> String {
@@ -141,7 +163,7 @@ mod tests {
         });
         assert_eq!(
             code(&call),
-            "a call of `Ljavax/crypto/Cipher;->getInstance`, argument 0 with text `AES/ECB*`, in the app's own code"
+            "a call of `Ljavax/crypto/Cipher;->getInstance`, where argument 0 is a text like `AES/ECB*`, in the app's own code"
         );
     }
 }
