@@ -289,6 +289,19 @@ fn entries(case: Make<'_>) -> Vec<Case> {
     ]
 }
 
+/// A manifest in source tells no API levels, and nothing is guessed from that.
+#[test]
+fn a_manifest_in_source_is_of_today() {
+    let pack = pack(FILES);
+    let source = "<manifest package=\"org.shop.app\"><application a:allowBackup=\"false\">\
+        <activity a:name=\".M\" a:exported=\"true\"><intent-filter><action a:name=\"android.intent.action.MAIN\"/>\
+        <category a:name=\"android.intent.category.LAUNCHER\"/></intent-filter></activity>\
+        <provider a:name=\".P\"/></application></manifest>";
+    let facts = manifest(source);
+    assert_eq!(ids(&facts::check(&facts, &pack)), [].into());
+    assert_eq!(facts.of("application").next().unwrap().get("cleartext"), Some(&facts::Value::Flag(false)));
+}
+
 /// A manifest of an app as one should write it.
 #[test]
 fn a_careful_app_finds_nothing() {

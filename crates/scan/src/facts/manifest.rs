@@ -2,7 +2,8 @@
 //! `manifest/component.rs`.
 //!
 //! What holds where nothing is written is what the platform's installer assumes for the app's API level, so that rules
-//! see one truth; `…-written` attributes tell where an author said so.
+//! see one truth; `…-written` attributes tell where an author said so. A manifest in source has no API levels, as the
+//! build adds them: rules about levels then see none, and what depends on them is as for apps of today.
 
 mod component;
 mod filter;
@@ -111,6 +112,15 @@ const META_DATA: &[Attribute] = &[("name", Text), ("value", Text), ("component",
 const LIBRARY: &[Attribute] = &[("name", Text), ("required", Flag)];
 const INSTRUMENTATION: &[Attribute] = &[("name", Text), ("target", Text), ("own-target", Flag)];
 
+/// The API level that an app of today is made for.
+const TODAY: u32 = 35;
+
+/// The API level that an app is made for, or that of today if the manifest tells none.
+pub fn target_sdk(manifest: &Manifest<'_>) -> u32 {
+    let told = manifest.sdk.target.is_some() || manifest.sdk.min.is_some();
+    if told { manifest.target_sdk() } else { TODAY }
+}
+
 /// The facts of a manifest that is this file of the package.
 pub fn rows(manifest: &Manifest<'_>, file: &str, facts: &mut Facts) {
     let scope = Scope::new(manifest, file);
@@ -191,7 +201,7 @@ impl<'m, 'd> Scope<'m, 'd> {
                 *guards.entry(guard).or_default() += 1;
             }
         }
-        Scope { manifest, file, target_sdk: manifest.target_sdk(), levels, guards }
+        Scope { manifest, file, target_sdk: target_sdk(manifest), levels, guards }
     }
 
     /// The level of a permission, as the app defines it, or else as the platform does.
@@ -223,14 +233,15 @@ impl<'m, 'd> Scope<'m, 'd> {
     fn app(&self) -> Row {
         let manifest = self.manifest;
         let level = |level: &Option<Level<'_>>| level.as_ref().map(|level| i64::from(level.number()));
+        let told = manifest.sdk.target.is_some() || manifest.sdk.min.is_some();
         let exported = manifest.components().filter(|component| component.is_exported(self.target_sdk)).count();
         Row::new("app", self.place("manifest"))
             .text("package", manifest.package.as_ref())
             .text_of("version-name", manifest.version_name.as_deref())
             .number("version-code", manifest.version_code.and_then(|code| i64::try_from(code).ok()))
-            .number("min-sdk", i64::from(manifest.min_sdk()))
+            .number("min-sdk", manifest.sdk.min.as_ref().map(|_| i64::from(manifest.min_sdk())))
             .flag("min-sdk-written", manifest.sdk.min.is_some())
-            .number("target-sdk", i64::from(self.target_sdk))
+            .number("target-sdk", told.then(|| i64::from(self.target_sdk)))
             .flag("target-sdk-written", manifest.sdk.target.is_some())
             .number("max-sdk", level(&manifest.sdk.max))
             .number("compile-sdk", level(&manifest.sdk.compile))

@@ -8,7 +8,7 @@ use testudo_package::manifest::{Kind as Of, Manifest, Reference};
 use testudo_package::resources::Table;
 use testudo_package::xml::{Document, Node};
 
-use super::manifest::count;
+use super::manifest::{count, target_sdk};
 use super::network::is_local;
 use super::{Attribute, Facts, Kind, Row, Type, cut};
 use crate::report::Place;
@@ -75,7 +75,7 @@ pub fn referred(manifest: &Manifest<'_>) -> Vec<(Role, String)> {
         for meta in &component.meta_data {
             let role = match (&component.kind, meta.name.as_ref()) {
                 (Of::Provider(_), "android.support.FILE_PROVIDER_PATHS") => {
-                    Role::ProviderPaths(name.clone(), component.is_exported(manifest.target_sdk()))
+                    Role::ProviderPaths(name.clone(), component.is_exported(target_sdk(manifest)))
                 }
                 _ => continue,
             };
