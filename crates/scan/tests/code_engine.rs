@@ -116,7 +116,7 @@ fn a_program_that_is_made_to_be_slow_is_given_up() {
         for number in 0..8 {
             class.static_method(&format!("lock{number}"), "()V", 4, |code| {
                 for _ in 0..2000 {
-                    code.const_int(0, 4096).new_array(0, 0, "[B");
+                    code.const_int(0, 3000).new_array(0, 0, "[B");
                     code.new_object(1, "Ljavax/crypto/spec/IvParameterSpec;", "([B)V", &[0]);
                 }
                 code.return_void();
