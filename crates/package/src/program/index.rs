@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dex::{Opcode, Reference, ReferenceKind};
+use crate::dex::{Access, Opcode, Reference, ReferenceKind};
 
 use super::{DefinitionId, FieldId, MethodId, MethodKey, Program, StringId, TypeId, Unit};
 
@@ -137,10 +137,20 @@ impl Index {
         index
     }
 
-    /// Adds the calls of the methods that hold the calls found so far, so that parameters can be followed to where they
-    /// come from. Each round goes one level further out.
+    /// Adds the calls of the methods that hold the calls found so far, and of their classes' constructors, so that parameters
+    /// can be followed to where they come from, also by way of fields. Each round goes one level further out.
     pub fn add_callers(&mut self, program: &Program<'_>) {
         let mut holding: Vec<DefinitionId> = self.methods.iter().map(|site| site.caller).collect();
+        holding.sort_unstable();
+        holding.dedup();
+        let mut classes: Vec<_> = holding.iter().filter_map(|id| Some(program.definition(*id)?.class)).collect();
+        classes.dedup();
+        for class in classes.iter().filter_map(|id| program.class(*id)) {
+            holding.extend(program.methods_in(class).filter(|id| {
+                let access = program.definition(*id).map(|definition| definition.access);
+                access.is_some_and(|access| access.has(Access::CONSTRUCTOR) && !access.has(Access::STATIC))
+            }));
+        }
         holding.sort_unstable();
         holding.dedup();
         let name_of = |id: &DefinitionId| program.definition(*id).map(|one| program.method(one.method).name.0);

@@ -21,6 +21,8 @@ use crate::rule::{Rule, RuleId, RulePack};
 const MAX_FINDINGS: usize = 200;
 /// More uses of one thing than are asked about.
 const MAX_USES: usize = 20_000;
+/// How many levels of callers a parameter is followed.
+const CALLERS: u8 = 3;
 /// How many parts of values are kept for the next rule.
 const MAX_HELD: usize = 500_000;
 
@@ -53,7 +55,7 @@ pub struct Checked {
 /// Asks every condition of the pack about the program.
 pub fn check(program: &Program<'_>, reached: Option<&Reached>, pack: &RulePack, context: &Context<'_>) -> Checked {
     let index = index(program, pack.code());
-    let bounds = Bounds { steps: 300, work: 60_000, total: 40_000_000, calls: 3, callers: 2 };
+    let bounds = Bounds { steps: 300, work: 60_000, total: 40_000_000, calls: 3, callers: CALLERS };
     let asking = Asking {
         program,
         judge: Judge { program },
@@ -84,7 +86,7 @@ pub fn check(program: &Program<'_>, reached: Option<&Reached>, pack: &RulePack, 
     checked
 }
 
-/// One pass over the code for all that the conditions name, and one for who calls the methods that were found.
+/// One pass over the code for all that the conditions name, and one for each level of who calls the methods that were found.
 fn index(program: &Program<'_>, conditions: &[Condition]) -> Index {
     let mut wanted = Wanted::new();
     for one in conditions.iter().flat_map(|one| std::iter::once(&one.find).chain(&one.with).chain(&one.without)) {
@@ -99,7 +101,9 @@ fn index(program: &Program<'_>, conditions: &[Condition]) -> Index {
         }
     }
     let mut index = Index::new(program, &wanted);
-    index.add_callers(program);
+    for _ in 0..CALLERS {
+        index.add_callers(program);
+    }
     index
 }
 

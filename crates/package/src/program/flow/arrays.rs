@@ -11,7 +11,7 @@ use super::{Constants, Graph, Origin, Value, Values};
 /// Larger arrays are tables, not keys.
 const MAX_ELEMENTS: usize = 4096;
 /// What an element costs, in instructions that could be looked at for it.
-const ELEMENT_PRICE: usize = 4;
+const ELEMENT_PRICE: usize = 16;
 /// More places that touch one array than are looked at.
 const MAX_TOUCHES: usize = 4096;
 

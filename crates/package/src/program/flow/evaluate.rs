@@ -145,6 +145,9 @@ impl<'a> Constants<'_, 'a> {
         if let Some(text) = self.built_text(frame, graph, at, method) {
             return text;
         }
+        if let Some(values) = self.taken_from_map(frame, graph, at, method) {
+            return values;
+        }
         if let Some(target) = self.target(call, method)
             && frame.calls < self.bounds.calls
             && !frame.is_within(target)

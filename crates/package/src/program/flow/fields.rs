@@ -34,7 +34,10 @@ impl<'a> Constants<'_, 'a> {
         let home = class.and_then(|class| self.program.units().get(usize::from(class.unit)));
         if let (Some(value), Some(home)) = (self.program.initial_value(definition), home) {
             let value = self.encoded(home, &value);
-            values.join(Values::one(value, origin));
+            // What begins as nothing is written before it is used.
+            if value != Value::Null || own.clone().next().is_none() {
+                values.join(Values::one(value, origin));
+            }
         }
         if own.clone().count() > MAX_WRITES {
             return unknown();

@@ -1,7 +1,7 @@
 //! What registers can hold: constants through assignments, fields, arrays, strings put together, and small helpers.
 //!
 //! Values are asked for where they matter and followed backwards ([`Graph::origins`]): through moves, merges, arithmetic on
-//! constants, fields that are written in their own class, arrays that are filled in the method, `StringBuilder`s, the
+//! constants, fields that are written in their own class, arrays and maps that are filled in the method, `StringBuilder`s, the
 //! library calls in `models.rs`, into methods that are called, and out to the callers that the [`Index`] holds. What
 //! can't be followed stays as a symbol (a call with its arguments, a new instance, a field), so that a rule can still
 //! ask what it was made from. Every question has a bounded amount of work; what exceeds it is unknown.
@@ -12,6 +12,7 @@ mod arrays;
 mod evaluate;
 mod fields;
 mod graph;
+mod maps;
 mod models;
 mod text;
 mod value;

@@ -6,6 +6,7 @@ use crate::dex::Opcode;
 use crate::program::DefinitionId;
 
 use super::evaluate::low_int;
+use super::maps::unboxed;
 use super::text::joined;
 use super::{Value, Values};
 
@@ -51,7 +52,17 @@ pub(super) fn fold(class: &[u8], name: &[u8], operands: &[Values], origin: Place
             | b"Ljava/lang/Byte;"
             | b"Ljava/lang/Character;",
             b"valueOf" | b"intValue" | b"longValue" | b"booleanValue" | b"charValue" | b"byteValue" | b"shortValue",
-        ) => each(|value| matches!(value, Value::Int(_) | Value::Long(_)).then(|| value.clone())),
+        ) if operands.iter().flat_map(Values::iter).all(|value| matches!(value, Value::Int(_) | Value::Long(_))) => {
+            first.cloned()
+        }
+        (b"Ljava/lang/Integer;", b"parseInt" | b"valueOf") if operands.len() == 1 => each(|value| match value {
+            Value::Text(text) => text.parse().ok().map(Value::Int),
+            _ => None,
+        }),
+        (b"Ljava/lang/Long;", b"parseLong" | b"valueOf") if operands.len() == 1 => each(|value| match value {
+            Value::Text(text) => text.parse().ok().map(Value::Long),
+            _ => None,
+        }),
         _ => None,
     }
 }
@@ -59,6 +70,7 @@ pub(super) fn fold(class: &[u8], name: &[u8], operands: &[Values], origin: Place
 /// What a constructor of the platform makes, if that is a value of its own.
 pub(super) fn construct(class: &[u8], arguments: &[Values], origin: Place) -> Option<Values> {
     match (class, arguments) {
+        (_, [content]) if content.iter().all(|value| unboxed(class, value).is_some()) => Some(content.clone()),
         (b"Ljava/lang/String;", []) => Some(Values::one(Value::Text("".into()), origin)),
         (b"Ljava/lang/String;", [content, ..]) => {
             let text = |value: &Value| match value {

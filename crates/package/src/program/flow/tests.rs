@@ -354,3 +354,45 @@ fn work_is_bounded() {
     });
     assert!(!values.is_constant());
 }
+
+#[test]
+fn maps_and_boxes_are_looked_into() {
+    let put = "(Ljava/lang/Object;Ljava/lang/Object;)Ljava/lang/Object;";
+    let values = in_code(|code| {
+        code.new_object(0, "Ljava/util/HashMap;", "()V", &[]);
+        for (key, number) in [("weak", 20), ("strong", 90_000), ("other", 7)] {
+            code.const_string(1, key).const_int(3, number).new_object(2, "Ljava/lang/Integer;", "(I)V", &[3]);
+            code.invoke_interface("Ljava/util/Map;", "put", put, &[0, 1, 2]);
+        }
+        code.const_string(1, "strong");
+        code.invoke_interface("Ljava/util/Map;", "get", "(Ljava/lang/Object;)Ljava/lang/Object;", &[0, 1]);
+        code.move_result_object(4).check_cast(4, "Ljava/lang/Integer;");
+        code.invoke_virtual("Ljava/lang/Integer;", "intValue", "()I", &[4]).move_result(4);
+        sink(code, 4);
+    });
+    assert_eq!(values.ints().collect::<Vec<_>>(), [90_000]);
+}
+
+#[test]
+fn fields_are_followed_through_constructors() {
+    let values = found_in(
+        &kit::Dex::new()
+            .class("La/Vault;", |class| {
+                class.field("mode", STRING);
+                class.constructor("(Ljava/lang/String;)V", 2, |code| {
+                    code.invoke_direct("Ljava/lang/Object;", "<init>", "()V", &[0]);
+                    code.iput(1, 0, "La/Vault;", "mode", STRING).return_void();
+                });
+                class.method("lock", "()V", 2, |code| {
+                    code.iget(0, 1, "La/Vault;", "mode", STRING);
+                    sink(code, 0);
+                });
+            })
+            .class(APP, |class| {
+                class.static_method("main", "()V", 2, |code| {
+                    code.const_string(0, "ECB").new_object(1, "La/Vault;", "(Ljava/lang/String;)V", &[0]).return_void();
+                });
+            }),
+    );
+    assert_eq!(texts(&values), ["ECB"]);
+}
