@@ -1,23 +1,30 @@
 //! Apps for iOS as they are installed: a folder `Payload/NAME.app` in a ZIP archive, with frameworks and extensions in it.
 //!
 //! What is read is which bundles there are and what stands beside their programs: `Info.plist`, the privacy manifest, the
-//! provisioning profile. A bundle's program has the name that its `Info.plist` gives it.
+//! provisioning profile, the list of its files. A bundle's program has the name that its `Info.plist` gives it.
 
 mod profile;
+mod seal;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 pub use profile::{Profile, ProfileError};
+pub use seal::Seal;
 
 use crate::plist::Plist;
 use crate::zip::{Archive, ContentError, Entry};
 
 /// More bundles are not looked at.
 const MOST_BUNDLES: usize = 2_000;
+/// How deep bundles may lie in one another, and how long the path of one may be.
+const DEEPEST: usize = 8;
+const LONGEST_PATH: usize = 1024;
 /// Property lists and profiles larger than this are not read.
-const LARGEST_LIST: u64 = 16 << 20;
+const LARGEST_LIST: u64 = 4 << 20;
+/// How many bytes the lists that are kept may have in all.
+const LISTS: usize = 4 << 20;
 
 /// An app.
 #[derive(Clone, Debug)]
@@ -78,7 +85,7 @@ pub fn app_folder(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("Payload/")?;
     let name = rest.split_once('/').map_or(rest, |(name, _)| name);
     let end = "Payload/".len() + name.len() + 1;
-    (name.len() > 4 && name.ends_with(".app")).then(|| path.get(..end)).flatten()
+    name.strip_suffix(".app").filter(|name| !name.is_empty()).and_then(|_| path.get(..end))
 }
 
 impl<'z, 'a> Ipa<'z, 'a> {
@@ -88,7 +95,7 @@ impl<'z, 'a> Ipa<'z, 'a> {
         let mut folders: BTreeMap<String, BundleKind> = BTreeMap::new();
         for entry in archive.entries() {
             let path = entry.text();
-            let Some(folder) = app_folder(&path) else { continue };
+            let Some(folder) = app_folder(&path).filter(|_| path.len() <= LONGEST_PATH) else { continue };
             match &app {
                 Some(known) if known != folder => {
                     return Err(IpaError::SeveralApps(known.clone(), folder.to_owned()));
@@ -105,10 +112,14 @@ impl<'z, 'a> Ipa<'z, 'a> {
         let app = app.ok_or(IpaError::NoApp)?;
         let mut ipa = Ipa { archive, bundles: Vec::new() };
         let all = std::iter::once((app, BundleKind::App)).chain(folders);
+        let mut left = LISTS;
         ipa.bundles = all
             .map(|(folder, kind)| {
                 let info = ipa.file(&format!("{folder}Info.plist")).and_then(Result::ok);
-                let info = info.and_then(|bytes| Plist::read(&bytes).ok());
+                let info = info.and_then(|bytes| {
+                    left = left.checked_sub(bytes.len())?;
+                    Plist::read(&bytes).ok()
+                });
                 Bundle { folder, kind, info }
             })
             .collect();
@@ -174,7 +185,7 @@ impl Bundle {
 /// The bundles that a path lies in, behind the folder of the app.
 fn bundles_of(path: &str, app: usize) -> impl Iterator<Item = (&str, BundleKind)> {
     let slashes = path.match_indices('/').map(|(at, _)| at).filter(move |at| *at >= app);
-    slashes.filter_map(move |at| {
+    let bundles = slashes.filter_map(move |at| {
         let folder = path.get(..=at)?;
         let name = path.get(..at)?.rsplit('/').next()?;
         let kind = match name.rsplit_once('.')? {
@@ -185,5 +196,6 @@ fn bundles_of(path: &str, app: usize) -> impl Iterator<Item = (&str, BundleKind)
             _ => return None,
         };
         Some((folder, kind))
-    })
+    });
+    bundles.take(DEEPEST)
 }

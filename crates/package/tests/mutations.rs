@@ -197,9 +197,12 @@ fn changed_lists_are_read_without_harm() {
 
 #[test]
 fn changed_apps_are_read_without_harm() {
+    let sealed = plist::dictionary([("hash2", plist::Value::Data(vec![7; 32]))]);
+    let sealed = plist::dictionary([("files2", plist::dictionary([("App", sealed)]))]);
     let app = Zip::new()
         .stored("Payload/App.app/App", program())
         .stored("Payload/App.app/Info.plist", plist::binary(&list()))
+        .stored("Payload/App.app/_CodeSignature/CodeResources", plist::xml(&sealed))
         .stored("Payload/App.app/PrivacyInfo.xcprivacy", plist::xml(&list()))
         .stored("Payload/App.app/embedded.mobileprovision", plist::profile(&list()))
         .stored("Payload/App.app/Frameworks/A.framework/A", MachO::default().write());

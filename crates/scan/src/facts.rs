@@ -32,6 +32,11 @@ use crate::report::{Origin, Place};
 
 /// The most rows; more are not kept.
 const MAX_ROWS: usize = 200_000;
+/// The longest text of an attribute, in bytes. Binary formats let many things share one long text, so that what is kept
+/// has to be short.
+const MAX_TEXT: usize = 1_000;
+/// The most texts of an attribute.
+const MAX_LIST: usize = 500;
 
 /// The kinds of rows there are, by the module that makes them.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
@@ -99,22 +104,22 @@ impl Row {
         self.with(attribute, number.into().map(Value::Number))
     }
 
-    /// With a text.
+    /// With a text, of which the first thousand bytes are kept.
     #[must_use]
-    pub fn text(self, attribute: &'static str, text: impl Into<String>) -> Row {
-        self.with(attribute, Some(Value::Text(text.into())))
+    pub fn text(self, attribute: &'static str, text: impl AsRef<str>) -> Row {
+        self.with(attribute, Some(Value::Text(cut(text.as_ref()).to_owned())))
     }
 
     /// With a text, if there is one.
     #[must_use]
-    pub fn text_of(self, attribute: &'static str, text: Option<impl Into<String>>) -> Row {
-        self.with(attribute, text.map(|text| Value::Text(text.into())))
+    pub fn text_of(self, attribute: &'static str, text: Option<impl AsRef<str>>) -> Row {
+        self.with(attribute, text.map(|text| Value::Text(cut(text.as_ref()).to_owned())))
     }
 
-    /// With several texts, if there are any.
+    /// With several texts, if there are any; the first five hundred are kept.
     #[must_use]
-    pub fn list(self, attribute: &'static str, list: impl IntoIterator<Item = impl Into<String>>) -> Row {
-        let list: Vec<String> = list.into_iter().map(Into::into).collect();
+    pub fn list(self, attribute: &'static str, list: impl IntoIterator<Item = impl AsRef<str>>) -> Row {
+        let list: Vec<String> = list.into_iter().take(MAX_LIST).map(|text| cut(text.as_ref()).to_owned()).collect();
         self.with(attribute, (!list.is_empty()).then_some(Value::List(list)))
     }
 
@@ -136,6 +141,11 @@ impl Row {
         self.values.extend(value.map(|value| (attribute, value)));
         self
     }
+}
+
+/// The beginning of a text that may be kept.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
 }
 
 /// All facts about an app.

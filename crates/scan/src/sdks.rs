@@ -6,8 +6,10 @@
 //! (<https://support.google.com/googleplay/android-developer/answer/10787469>).
 
 mod catalogue;
+mod declaration;
 
 pub use catalogue::{Catalogue, Category, Data, Sdk, builtin};
+pub use declaration::{DeclarationError, declared};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +27,9 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "data-safety", what: "that the app's declaration of data is known", attributes: &[] },
     Kind { name: "declared-data", what: "a kind of data that the app declares to collect", attributes: DECLARED },
 ];
+
+/// The ending of folders that hold a library, on iOS.
+const FRAMEWORK: &str = ".framework";
 
 const SDK: &[Attribute] = &[
     ("name", Text),
@@ -52,7 +57,7 @@ pub struct Seen<'c> {
 impl Catalogue {
     /// The SDKs in an app, by name.
     ///
-    /// `own` is the app's own package, whose classes are nobody else's; `files` are the paths in the package.
+    /// Classes in the app's own package are nobody else's. `files` are the paths in the package.
     pub fn seen<'c, 'f>(
         &'c self,
         program: Option<&Program<'_>>,
@@ -71,10 +76,18 @@ impl Catalogue {
                 add(sdk, classes, &prefix.replace('/', "."));
             }
         }
+        let mut frameworks = BTreeSet::new();
         for file in files {
             let name = file.rsplit('/').next().unwrap_or(file);
             if let Some(sdk) = self.of_library(name) {
                 add(sdk, 0, name);
+            }
+            let framework = file.split('/').find(|part| part.ends_with(FRAMEWORK));
+            frameworks.extend(framework.filter(|framework| *framework != name));
+        }
+        for framework in frameworks {
+            if let Some(sdk) = self.of_library(framework) {
+                add(sdk, 0, framework);
             }
         }
         if let Some(application) = manifest.and_then(|manifest| manifest.application.as_ref()) {
@@ -136,7 +149,7 @@ pub fn rows(seen: &[Seen<'_>], facts: &mut Facts) {
     }
 }
 
-/// The facts of a declaration: the kinds of data that the app says to collect.
+/// The facts of a declaration: the kinds of data that the app says to collect, as [`declared`] reads them.
 pub fn declared_rows(declared: &BTreeSet<Data>, facts: &mut Facts) {
     facts.push(Row::new("data-safety", Place::Package));
     for kind in declared {

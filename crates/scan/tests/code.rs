@@ -81,3 +81,16 @@ fn every_rule_finds_what_it_is_about_and_nothing_else() {
     wrong.dedup();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_document_names_every_rule_and_no_other() {
+    let document = file("../../docs/scan-rules-code.md");
+    let pack = pack();
+    let named: BTreeSet<&str> = document.split('`').skip(1).step_by(2).collect();
+    let missing: Vec<_> = pack.rules().map(|rule| rule.id.as_str()).filter(|id| !named.contains(id)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let groups = GROUPS.map(|group| format!("{group}-"));
+    let is_id = |name: &&&str| groups.iter().any(|group| name.starts_with(group.as_str()));
+    let gone: Vec<_> = named.iter().filter(is_id).filter(|name| pack.get(name).is_none()).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}

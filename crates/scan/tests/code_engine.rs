@@ -109,6 +109,24 @@ fn a_library_is_no_reason_to_believe_the_app_guards_itself() {
     assert_eq!(of_rule(&run(&[own.build()], &[]), "resilience-no-debugger-detection").len(), 0);
 }
 
+/// Thousands of large arrays and of long texts that are put together come to an end soon, and are told as not complete.
+#[test]
+fn a_program_that_is_made_to_be_slow_is_given_up() {
+    let dex = kit::Dex::new().class("Lcom/example/app/Main;", |class| {
+        for number in 0..8 {
+            class.static_method(&format!("lock{number}"), "()V", 4, |code| {
+                for _ in 0..2000 {
+                    code.const_int(0, 4096).new_array(0, 0, "[B");
+                    code.new_object(1, "Ljavax/crypto/spec/IvParameterSpec;", "([B)V", &[0]);
+                }
+                code.return_void();
+            });
+        }
+    });
+    let checked = run(&[dex.build()], &[]);
+    assert!(!checked.complete);
+}
+
 /// Every byte of a program, changed, gives findings or a refusal, and no panic.
 #[test]
 fn broken_programs_are_asked_without_harm() {

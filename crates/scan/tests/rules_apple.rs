@@ -2,10 +2,12 @@
 //! alone that has not. The apps are whole packages, read as the program reads them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::needless_pass_by_value)]
 
 mod rules_support;
 
 use rules_support::{Case, assert_declared, pack, prove};
+use testudo_crypto::foreign::Hash;
 use testudo_package::ipa::Ipa;
 use testudo_package::zip::{Archive, Limits};
 use testudo_scan::facts::{self, Facts, Value as Fact, apple};
@@ -144,6 +146,7 @@ fn every_rule_finds_and_leaves_alone() {
     let found = table.find(&app());
     assert!(found.is_empty(), "{found:#?}");
     programs(&mut table);
+    uses(&mut table);
     signing(&mut table);
     lists(&mut table);
     store(&mut table);
@@ -189,6 +192,32 @@ fn programs(table: &mut Table) {
     table.add("app-store-simulator-code", both, App { program: fat(&[MachO::default().write()]), ..app() });
 }
 
+fn uses(table: &mut Table) {
+    let imports = |names: &[&str]| app().program(importing(names));
+    let sends = |names: &[&str]| app().program(MachO::default().selecting(names));
+    table.add("ios-weak-hash", imports(&["_CC_MD5"]), imports(&["_CC_SHA256"]));
+    let digest = "_$s9CryptoKit8InsecureO3MD5VMa";
+    table.add("ios-weak-hash", imports(&[digest]), imports(&["_$s9CryptoKit6SHA256VMa"]));
+    table.add("ios-weak-random", imports(&["_rand"]), imports(&["_arc4random_uniform"]));
+    table.add("ios-pasteboard", imports(&["_OBJC_CLASS_$_UIPasteboard"]), imports(&["_OBJC_CLASS_$_UIView"]));
+    table.add("ios-old-web-view", imports(&["_OBJC_CLASS_$_UIWebView"]), imports(&["_OBJC_CLASS_$_WKWebView"]));
+    table.add(
+        "ios-keychain-always",
+        imports(&["_kSecAttrAccessibleAlways"]),
+        imports(&["_kSecAttrAccessibleWhenUnlocked"]),
+    );
+    let ask = &["evaluatePolicy:localizedReason:reply:"];
+    let bound = importing(&["_SecAccessControlCreateWithFlags"]).selecting(ask);
+    table.add("ios-biometric-event", sends(ask), app().program(bound));
+    table.add("ios-insecure-unarchive", sends(&["unarchiveObjectWithData:"]), sends(&["decodeObjectOfClass:forKey:"]));
+    table.add("ios-tls-validation-off", sends(&["setAllowsAnyHTTPSCertificate:forHost:"]), sends(&["setHost:"]));
+    table.add(
+        "ios-tls-validation-off",
+        imports(&["_kCFStreamSSLValidatesCertificateChain"]),
+        imports(&["_kCFStreamSSLPeerName"]),
+    );
+}
+
 fn signing(table: &mut Table) {
     let signature = |signature| app().program(MachO { signature: Some(signature), ..MachO::default() });
     table.add(
@@ -207,6 +236,22 @@ fn signing(table: &mut Table) {
     };
     table.add("ios-changed-after-signing", changed(b"viewDidLoad"), entitled(true));
     table.add("ios-changed-after-signing", changed(b"get-task-allow"), entitled(true));
+    let list = plist::xml(&dictionary([]));
+    let sealed = |info: Vec<u8>, resources: &[u8]| {
+        let own = Signature { info: Some(info), resources: Some(resources.to_vec()), ..Signature::default() };
+        App { files: vec![("_CodeSignature/CodeResources", list.clone())], ..signature(own) }
+    };
+    let whole = sealed(plist::binary(&Value::Dictionary(app().info)), &list);
+    table.add("ios-changed-after-signing", sealed(b"another".to_vec(), &list), whole.clone());
+    let other = sealed(plist::binary(&Value::Dictionary(app().info)), b"another");
+    table.add("ios-changed-after-signing", other, whole);
+    let digest = |bytes: &[u8]| Value::Data(Hash::Sha256.digest(bytes).as_ref().to_vec());
+    let listed = |bytes: &[u8]| {
+        let files = dictionary([("page.html", dictionary([("hash2", digest(bytes))]))]);
+        let list = plist::xml(&dictionary([("files2", files)]));
+        App { files: vec![("page.html", b"<p>".to_vec()), ("_CodeSignature/CodeResources", list)], ..app() }
+    };
+    table.add("ios-changed-after-signing", listed(b"<b>"), listed(b"<p>"));
     table.add("ios-debuggable", app().entitled("get-task-allow", true), app().entitled("get-task-allow", false));
     let links = |domain: &str| app().entitled("com.apple.developer.associated-domains", texts(&[domain]));
     table.add("ios-developer-links", links("applinks:example.com?mode=developer"), links("applinks:example.com"));
@@ -356,6 +401,23 @@ fn what_cannot_be_read_is_told() {
         "Payload/Shop.app/PlugIns/Share.appex/Share",
     ];
     assert_eq!(files, expected);
+}
+
+#[test]
+fn libraries_outside_of_bundles_are_looked_at() {
+    let files = vec![
+        ("Frameworks/libextra.dylib", MachO { kind: 6, ..MachO::default() }.importing(&["_strcpy"]).write()),
+        ("PlugIns/Share.appex/Info.plist", plist::xml(&dictionary([]))),
+        ("PlugIns/Share.appex/libinner.dylib", MachO { kind: 6, ..MachO::default() }.write()),
+    ];
+    let facts = App { files, ..app() }.facts();
+    let programs: Vec<_> = facts.of("mach-o").map(|row| (row.place.path(), row.text_at("bundle").unwrap())).collect();
+    let expected = [
+        ("Payload/Shop.app/Shop", "Payload/Shop.app/"),
+        ("Payload/Shop.app/Frameworks/libextra.dylib", "Payload/Shop.app/"),
+        ("Payload/Shop.app/PlugIns/Share.appex/libinner.dylib", "Payload/Shop.app/PlugIns/Share.appex/"),
+    ];
+    assert_eq!(programs, expected);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn every_rule_finds_and_leaves_alone() {
         let find = |source: &str| facts::check(&manifest(source), &pack);
         Case::new(rule, find(&bad), find(&good))
     };
-    let cases = [components(&case), entries(&case), whole(&case)];
+    let cases = [components(&case), guards(&case), entries(&case), whole(&case)];
     prove(&pack, cases.into_iter().flatten().collect());
 }
 
@@ -92,6 +92,11 @@ fn whole(case: Make<'_>) -> Vec<Case> {
             on(29, 29, "<application a:requestLegacyExternalStorage=\"true\"/>"),
             on(29, 30, "<application a:requestLegacyExternalStorage=\"true\"/>"),
         ),
+        case(
+            "manifest-shared-storage",
+            used("WRITE_EXTERNAL_STORAGE"),
+            used("WRITE_EXTERNAL_STORAGE\" a:maxSdkVersion=\"28"),
+        ),
         case("manifest-all-files-access", used("MANAGE_EXTERNAL_STORAGE"), used("READ_MEDIA_IMAGES")),
         case(
             "manifest-device-protected-storage",
@@ -115,16 +120,22 @@ fn whole(case: Make<'_>) -> Vec<Case> {
     ]
 }
 
+/// A component guarded by a permission of the app, which has this level.
+fn guarded(element: &str, level: &str, rest: &str) -> String {
+    app(&format!(
+        "<permission a:name=\"org.shop.app.GUARD\" a:protectionLevel=\"{level}\"/><application>\
+         <{element} a:name=\".Part\" a:exported=\"true\" {rest}/></application>"
+    ))
+}
+
+fn of(element: &str, rest: &str) -> String {
+    component(&format!("<{element} a:name=\".Part\" {rest}/>"))
+}
+
+const OWN: &str = "a:permission=\"org.shop.app.GUARD\"";
+
 fn components(case: Make<'_>) -> Vec<Case> {
-    let guarded = |element: &str, level: &str, rest: &str| {
-        app(&format!(
-            "<permission a:name=\"org.shop.app.GUARD\" a:protectionLevel=\"{level}\"/><application>\
-             <{element} a:name=\".Part\" a:exported=\"true\" {rest}/></application>"
-        ))
-    };
-    let of = |element: &str, rest: &str| component(&format!("<{element} a:name=\".Part\" {rest}/>"));
-    let own = "a:permission=\"org.shop.app.GUARD\"";
-    let mut cases = vec![
+    vec![
         case(
             "manifest-task-hijacking",
             on(26, 35, "<application><activity a:name=\".M\" a:exported=\"true\" a:launchMode=\"2\"/></application>"),
@@ -164,7 +175,7 @@ fn components(case: Make<'_>) -> Vec<Case> {
             activity("a:exported=\"true\"", ""),
             activity(
                 "a:exported=\"true\"",
-                &filter("android.intent.action.MAIN", "><category a:name=\"android.intent.category.LAUNCHER\"/"),
+                &filter("android.intent.action.MAIN", "><category a:name=\"android.intent.category.LAUNCHER\"/>"),
             ),
         ),
         case(
@@ -172,7 +183,7 @@ fn components(case: Make<'_>) -> Vec<Case> {
             component("<activity-alias a:name=\".Door\" a:targetActivity=\".Main\" a:exported=\"true\"/>"),
             activity("a:exported=\"true\"", &filter("android.intent.action.SEND", ">")),
         ),
-        case("manifest-service-exported", of("service", "a:exported=\"true\""), guarded("service", "signature", own)),
+        case("manifest-service-exported", of("service", "a:exported=\"true\""), guarded("service", "signature", OWN)),
         case(
             "manifest-receiver-exported",
             component(&format!("<receiver a:name=\".R\">{}</receiver>", filter("org.shop.ORDER", ">"))),
@@ -185,17 +196,22 @@ fn components(case: Make<'_>) -> Vec<Case> {
         case(
             "manifest-provider-exported",
             guarded("provider", "signature", "a:readPermission=\"org.shop.app.GUARD\""),
-            guarded("provider", "signature", own),
+            guarded("provider", "signature", OWN),
         ),
         case(
             "manifest-provider-open-on-old-android",
             on(16, 35, "<application><provider a:name=\".P\"/></application>"),
             on(16, 35, "<application><provider a:name=\".P\" a:exported=\"false\"/></application>"),
         ),
+    ]
+}
+
+fn guards(case: Make<'_>) -> Vec<Case> {
+    let mut cases = vec![
         case(
             "manifest-weak-guard",
             guarded("provider", "dangerous", "a:permission=\"org.shop.app.GUARD\""),
-            guarded("provider", "signature", own),
+            guarded("provider", "signature", OWN),
         ),
         case(
             "manifest-weak-guard",
@@ -212,13 +228,13 @@ fn components(case: Make<'_>) -> Vec<Case> {
         ),
     ];
     for element in ["activity", "service", "receiver"] {
-        let bad = guarded(element, "normal", own);
-        cases.push(case("manifest-weak-guard", bad, guarded(element, "signature", own)));
+        let bad = guarded(element, "normal", OWN);
+        cases.push(case("manifest-weak-guard", bad, guarded(element, "signature", OWN)));
         let unknown = of(element, "a:exported=\"true\" a:permission=\"com.elsewhere.GUARD\"");
-        cases.push(case("manifest-unknown-guard", unknown, guarded(element, "signature", own)));
+        cases.push(case("manifest-unknown-guard", unknown, guarded(element, "signature", OWN)));
     }
     let unknown = of("provider", "a:exported=\"true\" a:permission=\"com.elsewhere.GUARD\"");
-    cases.push(case("manifest-unknown-guard", unknown, guarded("provider", "signature", own)));
+    cases.push(case("manifest-unknown-guard", unknown, guarded("provider", "signature", OWN)));
     cases
 }
 

@@ -36,7 +36,8 @@ fn domain(attributes: &str, host: &str, inside: &str) -> String {
 }
 
 fn pins(attributes: &str, keys: &[&str]) -> Facts {
-    let keys: String = keys.iter().map(|key| format!("<pin digest=\"SHA-256\">{key}</pin>")).collect();
+    let keys: Vec<String> = keys.iter().map(|key| format!("<pin digest=\"SHA-256\">{key}</pin>")).collect();
+    let keys = keys.concat();
     config(&domain("", "api.shop.org", &format!("<pin-set {attributes}>{keys}</pin-set>")))
 }
 
@@ -120,15 +121,15 @@ fn every_rule_of_the_network_finds_and_leaves_alone() {
             ),
             case("network-single-pin", pins("", &[KEY]), pins("", &[KEY, spare])),
             case("network-broken-pin", pins("", &[KEY, "AAAA"]), pins("", &[KEY, spare])),
-            case("network-no-pinning", app(26, 35, ""), pins("", &[KEY, spare])),
-            case("network-no-pinning", code("socket"), code("certificate-pinning")),
+            case("network-unpinned", app(26, 35, ""), pins("", &[KEY, spare])),
+            case("network-unpinned", code("socket"), code("certificate-pinning")),
             case(
-                "network-http-address",
+                "network-http-resource",
                 join([app(26, 35, "a:usesCleartextTraffic=\"true\""), strings("http://api.shop.org/v1")]),
                 join([app(26, 35, ""), strings("http://api.shop.org/v1")]),
             ),
             case(
-                "network-http-address",
+                "network-http-resource",
                 join([config("<base-config cleartextTrafficPermitted=\"true\"/>"), strings("ws://api.shop.org/v1")]),
                 join([
                     config("<base-config cleartextTrafficPermitted=\"true\"/>"),
@@ -170,6 +171,16 @@ fn every_rule_of_resources_finds_and_leaves_alone() {
                 "resources-provider-whole-folder",
                 paths("<external-path name=\"all\" path=\".\"/>"),
                 paths("<external-path name=\"out\" path=\"out/\"/>"),
+            ),
+            case(
+                "resources-backup-deny-list",
+                backup("<exclude domain=\"sharedpref\" path=\"session.xml\"/>"),
+                backup("<include domain=\"file\" path=\"drafts/\"/><exclude domain=\"file\" path=\"drafts/x\"/>"),
+            ),
+            case(
+                "resources-backup-deny-list",
+                backup("<include domain=\"file\" path=\".\"/><exclude domain=\"file\" path=\"x\"/>"),
+                backup("<include domain=\"file\" path=\".\"/><exclude domain=\"file\"/>"),
             ),
             case(
                 "resources-backup-rules-empty",

@@ -213,6 +213,29 @@ fn levels_are_those_of_the_route() {
 }
 
 #[test]
+fn routes_have_levels_of_the_core_rule_set() {
+    if !std::path::Path::new("/etc/modsecurity/crs/crs-setup.conf").is_file() {
+        support::skip("TESTUDO_REQUIRE_DEBIAN_CRS", "Debian's package `modsecurity-crs` is not installed");
+        return;
+    }
+    let upstream = Upstream::start();
+    let text = format!(
+        "[upstream]\nservers = [\"{}\"]\n[contract]\npublic = [\"/app/*\"]\n[waf]\nparanoia = 1\n\
+         [[waf.routes]]\nroute = \"* /app/strict\"\nparanoia = 4\n\
+         [[waf.routes]]\nroute = \"* /app/patient\"\nparanoia = 4\nthreshold = 1000\n",
+        upstream.url()
+    );
+    let server = Server::start_in(folder(&text), &[]);
+    let app = [("User-Agent", "ShopApp/4.2.1 (iPhone; iOS 18.1)"), ("Accept", "application/json")];
+    let send = |path: &str| server.send("GET", path, &app, b"").status;
+    // Signs that only level 4 refuses (920273).
+    let statuses = |query: &str| ["search", "strict", "patient"].map(|path| send(&format!("/app/{path}?q={query}")));
+    assert_eq!(statuses("plain"), [200, 200, 200]);
+    assert_eq!(statuses("price%24%24%7Ctax"), [200, 403, 200]);
+    assert_eq!(statuses("1'%20UNION%20SELECT%20username,password%20FROM%20users--"), [403, 403, 200]);
+}
+
+#[test]
 fn json_in_arguments_and_cookies_is_read_when_asked_for() {
     let upstream = Upstream::start();
     // As written it holds no attack; the reader of JSON finds one.

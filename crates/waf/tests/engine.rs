@@ -302,6 +302,24 @@ fn what_sums_up_knows_what_matched() {
 }
 
 #[test]
+fn what_the_setup_rules_out_is_settled_and_what_a_broken_chain_did_stays() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=1,setvar:tx.score=0"
+SecRule TX:level "@ge 2" "id:2,phase:1,pass,nolog,setvar:tx.score=+5"
+SecRule TX:level "@ge 1" "id:3,phase:1,pass,nolog,chain,setvar:tx.score=+1"
+    SecRule TX:level "@ge 3"
+SecRule TX:score "@eq 1" "id:4,phase:1,pass"
+SecRule ARGS:a "@rx evil" "id:5,phase:1,pass,nolog,setvar:tx.anomaly_score_pl1=+1"
+SecRule TX:anomaly_score_pl1 "@gt 0" "id:6,phase:1,pass"
+"#;
+    assert_eq!(ids(&ask(rules, "/", b"")), [4]);
+    assert_eq!(ids(&ask(rules, "/?a=evil", b"")), [4, 6], "no tag says that it is about attacks");
+    let waf = load(rules, Options::default()).unwrap();
+    assert!(waf.rules().settled() > 0);
+    assert!(waf.rules().settled_while_quiet() > waf.rules().settled());
+}
+
+#[test]
 fn rules_that_need_nothing_are_asked_where_there_is_something() {
     let rules = r#"
 SecRule REQUEST_HEADERS:X-None "!@rx ^a$" "id:1,phase:1,pass"

@@ -259,12 +259,12 @@ impl<'a> Elf<'a> {
 
     /// Names of what it takes from other libraries.
     pub fn imports(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        self.symbols().filter(|symbol| symbol.is_import()).map(|symbol| symbol.text())
+        self.symbols().filter(Symbol::is_import).map(|symbol| symbol.text())
     }
 
     /// Names of what it offers.
     pub fn exports(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        self.symbols().filter(|symbol| symbol.is_export()).map(|symbol| symbol.text())
+        self.symbols().filter(Symbol::is_export).map(|symbol| symbol.text())
     }
 
     /// Where a segment's bytes lie in the file.

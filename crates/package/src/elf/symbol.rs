@@ -7,6 +7,8 @@ use crate::le::slice_at;
 
 /// Names longer than this are cut: they are none that anything asks for.
 const LONGEST_NAME: usize = 2048;
+/// How many symbols are looked at.
+const MOST: usize = 1 << 20;
 /// How many buckets of a hash table are looked at.
 const MOST_BUCKETS: usize = 1 << 22;
 
@@ -50,7 +52,7 @@ pub(super) fn of<'a>(elf: &Elf<'a>) -> impl Iterator<Item = Symbol<'a>> + use<'a
     let (view, strings) = (elf.view, elf.dynamic.strings);
     let size = if view.wide { 24 } else { 16 };
     let start = elf.dynamic.symbols.unwrap_or(view.bytes.len());
-    let count = count(elf, size).unwrap_or(0).min(view.bytes.len().saturating_sub(start) / size);
+    let count = count(elf, size).unwrap_or(0).min(MOST).min(view.bytes.len().saturating_sub(start) / size);
     (1..count.max(1)).filter_map(move |index| {
         let at = start + index * size;
         let (info, section, value) = if view.wide {

@@ -164,7 +164,13 @@ impl<'a> CodeDirectory<'a> {
         }
         let version = u32_at(blob, 8)?;
         let (start, special, count) = (size_at(blob, 16)?, size_at(blob, 24)?, size_at(blob, 28)?);
-        let digest_size = usize::from(u8_at(blob, 36)?);
+        let (hash, digest_size) = (u8_at(blob, 37)?, usize::from(u8_at(blob, 36)?));
+        let known = match hash {
+            1 | 3 => digest_size == 20,
+            2 => digest_size == 32,
+            4 => digest_size == 48,
+            _ => digest_size > 0,
+        };
         let exponent = u8_at(blob, 39)?;
         let text = |at| blob.get(at..).map(fixed);
         let team = if version >= 0x2_0200 { size_at(blob, 48).filter(|at| *at != 0).and_then(text) } else { None };
@@ -174,16 +180,16 @@ impl<'a> CodeDirectory<'a> {
             blob,
             version,
             flags: u32_at(blob, 12)?,
-            hash: u8_at(blob, 37)?,
+            hash,
             identifier: text(size_at(blob, 20)?)?,
             team,
             limit: wide.or_else(|| u32_at(blob, 32).map(u64::from))?,
             page: match exponent {
                 0 => 0,
-                1..=30 => 1 << exponent,
+                12..=30 => 1 << exponent,
                 _ => return None,
             },
-            digest_size: if digest_size == 0 { return None } else { digest_size },
+            digest_size: known.then_some(digest_size)?,
             pages: slice_at(blob, start, count.checked_mul(digest_size)?)?,
             special: slice_at(blob, start.checked_sub(special_size)?, special_size)?,
         })

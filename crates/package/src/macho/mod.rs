@@ -90,6 +90,9 @@ pub enum MachError {
     /// There are programs for too many processors.
     #[error("programs for more than {MOST_SLICES} processors")]
     TooMany,
+    /// Programs for several processors share their bytes.
+    #[error("programs for several processors overlap")]
+    Overlap,
 }
 
 /// Whether bytes begin like a Mach-O file.
@@ -123,6 +126,9 @@ pub fn read(bytes: &[u8]) -> Result<Vec<MachO<'_>>, MachError> {
         slice_at(bytes, offset, length).ok_or(MachError::Truncated("program for a processor"))
     };
     let slices = (0..count).map(slice).collect::<Result<Vec<_>, _>>()?;
+    if slices.iter().map(|slice| slice.len()).sum::<usize>() > bytes.len() {
+        return Err(MachError::Overlap);
+    }
     let programs: Vec<_> = slices.into_iter().filter_map(|slice| MachO::read(slice).ok()).collect();
     if programs.is_empty() { Err(MachError::Magic) } else { Ok(programs) }
 }

@@ -5,6 +5,8 @@ use crate::le::{size_at, slice_at, u16_at};
 
 /// Names longer than this are cut: they are none that anything asks for.
 const LONGEST_NAME: usize = 2048;
+/// How many symbols are looked at.
+const MOST: usize = 1 << 20;
 
 /// The bits of a symbol of the debugger.
 const DEBUG: u8 = 0xe0;
@@ -48,10 +50,7 @@ impl Symbol<'_> {
 
 pub(super) fn of(bytes: &[u8], wide: bool, table: Option<Table>) -> impl Iterator<Item = Symbol<'_>> {
     let size = if wide { 16 } else { 12 };
-    let records = table.and_then(|table| {
-        let most = bytes.len() / size;
-        slice_at(bytes, table.symbols, table.count.min(most) * size)
-    });
+    let records = table.and_then(|table| slice_at(bytes, table.symbols, table.count.min(MOST) * size));
     let strings = table.and_then(|table| slice_at(bytes, table.strings, table.size)).unwrap_or_default();
     records.unwrap_or_default().chunks_exact(size).filter_map(move |record| {
         let name = strings.get(size_at(record, 0)?..).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The binary form: objects, the table of their offsets, a trailer.
 
 use super::{Budget, DEPTH, Plist, PlistError};
-use crate::be::{u16_at, u64_at};
+use crate::be::{u16_at, u32_at, u64_at};
 use crate::le::slice_at;
 
 pub(super) const MAGIC: &[u8] = b"bplist";
@@ -12,7 +12,7 @@ const EPOCH: i64 = 978_307_200;
 pub(super) fn read(bytes: &[u8]) -> Result<Plist, PlistError> {
     let broken = PlistError::Object { offset: bytes.len().saturating_sub(TRAILER) };
     let list = List::open(bytes).ok_or(broken)?;
-    let mut budget = Budget::WHOLE;
+    let mut budget = Budget::of(bytes.len());
     list.value(list.top, 0, &mut budget)
 }
 
@@ -55,11 +55,16 @@ impl<'a> List<'a> {
                 // Numbers of fewer than eight bytes have no sign.
                 Plist::Integer(if bytes.len() < 8 { i64::try_from(number).unwrap_or(0) } else { number.cast_signed() })
             }
-            (2, 2) => Plist::Real(f64::from(f32::from_bits(number(scalar(2)?) as u32))),
+            (2, 2) => Plist::Real(f64::from(f32::from_bits(u32_at(self.bytes, offset + 1).ok_or(broken)?))),
             (2, 3) => Plist::Real(f64::from_bits(number(scalar(3)?))),
             (3, 3) => {
                 let seconds = f64::from_bits(number(scalar(3)?));
-                Plist::Date((seconds as i64).saturating_add(EPOCH))
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "parts of a second don't count, nor times out of range"
+                )]
+                let seconds = seconds as i64;
+                Plist::Date(seconds.saturating_add(EPOCH))
             }
             (8, _) => Plist::Uid(number(slice_at(self.bytes, offset + 1, usize::from(low) + 1).ok_or(broken)?)),
             (4..=6, _) => {
@@ -76,7 +81,7 @@ impl<'a> List<'a> {
                     }
                 }
             }
-            (10 | 11 | 12, _) => {
+            (10..=12, _) => {
                 let (start, count) = self.counted(offset, low).ok_or(broken)?;
                 let items = self.references(start, count).ok_or(broken)?;
                 Plist::Array(items.map(|item| self.value(item, depth + 1, budget)).collect::<Result<_, _>>()?)
@@ -88,13 +93,25 @@ impl<'a> List<'a> {
                 let values = values.and_then(|start| self.references(start, count)).ok_or(broken)?;
                 let mut entries = Vec::new();
                 for (key, value) in keys.zip(values) {
-                    let Plist::Text(key) = self.value(key, DEPTH, budget)? else { return Err(broken) };
-                    entries.push((key, self.value(value, depth + 1, budget)?));
+                    entries.push((self.key(key, budget)?, self.value(value, depth + 1, budget)?));
                 }
                 Plist::Dictionary(entries)
             }
             _ => return Err(broken),
         })
+    }
+
+    /// A key, which is a text.
+    fn key(&self, reference: u64, budget: &mut Budget) -> Result<String, PlistError> {
+        let offset = self.offset(reference).ok_or(PlistError::Object { offset: self.bytes.len() })?;
+        // Anything else would be read with what is in it, which may be the dictionary itself.
+        if !matches!(self.bytes.get(offset).map(|marker| marker >> 4), Some(5 | 6)) {
+            return Err(PlistError::Object { offset });
+        }
+        match self.value(reference, DEPTH, budget)? {
+            Plist::Text(key) => Ok(key),
+            _ => Err(PlistError::Object { offset }),
+        }
     }
 
     /// Where an object begins.

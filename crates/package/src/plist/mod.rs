@@ -60,7 +60,7 @@ pub enum PlistError {
     #[error("values nest deeper than {DEPTH}")]
     Depth,
     /// There is too much of it.
-    #[error("more than {VALUES} values, or more than {BYTES} bytes in them")]
+    #[error("more values, or more bytes in them, than a list of this size needs")]
     Size,
 }
 
@@ -154,7 +154,11 @@ struct Budget {
 }
 
 impl Budget {
-    const WHOLE: Budget = Budget { values: VALUES, bytes: BYTES };
+    /// For a list of so many bytes: what is named from several places may cost more than it has, but not without end.
+    fn of(length: usize) -> Budget {
+        let bytes = length.saturating_mul(32).saturating_add(64 << 10);
+        Budget { values: VALUES.min(length.saturating_add(1024)), bytes: BYTES.min(bytes) }
+    }
 
     fn value(&mut self) -> Result<(), PlistError> {
         self.values = self.values.checked_sub(1).ok_or(PlistError::Size)?;

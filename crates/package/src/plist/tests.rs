@@ -74,6 +74,16 @@ fn a_list_that_holds_itself_is_refused() {
 }
 
 #[test]
+fn a_dictionary_that_is_its_own_key_is_refused() {
+    let mut bytes = b"bplist00\xd1\x00\x00\x08".to_vec();
+    bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 1]);
+    for number in [1_u64, 0, 11] {
+        bytes.extend_from_slice(&number.to_be_bytes());
+    }
+    assert_eq!(Plist::read(&bytes), Err(PlistError::Object { offset: 8 }));
+}
+
+#[test]
 fn a_list_that_grows_without_end_is_refused() {
     // Each of twelve arrays holds the next one fourteen times.
     let (mut bytes, mut offsets) = (b"bplist00".to_vec(), Vec::new());

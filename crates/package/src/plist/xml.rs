@@ -10,7 +10,7 @@ const LIMITS: Limits =
     Limits { total: BYTES as u64, depth: DEPTH + 3, elements: VALUES, attributes: 16, markup: 64 << 10 };
 
 pub(super) fn read(bytes: &[u8]) -> Result<Plist, PlistError> {
-    let mut build = Build { budget: Budget::WHOLE, open: Vec::new(), root: None };
+    let mut build = Build { budget: Budget::of(bytes.len()), open: Vec::new(), root: None };
     let mut give = |token: &Token<'_>| build.token(token);
     let mut reader = Reader::new(LIMITS);
     reader.push(bytes, &mut give).and_then(|()| reader.finish(&mut give)).map_err(|halt| match halt {

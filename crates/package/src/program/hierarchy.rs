@@ -1,6 +1,8 @@
 //! Who extends whom, which definition answers a call, and which could answer it ("class hierarchy analysis", Dean, Grove
 //! and Chambers 1995).
 
+use std::collections::BTreeSet;
+
 use crate::dex::Access;
 
 use super::{Class, DefinitionId, MethodKey, NONE, Program, ProtoId, StringId, TypeId};
@@ -65,13 +67,23 @@ impl Program<'_> {
 
     /// The type and everything above it, nearest first.
     pub fn ancestors(&self, of: TypeId) -> Vec<TypeId> {
+        /// Up to so many, a look at each is faster than a set.
+        const FEW: usize = 24;
         let mut found = vec![of];
+        let mut known = BTreeSet::new();
         let mut at = 0;
         while let Some(one) = found.get(at).copied() {
             at += 1;
             for above in self.supertypes(one) {
-                if found.len() < MAX_ABOVE && !found.contains(&above) {
+                if found.len() == FEW && known.is_empty() {
+                    known.extend(found.iter().copied());
+                }
+                let new = if found.len() < FEW { !found.contains(&above) } else { known.insert(above) };
+                if new {
                     found.push(above);
+                }
+                if found.len() >= MAX_ABOVE {
+                    return found;
                 }
             }
         }

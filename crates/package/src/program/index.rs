@@ -191,9 +191,10 @@ impl Index {
 
     fn match_methods(&mut self, program: &Program<'_>, wanted: &Wanted) {
         let names = by_string(program, &wanted.methods);
+        let below = Below::new(program, wanted.methods.values().flatten());
         for (at, key) in program.methods.iter().enumerate() {
             for class in of_name(&names, key.name) {
-                if program.find_type(class).is_some_and(|of| program.is_call_of(*key, of)) {
+                if below.find(class, key.class).is_some_and(|above| program.is_call_of(*key, above)) {
                     let entry = (class.clone(), program.string(key.name).decode().into_owned());
                     self.wanted_methods.entry(entry).or_default().push(MethodId(super::intern::id_of(at)));
                 }
@@ -204,9 +205,10 @@ impl Index {
 
     fn match_fields(&mut self, program: &Program<'_>, wanted: &Wanted) {
         let names = by_string(program, &wanted.fields);
+        let below = Below::new(program, wanted.fields.values().flatten());
         for (at, key) in program.fields.iter().enumerate() {
             for class in of_name(&names, key.name) {
-                if program.find_type(class).is_some_and(|of| program.is_subtype(key.class, of)) {
+                if below.find(class, key.class).is_some() {
                     let entry = (class.clone(), program.string(key.name).decode().into_owned());
                     self.wanted_fields.entry(entry).or_default().push(FieldId(super::intern::id_of(at)));
                 }
@@ -217,13 +219,10 @@ impl Index {
 }
 
 impl Program<'_> {
-    /// Whether a call of `key` runs what `above` declares: its class lies below, and nothing between overrides it.
+    /// Whether a call of `key`, whose class lies below `above`, runs what `above` declares: nothing between overrides it.
     fn is_call_of(&self, key: MethodKey, above: TypeId) -> bool {
         if key.class == above {
             return true;
-        }
-        if !self.is_subtype(key.class, above) {
-            return false;
         }
         match self.lookup(key.class, key.name, key.proto).and_then(|id| self.class(self.definition(id)?.class)) {
             Some(declaring) => self.is_subtype(above, declaring.of),
@@ -237,6 +236,29 @@ impl Program<'_> {
     /// few builds an [`Index`].
     pub fn calls(&self, class: &str, name: &str) -> Vec<Site> {
         Index::new(self, Wanted::new().method(class, name)).calls(class, name).copied().collect()
+    }
+}
+
+/// The types below those that are wanted, each found once.
+struct Below<'w>(BTreeMap<&'w str, (TypeId, Vec<u64>)>);
+
+impl<'w> Below<'w> {
+    fn new(program: &Program<'_>, classes: impl Iterator<Item = &'w String>) -> Below<'w> {
+        let mut below = BTreeMap::new();
+        for class in classes {
+            if !below.contains_key(class.as_str())
+                && let Some(of) = program.find_type(class)
+            {
+                let types = program.descendants(of);
+                below.insert(class.as_str(), (of, marks(program.type_count(), types.iter().map(|of| of.0))));
+            }
+        }
+        Below(below)
+    }
+
+    /// The wanted type of this name, if `of` is it or lies below it.
+    fn find(&self, class: &str, of: TypeId) -> Option<TypeId> {
+        self.0.get(class).filter(|(_, below)| is_marked(below, of.0)).map(|(above, _)| *above)
     }
 }
 

@@ -133,6 +133,21 @@ fn uses_are_found_by_the_type_that_declares_the_method() {
 }
 
 #[test]
+fn one_string_is_found_without_all_others() {
+    with(|program| {
+        let begun: Vec<_> = program.strings_starting("lib.").collect();
+        assert_eq!(begun, [program.find_string("lib.Named").unwrap()]);
+        assert_eq!(program.strings_starting("lib.Nobody").count(), 0);
+        let mut wanted = Wanted::new();
+        wanted.string(begun[0]);
+        let index = Index::new(program, &wanted);
+        let work = definition(program, "Llib/Base;->work()V");
+        assert_eq!(index.strings(begun[0]).iter().map(|site| site.caller).collect::<Vec<_>>(), [work]);
+        assert_eq!(index.strings(program.find_string("prefs").unwrap()), []);
+    });
+}
+
+#[test]
 fn annotated_methods_are_found() {
     let bytes = kit::Dex::new()
         .class("La/Bridge;", |class| {

@@ -119,5 +119,6 @@ pub fn ipa(bytes: &[u8]) -> usize {
             + file(ipa.profile(bundle))
             + program.map_or(0, |program| macho(&program.bytes))
     };
-    ipa.bundles.iter().map(|bundle| bundle.name().len() + of(bundle)).sum()
+    let sealed = |bundle| ipa.seal(bundle).and_then(Result::ok).map_or(0, |seal| seal.compared + seal.changed);
+    ipa.bundles.iter().map(|bundle| bundle.name().len() + of(bundle) + sealed(bundle)).sum()
 }

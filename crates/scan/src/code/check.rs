@@ -1,13 +1,13 @@
 //! Asks all conditions of a pack about a program.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use testudo_package::dex::Access;
 use testudo_package::program::flow::Bounds;
 use testudo_package::program::{
-    ClassId, Constants, DefinitionId, Index, Program, Reach as Reached, Site, StringId, Values, Wanted,
+    ClassId, Constants, DefinitionId, Index, Program, Reach as Reached, Site, StringId, Value, Values, Wanted,
 };
 
 use super::condition::{Condition, Use, Within};
@@ -20,7 +20,9 @@ use crate::rule::{Rule, RuleId, RulePack};
 /// More findings of one rule than a person reads.
 const MAX_FINDINGS: usize = 200;
 /// More uses of one thing than are asked about.
-const MAX_USES: usize = 50_000;
+const MAX_USES: usize = 20_000;
+/// How many parts of values are kept for the next rule.
+const MAX_HELD: usize = 500_000;
 
 /// What is known of the app besides its code.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +64,7 @@ pub fn check(program: &Program<'_>, reached: Option<&Reached>, pack: &RulePack, 
         owners: Owners::new(context.package, context.libraries),
         origins: RefCell::default(),
         values: RefCell::default(),
+        held: Cell::new(0),
     };
     let mut checked = Checked::default();
     let mut by_rule: BTreeMap<&RuleId, Vec<&Condition>> = BTreeMap::new();
@@ -134,6 +137,18 @@ struct Near {
     classes: BTreeSet<String>,
 }
 
+/// How many parts a value has, as far as they are its own.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Array(parts) | Value::Concat(parts) => parts.len(),
+        Value::New { arguments, .. } | Value::Call { arguments, .. } => arguments.len(),
+        Value::Text(text) => text.len() / 16,
+        Value::Bytes(bytes) => bytes.len() / 16,
+        _ => 0,
+    }
+    .saturating_add(1)
+}
+
 /// A call with the position of an argument, or of none for the receiver.
 type Asked = (Site, Option<u8>);
 
@@ -147,6 +162,8 @@ struct Asking<'p, 'a> {
     owners: Owners,
     origins: RefCell<BTreeMap<ClassId, Origin>>,
     values: RefCell<BTreeMap<Asked, Rc<Values>>>,
+    /// How many parts the kept values have.
+    held: Cell<usize>,
 }
 
 impl Asking<'_, '_> {
@@ -235,7 +252,7 @@ impl Asking<'_, '_> {
         let mut found = Vec::new();
         for member in one.call.iter() {
             let sites = self.index.calls(member.class.as_str(), &member.name).take(MAX_USES);
-            let sites = sites.filter(|site| self.judge.is_one_of(site.method(), std::slice::from_ref(member)));
+            let sites = sites.filter(|site| self.judge.is_overload(site.method(), member));
             let fitting = sites.filter(|site| asked(site.caller) && self.call_fits(one, site));
             found.extend(fitting.map(|site| Hit { definition: site.caller, pc: site.pc, what: What::Call(*site) }));
         }
@@ -288,7 +305,13 @@ impl Asking<'_, '_> {
             None => self.constants.receiver(site),
         };
         let values = Rc::new(values);
-        self.values.borrow_mut().insert((*site, at), values.clone());
+        let mut known = self.values.borrow_mut();
+        self.held.set(self.held.get().saturating_add(values.traced().iter().map(|traced| weight(&traced.value)).sum()));
+        if self.held.get() > MAX_HELD {
+            known.clear();
+            self.held.set(0);
+        }
+        known.insert((*site, at), values.clone());
         values
     }
 

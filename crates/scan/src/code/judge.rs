@@ -61,6 +61,13 @@ impl Judge<'_, '_> {
         })
     }
 
+    /// Whether a call that was found by class and name is of the overload that a rule names. A constructor is its class's own.
+    pub(super) fn is_overload(self, method: MethodId, member: &Member) -> bool {
+        let own = || self.program.descriptor(self.program.method(method).class);
+        (&*member.name != "<init>" || own().as_bytes() == member.class.as_str().as_bytes())
+            && self.fits_prototype(method, member)
+    }
+
     /// Whether a method has the prototype that a rule names, if it names one.
     pub(super) fn fits_prototype(self, method: MethodId, member: &Member) -> bool {
         member.prototype.as_deref().is_none_or(|prototype| {

@@ -28,7 +28,7 @@ pub enum PatternError {
     #[error("a text has 1 to {LONGEST} characters, not {0}")]
     Length(usize),
     /// A word is none.
-    #[error("`{0}` is no word; write small letters and digits alone")]
+    #[error("`{0}` is no word; write small letters and digits, with dashes between parts")]
     Word(String),
     /// There is no such kind of value.
     #[error("there is no kind of value `{0}`{1}")]
@@ -156,7 +156,7 @@ impl fmt::Display for Glob {
     }
 }
 
-/// A word of a name: `password` in `userPassword`.
+/// A word of a name: `password` in `userPassword`, `api-key` in `my_api_key`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Word(Box<str>);
 
@@ -170,8 +170,8 @@ impl FromStr for Word {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Word, PatternError> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if plain && (2..=32).contains(&text.len()) {
+        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if text.split('-').all(plain) && (2..=32).contains(&text.len()) {
             Ok(Word(text.into()))
         } else {
             Err(PatternError::Word(shown(text)))

@@ -1,14 +1,25 @@
 //! Words in names and labels: `password` in `userPassword`, `USER_PASSWORD` and `the password: `.
 
-/// Whether the last word of a name is one of these. Digits and signs behind it do not count.
+/// Whether the last word of a name is one of these. Digits and signs behind it do not count. A dash in a word is where the
+/// name may have a sign, a space or the next capital: `api-key` is the last word of `api_key` and of `apiKey`.
 pub(super) fn ends_with(name: &str, words: impl IntoIterator<Item: AsRef<str>>) -> bool {
-    let name = name.trim_end_matches(|letter: char| !letter.is_ascii_alphabetic());
-    words.into_iter().any(|word| {
-        let word = word.as_ref();
-        let Some(start) = name.len().checked_sub(word.len()) else { return false };
-        let last = name.as_bytes().get(start..).is_some_and(|last| last.eq_ignore_ascii_case(word.as_bytes()));
-        last && starts_word(name.as_bytes(), start)
-    })
+    let name = name.trim_end_matches(|letter: char| !letter.is_ascii_alphabetic()).as_bytes();
+    words.into_iter().any(|word| start_of(name, word.as_ref()).is_some_and(|start| starts_word(name, start)))
+}
+
+/// Where a word begins that ends a name.
+fn start_of(name: &[u8], word: &str) -> Option<usize> {
+    let mut start = name.len();
+    for part in word.rsplit('-') {
+        if start < name.len() {
+            let before = name.get(..start)?;
+            start -= before.iter().rev().take_while(|byte| b" _-.".contains(byte)).count();
+        }
+        start = start.checked_sub(part.len())?;
+        let own = name.get(start..start + part.len())?;
+        own.eq_ignore_ascii_case(part.as_bytes()).then_some(())?;
+    }
+    Some(start)
 }
 
 fn starts_word(text: &[u8], at: usize) -> bool {
@@ -25,6 +36,9 @@ mod tests {
     fn words_are_found_where_people_see_them() {
         let last = |name: &str| ends_with(name, ["password", "pin"]);
         assert!(last("userPassword") && last("USER_PASSWORD") && last("password: ") && last("pin2=") && last("PIN"));
+        let parted = |name: &str| ends_with(name, ["api-key"]);
+        assert!(parted("api_key") && parted("myApiKey") && parted("the API key: ") && parted("apikey"));
+        assert!(!parted("key") && !parted("rapi_key") && !parted("api") && !parted("apimonkey"));
         assert!(!last("passwordHint") && !last("spin") && !last("") && !last("Password length:"));
     }
 }

@@ -7,6 +7,9 @@ mod privacy;
 mod program;
 mod required;
 mod signing;
+mod watched;
+
+use std::collections::HashSet;
 
 use testudo_package::ipa::{Bundle, BundleKind, FileError, Ipa, Profile};
 use testudo_package::macho;
@@ -26,20 +29,35 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     [BUNDLE, info::KINDS, privacy::KINDS, program::KINDS, signing::KINDS].into_iter().flatten()
 }
 
-const BUNDLE: &[Kind] = &[Kind {
-    name: "apple-bundle",
-    what: "an app, an extension or a framework",
-    attributes: &[
-        ("folder", Type::Text),
-        // `app`, `inner-app`, `extension`, `framework`.
-        ("kind", Type::Text),
-        ("identifier", Type::Text),
-        ("version", Type::Text),
-        ("privacy-manifest", Type::Flag),
-        ("profile", Type::Flag),
-        ("program", Type::Flag),
-    ],
-}];
+const BUNDLE: &[Kind] = &[
+    Kind {
+        name: "apple-bundle",
+        what: "an app, an extension or a framework",
+        attributes: &[
+            ("folder", Type::Text),
+            // `app`, `inner-app`, `extension`, `framework`.
+            ("kind", Type::Text),
+            ("identifier", Type::Text),
+            ("version", Type::Text),
+            ("privacy-manifest", Type::Flag),
+            ("profile", Type::Flag),
+            ("program", Type::Flag),
+        ],
+    },
+    Kind {
+        name: "sealed-file",
+        what: "a file that is not as the list of the bundle's files says, which the code signature seals",
+        attributes: &[
+            ("bundle", Type::Text),
+            ("bundle-kind", Type::Text),
+            // `changed`, `missing`.
+            ("state", Type::Text),
+        ],
+    },
+];
+
+/// Libraries outside of bundles that are looked at.
+const MOST_LOOSE: usize = 500;
 
 /// Something of an app that could not be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,7 +79,7 @@ pub struct Of<'b> {
     pub kind: &'static str,
 }
 
-impl<'b> Of<'b> {
+impl Of<'_> {
     fn place(&self, path: impl Into<String>) -> Place {
         Place::Manifest { file: self.file.to_owned(), path: path.into() }
     }
@@ -77,6 +95,7 @@ pub fn rows(ipa: &Ipa<'_, '_>, now: i64, facts: &mut Facts) -> Vec<Unread> {
     for bundle in &ipa.bundles {
         run.bundle(bundle, facts);
     }
+    run.loose(facts);
     run.unread
 }
 
@@ -86,14 +105,45 @@ struct Run<'r, 'z, 'a> {
     unread: Vec<Unread>,
 }
 
+/// The name of a kind of bundles.
+fn name(kind: BundleKind) -> &'static str {
+    match kind {
+        BundleKind::App => "app",
+        BundleKind::InnerApp => "inner-app",
+        BundleKind::Extension => "extension",
+        BundleKind::Framework => "framework",
+    }
+}
+
 impl Run<'_, '_, '_> {
+    /// Libraries that are no bundles; they belong to the innermost one that they lie in.
+    fn loose(&mut self, facts: &mut Facts) {
+        let own: HashSet<String> = self.ipa.bundles.iter().map(Bundle::program_path).collect();
+        let libraries = self.ipa.archive().entries().iter().filter(|entry| entry.name.ends_with(b".dylib"));
+        for entry in libraries.take(MOST_LOOSE) {
+            let path = entry.text();
+            let holders = self.ipa.bundles.iter().filter(|bundle| path.starts_with(&bundle.folder));
+            let Some(bundle) = holders.max_by_key(|bundle| bundle.folder.len()) else { continue };
+            if own.contains(path.as_ref()) {
+                continue;
+            }
+            let of = Of { file: &path, folder: &bundle.folder, kind: name(bundle.kind) };
+            match self.ipa.archive().contents(entry) {
+                Ok(contents) => match macho::read(&contents.bytes) {
+                    Ok(programs) => {
+                        for macho in &programs {
+                            program::rows(of, macho, program::Described::default(), false, facts);
+                        }
+                    }
+                    Err(error) => self.unread(&path, &error.to_string()),
+                },
+                Err(error) => self.unread(&path, &error.to_string()),
+            }
+        }
+    }
+
     fn bundle(&mut self, bundle: &Bundle, facts: &mut Facts) {
-        let kind = match bundle.kind {
-            BundleKind::App => "app",
-            BundleKind::InnerApp => "inner-app",
-            BundleKind::Extension => "extension",
-            BundleKind::Framework => "framework",
-        };
+        let kind = name(bundle.kind);
         let of = |file| Of { file, folder: &bundle.folder, kind };
         let text = |key| bundle.info.as_ref().and_then(|info| info.get(key)?.text());
         let (info_path, program_path) = (bundle.info_path(), bundle.program_path());
@@ -127,6 +177,9 @@ impl Run<'_, '_, '_> {
                 Err(error) => self.unread(&profile_path, &error.to_string()),
             }
         }
+        if bundle.kind == BundleKind::App {
+            self.seal(bundle, facts);
+        }
         let Some(entry) = self.ipa.program(bundle) else { return };
         let contents = match self.ipa.archive().contents(entry) {
             Ok(contents) => contents,
@@ -137,12 +190,33 @@ impl Run<'_, '_, '_> {
                 // People are asked in the name of the app, also by its frameworks.
                 let asking = if bundle.kind == BundleKind::Framework { self.ipa.app() } else { Some(bundle) };
                 let info = asking.and_then(|bundle| bundle.info.as_ref());
-                let described = program::Described { info, privacy: privacy.as_ref() };
+                let sealed = [&info_path, &bundle.seal_path()].map(|path| self.ipa.file(path).and_then(Result::ok));
+                let described = program::Described {
+                    info,
+                    privacy: privacy.as_ref(),
+                    sealed_info: sealed[0].as_deref(),
+                    sealed_resources: sealed[1].as_deref(),
+                };
                 for (nth, macho) in programs.iter().enumerate() {
                     program::rows(of(&program_path), macho, described, nth == 0, facts);
                 }
             }
             Err(error) => self.unread(&program_path, &error.to_string()),
+        }
+    }
+
+    /// The files that the app's list names; those of the bundles in it are among them.
+    fn seal(&mut self, bundle: &Bundle, facts: &mut Facts) {
+        let seal = match self.ipa.seal(bundle) {
+            Some(Ok(seal)) => seal,
+            Some(Err(error)) => return self.unread(&bundle.seal_path(), &error.to_string()),
+            None => return,
+        };
+        for (state, files) in [("changed", seal.changed_files), ("missing", seal.missing_files)] {
+            for file in files {
+                let of = Of { file: &file, folder: &bundle.folder, kind: name(bundle.kind) };
+                facts.push(of.row("sealed-file", Place::File { file: file.clone() }).text("state", state));
+            }
         }
     }
 

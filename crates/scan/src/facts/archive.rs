@@ -80,7 +80,7 @@ fn package(archive: &Archive<'_>, format: &str) -> Row {
 /// The processor family that a native library is for.
 fn abi(name: &str) -> Option<String> {
     let mut parts = name.rsplit('/');
-    parts.next().filter(|file| file.ends_with(".so"))?;
+    parts.next()?.strip_suffix(".so")?;
     let abi = parts.next()?;
     parts.next().filter(|folder| *folder == "lib")?;
     Some(abi.chars().take(32).collect())
@@ -182,7 +182,11 @@ fn file_sort(path: &str) -> Option<&'static str> {
         "map" if matches!(stem.rsplit('.').next(), Some("js" | "bundle" | "jsbundle" | "css")) => Some("source-map"),
         "swp" | "orig" | "rej" | "bak" | "old" | "tmp" => Some("leftover"),
         "java" | "kt" | "swift" | "gradle" | "kts" | "ts" | "tsx"
+<<<<<<< HEAD
             if !within("meta-inf") && !name.ends_with(".d.ts") =>
+=======
+            if !within("meta-inf") && !path.starts_with("javax/") && !name.ends_with(".d.ts") =>
+>>>>>>> facts
         {
             Some("source")
         }
@@ -230,10 +234,7 @@ fn is_der(bytes: &[u8]) -> bool {
 
 /// Whether a sequence begins as PKCS #1 and PKCS #8 private keys do: with the version 0.
 fn is_private(bytes: &[u8]) -> bool {
-    let body = match bytes {
-        [0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..] => body,
-        _ => return false,
-    };
+    let ([0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..]) = bytes else { return false };
     body.starts_with(&[0x02, 0x01, 0x00])
 }
 

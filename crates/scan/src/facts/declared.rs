@@ -83,13 +83,11 @@ pub(crate) fn wrong_in(condition: &Condition) -> Result<(), Wrong> {
             return Err((format!("`{template}` has open braces or is too long"), "write `{attribute}`".to_owned()));
         }
         for name in template::names(template) {
-            match shown {
-                Some(kind) => attribute(kind, name).map(|_| ())?,
-                None => {
-                    let help = "write what is missing, or name a row in `when`";
-                    return Err((format!("`{{{name}}}` is of no row"), help.to_owned()));
-                }
-            }
+            let Some(kind) = shown else {
+                let help = "write what is missing, or name a row in `when`";
+                return Err((format!("`{{{name}}}` is of no row"), help.to_owned()));
+            };
+            attribute(kind, name)?;
         }
     }
     Ok(())
@@ -121,7 +119,7 @@ fn demands(on: &str, wants: &BTreeMap<String, Matcher>, own: Option<&Kind>) -> R
     for (name, matcher) in wants {
         let of = attribute(kind, name)?;
         let bad =
-            |what: &str, help: &str| Err((format!("`{name}` of `{on}` is {}; {what}", of.name()), help.to_owned()));
+            |what: &str, help: &str| Err((format!("`{name}` of `{on}` is {}, and {what}", of.name()), help.to_owned()));
         let scalars = match matcher {
             Matcher::Is(scalar) => std::slice::from_ref(scalar),
             Matcher::Wants(wants) => {
@@ -130,28 +128,28 @@ fn demands(on: &str, wants: &BTreeMap<String, Matcher>, own: Option<&Kind>) -> R
                 }
                 let texts = !wants.matches.is_empty() || !wants.unlike.is_empty();
                 if texts && !matches!(of, Type::Text | Type::List) {
-                    return bad("it matches no pattern", "compare it with a value");
+                    return bad("matches no pattern", "compare it with a value");
                 }
                 if !wants.has.is_empty() && of != Type::List {
-                    return bad("it has no parts", "compare it with a value");
+                    return bad("has no parts", "compare it with a value");
                 }
                 if (wants.below.is_some() || wants.at_least.is_some()) && of != Type::Number {
-                    return bad("it is neither below nor above", "compare it with a value");
+                    return bad("is neither below nor above a number", "compare it with a value");
                 }
                 if wants.none_of.iter().any(|scalar| !of.takes(scalar)) {
-                    return bad("it is never so", "write values of its type");
+                    return bad("never equals such a value", "write values of its type");
                 }
                 if let Some(other) = &wants.same_as {
                     let Some(own) = own else { return bad("`same-as` is for other rows", "move it to `when`") };
                     if attribute(own, other)? != of {
-                        return bad("the two are of different types", "compare those of one type");
+                        return bad("what it is compared with is of another type", "compare those of one type");
                     }
                 }
                 &wants.any_of
             }
         };
         if scalars.iter().any(|scalar| !of.takes(scalar)) {
-            return bad("it is never so", "write a value of its type");
+            return bad("never equals such a value", "write a value of its type");
         }
     }
     Ok(kind)

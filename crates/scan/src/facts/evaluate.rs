@@ -97,7 +97,9 @@ fn finding(rule: &Rule, condition: &Condition, row: Found<'_>) -> Finding {
     let row = row.unwrap_or(&nothing);
     let mut place = row.place.clone();
     if let (Place::Manifest { path, .. }, Some(at)) = (&mut place, &condition.at) {
-        path.push('@');
+        if !path.is_empty() {
+            path.push('@');
+        }
         path.push_str(at);
     }
     Finding {

@@ -7,10 +7,12 @@
 mod component;
 mod filter;
 
+use std::collections::BTreeMap;
+
 use testudo_package::manifest::{Application, Level, Manifest, MetaData, Reference};
 
-use super::permission::{self, level};
-use super::{Attribute, Facts, Kind, Row, Type};
+use super::permission::{self, Level as Protected};
+use super::{Attribute, Facts, Kind, Row, Type, cut};
 use crate::report::Place;
 use Type::{Flag, List, Number, Text};
 
@@ -111,13 +113,13 @@ const INSTRUMENTATION: &[Attribute] = &[("name", Text), ("target", Text), ("own-
 
 /// The facts of a manifest that is this file of the package.
 pub fn rows(manifest: &Manifest<'_>, file: &str, facts: &mut Facts) {
-    let scope = Scope { manifest, file, target_sdk: manifest.target_sdk() };
+    let scope = Scope::new(manifest, file);
     facts.push(scope.app());
     for used in &manifest.uses_permissions {
-        let own = manifest.permissions.iter().any(|defined| defined.name == used.name);
-        let row = Row::new("permission-used", scope.place(format!("uses-permission[{}]", used.name)))
+        let own = scope.levels.contains_key(used.name.as_ref());
+        let row = Row::new("permission-used", scope.named("uses-permission", &used.name))
             .text("name", used.name.as_ref())
-            .text("level", level(manifest, &used.name).name())
+            .text("level", scope.level(&used.name).name())
             .text_of("group", permission::platform(&used.name).1)
             .number("max-sdk", used.max_sdk.map(i64::from))
             .flag("from-23", used.from_23)
@@ -126,28 +128,24 @@ pub fn rows(manifest: &Manifest<'_>, file: &str, facts: &mut Facts) {
         facts.push(row);
     }
     for defined in &manifest.permissions {
-        let guarded = manifest.components().filter(|component| {
-            let [read, write] = manifest.guards(component);
-            [read, write, manifest.guard(component)].contains(&Some(defined.name.as_ref()))
-        });
-        let row = Row::new("permission-defined", scope.place(format!("permission[{}]", defined.name)))
+        let row = Row::new("permission-defined", scope.named("permission", &defined.name))
             .text("name", defined.name.as_ref())
-            .text("level", level(manifest, &defined.name).name())
+            .text("level", scope.level(&defined.name).name())
             .text_of("group", defined.group.as_deref())
             .flag("described", defined.description.is_some())
             .flag("known-certificates", defined.known_certificates)
-            .number("guards", count(guarded.take(10_000).count()))
+            .number("guards", count(scope.guards.get(defined.name.as_ref()).copied().unwrap_or(0)))
             .flag("own-prefix", defined.name.starts_with(manifest.package.as_ref()));
         facts.push(row);
     }
     for feature in &manifest.features {
         let Some(name) = &feature.name else { continue };
-        let place = scope.place(format!("uses-feature[{name}]"));
+        let place = scope.named("uses-feature", name);
         facts.push(Row::new("feature", place).text("name", name.as_ref()).flag("required", feature.required));
     }
     for test in &manifest.instrumentations {
         let own = test.target.as_deref() == Some(&manifest.package);
-        let row = Row::new("instrumentation", scope.place(format!("instrumentation[{}]", scope.short(&test.name))))
+        let row = Row::new("instrumentation", scope.named("instrumentation", scope.short(&test.name)))
             .text("name", test.name.as_ref())
             .text_of("target", test.target.as_deref())
             .flag("own-target", own);
@@ -157,7 +155,7 @@ pub fn rows(manifest: &Manifest<'_>, file: &str, facts: &mut Facts) {
     facts.push(scope.application(application));
     scope.meta_data("application", "application", &application.meta_data, facts);
     for library in &application.libraries {
-        let place = scope.place(format!("application/{}[{}]", library.element, library.name));
+        let place = scope.named(&format!("application/{}", library.element), &library.name);
         facts.push(
             Row::new("library-used", place).text("name", library.name.as_ref()).flag("required", library.required),
         );
@@ -172,11 +170,43 @@ struct Scope<'m, 'd> {
     manifest: &'m Manifest<'d>,
     file: &'m str,
     target_sdk: u32,
+    /// The levels of the permissions that the app defines.
+    levels: BTreeMap<&'m str, Protected>,
+    /// How many components a permission guards.
+    guards: BTreeMap<&'m str, usize>,
 }
 
-impl Scope<'_, '_> {
+impl<'m, 'd> Scope<'m, 'd> {
+    fn new(manifest: &'m Manifest<'d>, file: &'m str) -> Scope<'m, 'd> {
+        let mut levels = BTreeMap::new();
+        for defined in &manifest.permissions {
+            // Of several, the platform takes the first.
+            levels.entry(defined.name.as_ref()).or_insert_with(|| Protected::of(defined.protection));
+        }
+        let mut guards: BTreeMap<&str, usize> = BTreeMap::new();
+        for component in manifest.components() {
+            let [read, write] = manifest.guards(component);
+            let own = manifest.guard(component).filter(|own| read != Some(own) && write != Some(own));
+            for guard in [read, write.filter(|write| read != Some(write)), own].into_iter().flatten() {
+                *guards.entry(guard).or_default() += 1;
+            }
+        }
+        Scope { manifest, file, target_sdk: manifest.target_sdk(), levels, guards }
+    }
+
+    /// The level of a permission, as the app defines it, or else as the platform does.
+    fn level(&self, name: &str) -> Protected {
+        self.levels.get(name).copied().unwrap_or_else(|| permission::platform(name).0)
+    }
+
+    /// The place of an element.
     fn place(&self, path: impl Into<String>) -> Place {
         Place::Manifest { file: self.file.to_owned(), path: path.into() }
+    }
+
+    /// The place of an element that has a name.
+    fn named(&self, path: &str, name: &str) -> Place {
+        self.place(format!("{path}[{}]", cut(name)))
     }
 
     /// Whether a class lies in the app's package.
@@ -206,7 +236,7 @@ impl Scope<'_, '_> {
             .number("compile-sdk", level(&manifest.sdk.compile))
             .text_of("shared-user-id", manifest.shared_user_id.as_deref())
             .number("install-location", manifest.install_location)
-            .list("queried-packages", manifest.queries.packages.iter().map(AsRef::as_ref))
+            .list("queried-packages", manifest.queries.packages.iter())
             .number("components", count(manifest.components().count()))
             .number("exported-components", count(exported))
     }
@@ -241,7 +271,7 @@ impl Scope<'_, '_> {
             .text_of("task-affinity", application.task_affinity.as_deref())
             .flag("allow-task-reparenting", on(application.allow_task_reparenting))
             .text_of("permission", guard)
-            .text_of("permission-level", guard.map(|guard| level(self.manifest, guard).name()))
+            .text_of("permission-level", guard.map(|guard| self.level(guard).name()))
             .number("memtag-mode", application.memtag_mode)
             .number("gwp-asan-mode", application.gwp_asan_mode)
             .flag("pointer-tagging", application.pointer_tagging)
@@ -253,7 +283,7 @@ impl Scope<'_, '_> {
     fn meta_data(&self, path: &str, component: &str, all: &[MetaData<'_>], facts: &mut Facts) {
         for meta in all {
             let value = meta.value.as_deref().or_else(|| meta.resource.as_ref()?.text.as_deref());
-            let row = Row::new("meta-data", self.place(format!("{path}/meta-data[{}]", meta.name)))
+            let row = Row::new("meta-data", self.named(&format!("{path}/meta-data"), &meta.name))
                 .text("name", meta.name.as_ref())
                 .text_of("value", value)
                 .text("component", component);

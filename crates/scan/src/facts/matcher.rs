@@ -1,13 +1,16 @@
 //! What an attribute must say: a value, or a table of demands that all have to hold.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Row, Value};
-use crate::suppress::Glob;
+
+/// The longest pattern, in bytes.
+const LONGEST: usize = 256;
 
 /// What an attribute must say.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -44,7 +47,7 @@ pub struct Wants {
     /// It is none of these; of a list, none of its texts is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub none_of: Vec<Scalar>,
-    /// It matches one of these patterns, in which `*` is any text and `?` any character.
+    /// It matches one of these patterns, in which `*` is any text.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
     pub matches: Vec<Pattern>,
     /// It matches none of these patterns.
@@ -64,14 +67,29 @@ pub struct Wants {
     pub same_as: Option<String>,
 }
 
-/// A pattern of texts.
+/// A pattern of texts, in which `*` is any text. Its parts between stars are sought one after another, so that no text
+/// takes longer than it is long for each of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Pattern(Glob);
+pub struct Pattern {
+    text: String,
+    parts: Vec<String>,
+}
 
 impl Pattern {
     fn matches(&self, text: &str) -> bool {
-        // No text of an app has this character in it on purpose, so `*` stops nowhere.
-        self.0.matches(text, '\0')
+        let [first, between @ .., last] = self.parts.as_slice() else {
+            return self.parts.first().is_some_and(|whole| whole == text);
+        };
+        let mut rest = text;
+        for (at, part) in std::iter::once(first).chain(between).enumerate() {
+            let after = match at {
+                0 => rest.strip_prefix(part.as_str()),
+                _ => rest.split_once(part.as_str()).map(|(_, after)| after),
+            };
+            let Some(after) = after else { return false };
+            rest = after;
+        }
+        rest.ends_with(last.as_str())
     }
 }
 
@@ -170,29 +188,41 @@ impl<'de> Deserialize<'de> for Matcher {
 
 impl Serialize for Pattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
+        serializer.serialize_str(&self.text)
     }
 }
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pattern, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Glob::new(&text)
-            .map(Pattern)
-            .map_err(|error| serde::de::Error::custom(format!("the pattern `{text}`: {error}")))
+        if text.len() > LONGEST || text.chars().all(|character| character == '*') {
+            let message = format!("`{text}` is no pattern; write 1 to {LONGEST} characters that are not all stars");
+            return Err(serde::de::Error::custom(message));
+        }
+        let parts = text.split('*').map(str::to_owned).collect();
+        Ok(Pattern { text, parts })
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
+/// One value, or a list of them.
 fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    })
+    struct Read<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Read<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text or a list of texts")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            T::deserialize(text.into_deserializer()).map(|one| vec![one])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<T>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(list))
+        }
+    }
+
+    deserializer.deserialize_any(Read(PhantomData))
 }

@@ -1,7 +1,9 @@
 //! Native libraries of Android as rows: which protections the compiler and the linker gave them, and how they lie in the
 //! package.
 
-use testudo_package::elf::{Elf, Relro, Stack};
+use std::collections::BTreeSet;
+
+use testudo_package::elf::{Elf, Relro, Stack, Symbol};
 use testudo_package::zip::Entry;
 
 use super::declared::{Kind, Type};
@@ -84,19 +86,8 @@ const FORTIFIABLE: [&str; 24] = [
 
 /// The row of a library: the file's path, what is in it, and its entry if it lies in an archive.
 pub fn rows(file: &str, elf: &Elf<'_>, bytes: &[u8], entry: Option<&Entry<'_>>, facts: &mut Facts) {
-    let mut imports = 0;
-    let (mut canary, mut fortify, mut fortifiable) = (false, false, false);
-    let mut unbounded = Vec::new();
-    for name in elf.imports() {
-        imports += 1;
-        canary |= matches!(name.as_ref(), "__stack_chk_fail" | "__stack_chk_guard");
-        fortify |= name.starts_with("__") && name.ends_with("_chk");
-        fortifiable |= FORTIFIABLE.contains(&name.as_ref());
-        if UNBOUNDED.contains(&name.as_ref()) {
-            unbounded.push(name.into_owned());
-        }
-    }
-    let exports = |wanted: fn(&str) -> bool| elf.exports().any(|name| wanted(&name));
+    let mut found = Symbols::default();
+    elf.symbols().for_each(|symbol| found.take(&symbol));
     let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
@@ -109,8 +100,8 @@ pub fn rows(file: &str, elf: &Elf<'_>, bytes: &[u8], entry: Option<&Entry<'_>>, 
             .text("machine", machine(elf.machine))
             .number("bits", if elf.is_64() { 64 } else { 32 })
             .flag("program", elf.is_program())
-            .flag("jni", exports(|name| name == "JNI_OnLoad" || name.starts_with("Java_")))
-            .text("toolchain", toolchain(elf, bytes))
+            .flag("jni", found.jni)
+            .text("toolchain", toolchain(elf, found.dart, bytes))
             .flag("pie", elf.is_position_independent())
             .text(
                 "relro",
@@ -130,11 +121,11 @@ pub fn rows(file: &str, elf: &Elf<'_>, bytes: &[u8], entry: Option<&Entry<'_>>, 
             )
             .flag("writable-code", elf.is_writable_code())
             .flag("text-relocations", elf.dynamic.text_relocations)
-            .flag("canary", canary)
-            .flag("fortifiable", fortifiable || fortify)
-            .flag("fortify", fortify)
-            .list("unbounded", unbounded)
-            .number("imports", imports)
+            .flag("canary", found.canary)
+            .flag("fortifiable", found.fortifiable || found.fortify)
+            .flag("fortify", found.fortify)
+            .list("unbounded", found.unbounded)
+            .number("imports", found.imports)
             .text_of("rpath", text(&elf.dynamic.rpath))
             .text_of("runpath", text(&elf.dynamic.runpath))
             .flag("stripped", elf.is_stripped())
@@ -146,6 +137,36 @@ pub fn rows(file: &str, elf: &Elf<'_>, bytes: &[u8], entry: Option<&Entry<'_>>, 
             .flag("stored", entry.map(|entry| !entry.is_deflated()))
             .number("zip-alignment", place.map(alignment)),
     );
+}
+
+/// What the symbols say.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of the row")]
+struct Symbols {
+    imports: i64,
+    canary: bool,
+    fortify: bool,
+    fortifiable: bool,
+    jni: bool,
+    dart: bool,
+    unbounded: BTreeSet<&'static str>,
+}
+
+impl Symbols {
+    fn take(&mut self, symbol: &Symbol<'_>) {
+        let name = symbol.name;
+        if symbol.is_export() {
+            self.jni |= name == b"JNI_OnLoad" || name.starts_with(b"Java_");
+            self.dart |= name.starts_with(b"_kDart");
+        } else if symbol.is_import() {
+            let one_of = |list: &[&'static str]| list.iter().copied().find(|own| own.as_bytes() == name);
+            self.imports += 1;
+            self.canary |= matches!(name, b"__stack_chk_fail" | b"__stack_chk_guard");
+            self.fortify |= name.starts_with(b"__") && name.ends_with(b"_chk");
+            self.fortifiable |= one_of(&FORTIFIABLE).is_some();
+            self.unbounded.extend(one_of(&UNBOUNDED));
+        }
+    }
 }
 
 /// The largest power of two, up to a page of 16 KB, that a place is a multiple of.
@@ -166,10 +187,10 @@ fn machine(number: u16) -> String {
 }
 
 /// What made a library. What is not told by names or sections is taken for C or C++.
-fn toolchain(elf: &Elf<'_>, bytes: &[u8]) -> &'static str {
+fn toolchain(elf: &Elf<'_>, dart: bool, bytes: &[u8]) -> &'static str {
     if elf.section(".gopclntab").is_some() || elf.section(".note.go.buildid").is_some() {
         "go"
-    } else if elf.exports().any(|name| name.starts_with("_kDart")) {
+    } else if dart {
         "dart"
     } else if memchr::memmem::find(bytes, b"/rustc/").is_some() {
         "rust"

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use testudo_package::netconfig::{Anchor, DomainConfig, Effective, NetworkConfig, PinSet, Settings, Source};
 
 use super::manifest::count;
-use super::{Attribute, Facts, Kind, Row, Type};
+use super::{Attribute, Facts, Kind, Row, Type, cut};
 use crate::report::Place;
 use Type::{Flag, List, Number, Text};
 
@@ -68,8 +68,14 @@ pub fn rows(config: &NetworkConfig<'_>, file: &str, target_sdk: u32, today: Date
     for (index, domain) in config.domains.iter().enumerate() {
         let effective = config.effective(Some(index), target_sdk);
         let names: Vec<&str> = domain.domains.iter().map(|domain| domain.name.as_ref()).collect();
+<<<<<<< HEAD
         let label =
             names.first().map_or_else(|| format!("domain-config[{index}]"), |name| format!("domain-config[{name}]"));
+=======
+        let label = names
+            .first()
+            .map_or_else(|| format!("domain-config[{index}]"), |name| format!("domain-config[{}]", cut(name)));
+>>>>>>> facts
         let row = settings(Row::new("network-domain", place(&label)), &effective, Some(&domain.settings));
         facts.push(pins(of_domain(row, domain, &names), domain, effective.pins, today));
     }
@@ -102,14 +108,17 @@ fn of_domain(row: Row, domain: &DomainConfig<'_>, names: &[&str]) -> Row {
         .flag("local", !names.is_empty() && names.iter().all(|name| is_local(name)))
 }
 
-fn pins(row: Row, domain: &DomainConfig<'_>, pins: Option<&PinSet<'_>>, today: Date) -> Row {
-    let Some(pins) = pins else { return row.number("pins", 0).flag("pins-written", false) };
-    let wrong = pins.pins.iter().filter(|pin| !is_pin(&pin.digest, &pin.value)).map(|pin| pin.value.as_ref());
+/// What is told of pins; of those that are inherited only how many they are, as the rest is told where they are written.
+fn pins(row: Row, domain: &DomainConfig<'_>, effective: Option<&PinSet<'_>>, today: Date) -> Row {
+    let Some(pins) = &domain.settings.pins else {
+        return row.number("pins", effective.map_or(0, |pins| count(pins.pins.len()))).flag("pins-written", false);
+    };
+    let wrong = pins.pins.iter().filter(|pin| !is_pin(&pin.digest, &pin.value)).map(|pin| &pin.value);
     let expiration = pins.expiration.as_deref();
     let date = expiration.and_then(|text| text.trim().parse::<Date>().ok());
     let left = date.and_then(|date| today.until((jiff::Unit::Day, date)).ok()).map(|span| i64::from(span.get_days()));
     row.number("pins", count(pins.pins.len()))
-        .flag("pins-written", domain.settings.pins.is_some())
+        .flag("pins-written", true)
         .list("wrong-pins", wrong)
         .text_of("pin-expiration", expiration)
         .flag("pins-expired", left.map(|left| left <= 0))
@@ -138,7 +147,7 @@ fn is_pin(digest: &str, value: &str) -> bool {
 /// Whether a host is in the device or in a private network, where developers run their servers.
 pub(super) fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.');
-    if host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local") || host == "::1" {
+    if host == "::1" || matches!(host.rsplit('.').next(), Some("localhost" | "local")) {
         return true;
     }
     let parts: Vec<u8> = host.split('.').filter_map(|part| part.parse().ok()).collect();

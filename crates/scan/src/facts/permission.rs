@@ -1,7 +1,7 @@
 //! Permissions of the platform: who gets them, and what for people see them guard
 //! (<https://developer.android.com/reference/android/Manifest.permission>).
 
-use testudo_package::manifest::{Manifest, ProtectionBase};
+use testudo_package::manifest::{Protection, ProtectionBase};
 
 /// Who gets a permission.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,15 @@ pub(super) enum Level {
 }
 
 impl Level {
+    pub(super) fn of(protection: Protection) -> Level {
+        match protection.base() {
+            ProtectionBase::Normal => Level::Normal,
+            ProtectionBase::Dangerous => Level::Dangerous,
+            ProtectionBase::Signature | ProtectionBase::Internal => Level::Signature,
+            ProtectionBase::Unknown => Level::Unknown,
+        }
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Level::Normal => "normal",
@@ -27,18 +36,6 @@ impl Level {
             Level::Signature => "signature",
             Level::Unknown => "unknown",
         }
-    }
-}
-
-/// The level of a permission, as the app defines it, or else as the platform does.
-pub(super) fn level(manifest: &Manifest<'_>, name: &str) -> Level {
-    let own = manifest.permissions.iter().find(|permission| permission.name == name);
-    match own.map(|permission| permission.protection.base()) {
-        Some(ProtectionBase::Normal) => Level::Normal,
-        Some(ProtectionBase::Dangerous) => Level::Dangerous,
-        Some(ProtectionBase::Signature | ProtectionBase::Internal) => Level::Signature,
-        Some(ProtectionBase::Unknown) => Level::Unknown,
-        None => platform(name).0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use testudo_package::dex::Mutf8;
 use testudo_package::program::Program;
 use testudo_package::program::names::{is_within, package};
 
@@ -51,7 +52,7 @@ pub fn rows(program: &Program<'_>, own: &str, facts: &mut Facts) {
         all.add(short);
         if is_within(descriptor, company) || is_within(descriptor, own) {
             mine.add(short);
-            if let Some(source) = program.source(class).and_then(|source| source.as_str()) {
+            if let Some(source) = program.source(class).and_then(Mutf8::as_str) {
                 sources.insert(source);
             }
             lines = lines || has_lines(program, class);
@@ -61,7 +62,7 @@ pub fn rows(program: &Program<'_>, own: &str, facts: &mut Facts) {
         }
     }
     // What R8 leaves in place of names of files is one word for all of them.
-    let real = sources.iter().filter(|source| source.ends_with(".java") || source.ends_with(".kt")).count();
+    let real = sources.iter().filter(|source| matches!(source.rsplit_once('.'), Some((_, "java" | "kt")))).count();
     let row = Row::new("code", Place::Package)
         .number("classes", count(all.of))
         .number("own-classes", count(mine.of))

@@ -1,17 +1,18 @@
 //! Facts from XML files that the manifest refers to (paths of file providers, rules for backups) and from the values of
 //! resources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use testudo_package::chunk::Value;
 use testudo_package::manifest::{Kind as Of, Manifest, Reference};
 use testudo_package::resources::Table;
 use testudo_package::xml::{Document, Node};
 
 use super::manifest::count;
 use super::network::is_local;
-use super::{Attribute, Facts, Kind, Row, Type};
+use super::{Attribute, Facts, Kind, Row, Type, cut};
 use crate::report::Place;
-use Type::{Flag, Number, Text};
+use Type::{Flag, List, Number, Text};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: "provider-path", what: "a folder that a file provider shares", attributes: PROVIDER_PATH },
@@ -25,6 +26,7 @@ const BACKUP_RULES: &[Attribute] = &[
     ("role", Text),
     ("includes", Number),
     ("excludes", Number),
+    ("whole-domains", List),
     ("encrypted-only", Flag),
     ("covers-cloud", Flag),
     ("covers-transfer", Flag),
@@ -32,8 +34,12 @@ const BACKUP_RULES: &[Attribute] = &[
 const URL: &[Attribute] =
     &[("url", Text), ("scheme", Text), ("host", Text), ("local", Flag), ("database", Flag), ("name", Text)];
 
+/// The parts of an app's data, all of which but `root` backups take where nothing is included by name.
+const DOMAINS: [&str; 5] = ["database", "external", "file", "root", "sharedpref"];
 /// The most addresses that are kept.
 const MAX_URLS: usize = 2_000;
+/// How many bytes of strings are looked at: strings of a table may overlap.
+const MAX_LOOKED_AT: usize = 16 << 20;
 /// The longest string that is looked at for an address, in bytes.
 const LONGEST: usize = 2_048;
 
@@ -117,8 +123,18 @@ pub fn rows(document: &Document<'_>, role: &Role, file: &str, facts: &mut Facts)
 }
 
 fn backup(row: Row, root: Node<'_>, role: &str) -> Row {
-    let named = |name: &str| count(root.descendants().filter(|node| node.name() == name).count());
-    row.text("role", role).number("includes", named("include")).number("excludes", named("exclude"))
+    let named = |name: &'static str| root.descendants().filter(move |node| node.name() == name);
+    let whole = |name: &'static str, domain: &str| {
+        named(name)
+            .filter(|node| text(*node, "domain").as_deref() == Some(domain))
+            .any(|node| text(node, "path").is_none_or(|path| path.trim_matches(['/', '.']).is_empty()))
+    };
+    let includes = count(named("include").count());
+    let taken = |domain: &str| if includes == 0 { domain != "root" } else { whole("include", domain) };
+    row.text("role", role)
+        .number("includes", includes)
+        .number("excludes", count(named("exclude").count()))
+        .list("whole-domains", DOMAINS.into_iter().filter(|domain| taken(domain) && !whole("exclude", domain)))
 }
 
 /// An attribute by its name, with whatever namespace.
@@ -133,12 +149,24 @@ fn flag(node: Node<'_>, name: &str) -> bool {
 
 /// The addresses in string resources of the app's table. Each is kept once.
 pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut strings, mut left) = (BTreeSet::new(), HashSet::new(), MAX_LOOKED_AT);
     for (resource, _, value) in table.values() {
+<<<<<<< HEAD
+=======
+        let Value::String(index) = value else { continue };
+        if !strings.insert(index) {
+            continue;
+        }
+>>>>>>> facts
         let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://"))
         else {
             continue;
         };
+<<<<<<< HEAD
+=======
+        let Some(rest) = left.checked_sub(value.len()) else { return };
+        left = rest;
+>>>>>>> facts
         let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else {
             continue;
         };
@@ -149,14 +177,14 @@ pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
             if !seen.insert(found.url.to_owned()) {
                 continue;
             }
-            let name = format!("{}/{}", name.kind, name.key);
+            let name = format!("{}/{}", name.kind, cut(name.key));
             let row = Row::new("url", Place::Resource { file: file.to_owned(), name: name.clone() })
                 .text("url", found.url)
                 .text("scheme", found.scheme)
                 .text("host", found.host.as_str())
                 .flag("local", is_local(&found.host))
                 .flag("database", is_database(&found.host))
-                .text("name", name);
+                .text("name", &name);
             facts.push(row);
         }
     }

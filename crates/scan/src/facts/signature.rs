@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 use testudo_crypto::foreign::{Hash, KeyKind};
 use testudo_package::signature::certificate::Certificate;
 use testudo_package::signature::observe::{Observation, observe};
-use testudo_package::signature::{Platforms, Relation, Scheme, Verification};
+use testudo_package::signature::{Issue, Platforms, Problem, Relation, Scheme, Verification};
 
 use super::manifest::count;
 use super::{Attribute, Facts, Kind, Row, Type};
@@ -84,7 +84,7 @@ pub fn rows(
         Relation::None => "none",
     });
     let mut row = Row::new("signature", Place::Package)
-        .flag("signed", verification.verified || !certificates.is_empty())
+        .flag("signed", !certificates.is_empty() || !is_bare(verification))
         .flag("verified", verification.verified)
         .list("schemes", verification.schemes.iter().map(ToString::to_string))
         .number("signers", count(verification.signers().len()))
@@ -139,6 +139,12 @@ pub fn rows(
             .text_of("scheme", problem.scheme.map(|scheme: Scheme| scheme.to_string()));
         facts.push(row);
     }
+}
+
+/// Whether nothing of a signature is there at all.
+fn is_bare(verification: &Verification) -> bool {
+    let absent = |problem: &Problem| matches!(problem.issue, Issue::NoManifest | Issue::NoSignatures);
+    !verification.verified && verification.errors.iter().all(absent)
 }
 
 fn of_certificate(certificate: &Certificate, today: Date) -> Row {

@@ -2,8 +2,8 @@
 
 use super::{Row, Value};
 
-/// The longest text that is made.
-const LONGEST: usize = 2_000;
+/// The longest text that is made, in bytes.
+const LONGEST: usize = 1_000;
 /// The most texts of a list that are shown.
 const MOST: usize = 8;
 
@@ -25,7 +25,9 @@ pub(super) fn fill(template: &str, row: &Row) -> String {
             Some(Value::List(list)) => {
                 text.push_str(&list.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", "));
                 if list.len() > MOST {
-                    text.push_str(&format!(" and {} more", list.len() - MOST));
+                    text.push_str(" and ");
+                    text.push_str(&(list.len() - MOST).to_string());
+                    text.push_str(" more");
                 }
             }
             None => {}
@@ -35,5 +37,6 @@ pub(super) fn fill(template: &str, row: &Row) -> String {
             break;
         }
     }
+    text.truncate(text.floor_char_boundary(LONGEST));
     text
 }

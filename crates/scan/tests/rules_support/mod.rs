@@ -20,6 +20,7 @@
 //! Findings come from anywhere, so rules over code are proved with the same table.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::needless_pass_by_value)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,6 +4,7 @@
 
 /// A library to write.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of the file by itself")]
 pub struct Elf {
     /// 64 bits.
     pub wide: bool,

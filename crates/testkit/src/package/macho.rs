@@ -42,6 +42,10 @@ pub struct Signature {
     pub entitlements: Option<Vec<u8>>,
     /// Whether the entitlements are there in DER, too.
     pub der: bool,
+    /// The `Info.plist` beside the program.
+    pub info: Option<Vec<u8>>,
+    /// The list of resources beside the program.
+    pub resources: Option<Vec<u8>>,
 }
 
 impl Default for Signature {
@@ -53,6 +57,8 @@ impl Default for Signature {
             version: 0x2_0400,
             entitlements: None,
             der: true,
+            info: None,
+            resources: None,
         }
     }
 }
@@ -210,9 +216,10 @@ impl Signature {
             digest_of(der.as_ref()),
             vec![0; 32],
             digest_of(entitlements.as_ref()),
-            vec![0; 64],
-            digest_of(Some(&requirements)),
             vec![0; 32],
+            digest_of(self.resources.as_ref()),
+            digest_of(Some(&requirements)),
+            digest_of(self.info.as_ref()),
         ]
         .concat();
         let head = 88;
@@ -221,7 +228,7 @@ impl Signature {
         let start = head + identifier.len() + team.as_ref().map_or(0, Vec::len) + special.len();
         let pages = covered.chunks(PAGE);
         let mut body: Vec<u8> =
-            [self.version, self.flags, place(start), head as u32, 7, place(pages.len()), len(covered)]
+            [self.version, self.flags, place(start), place(head), 7, place(pages.len()), len(covered)]
                 .map(u32::to_be_bytes)
                 .concat();
         body.extend_from_slice(&[32, 2, 0, 12]);
@@ -241,7 +248,9 @@ impl Signature {
             index.extend_from_slice(&[*slot, place(at)].map(u32::to_be_bytes).concat());
             at += part.len();
         }
-        parts.into_iter().for_each(|(_, part)| index.extend_from_slice(&part));
+        for (_, part) in parts {
+            index.extend_from_slice(&part);
+        }
         blob(0xfade_0cc0, &index)
     }
 }

@@ -81,7 +81,9 @@ fn element(value: &Value, out: &mut String) {
         }
         Value::Array(items) => {
             out.push_str("<array>\n");
-            items.iter().for_each(|item| element(item, out));
+            for item in items {
+                element(item, out);
+            }
             out.push_str("</array>");
         }
         Value::Text(text) => _ = write!(out, "<string>{}</string>", escaped(text)),

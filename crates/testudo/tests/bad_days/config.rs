@@ -53,3 +53,15 @@ fn a_corrupt_configuration_is_refused_and_the_old_one_stays() {
     assert_eq!(entries(&server, "config.reloaded").len(), 1);
     assert!(server.stop());
 }
+
+#[test]
+fn a_signal_right_after_the_greeting_is_not_the_end() {
+    let origin = Origin::start();
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("[upstream]\nservers = [\"{}\"]\n", origin.url());
+    std::fs::write(folder.path().join("testudo.toml"), config).unwrap();
+    let server = Server::start_in(folder, &[]);
+    server.signal("HUP");
+    eventually("the reload in the journal", Duration::from_secs(10), || entries(&server, "config.reloaded").len() == 1);
+    assert!(server.stop());
+}

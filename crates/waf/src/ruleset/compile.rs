@@ -98,6 +98,9 @@ impl Compiler {
             notes: program.notes,
         };
         set.first.fix(&set.used);
+        for rule in &mut set.rules {
+            rule.alarm |= rule.raises(&set.scores);
+        }
         if options.fold {
             let (always, mut quiet) = (fold::settled(&set, false), fold::settled(&set, true));
             quiet.rules.join(&always.rules);

@@ -75,7 +75,7 @@ impl Analysis<'_> {
             // A part that some requests skip may not end within what others leave out.
             let crosses = target.is_some_and(|target| self.regions.iter().any(|(end, _)| *end < target));
             match self.answer(rule) {
-                Some(false) if rule.links.iter().all(|link| link.assignments.is_empty()) => {
+                Some(false) => {
                     self.found.rules.insert(number);
                 }
                 // Its links may capture without a match of the whole.
@@ -116,12 +116,15 @@ impl Analysis<'_> {
         });
     }
 
-    /// Whether the rule matches with its chain, if that is the same for all requests.
+    /// Whether the rule matches with its chain, if that is the same for all requests. A chain that breaks behind a link that
+    /// assigns or captures is not said to be broken, for what that link did stays.
     fn answer(&self, rule: &Rule) -> Option<bool> {
+        let mut idle = true;
         for link in &rule.links {
             if !self.asks(link)? {
-                return Some(false);
+                return idle.then_some(false);
             }
+            idle &= link.assignments.is_empty() && !link.capture;
         }
         Some(true)
     }
@@ -158,6 +161,12 @@ impl Analysis<'_> {
     /// Follows a rule that surely runs.
     fn run(&mut self, number: usize, rule: &Rule) {
         self.found.relied.insert(number);
+        let slots = rule.links.iter().flat_map(|link| &link.assignments).filter_map(|assign| match &assign.name {
+            Name::Slot(slot) if assign.store == Store::Tx => Some(*slot),
+            _ => None,
+        });
+        let before: BTreeMap<usize, Member> =
+            slots.filter_map(|slot| Some((slot, (*self.known.get(slot)?)?))).collect();
         // One about attacks changes what holds.
         let mut writes = (rule.only_assigns() && !rule.alarm).then(Vec::new);
         for assignment in rule.links.iter().flat_map(|link| &link.assignments) {
@@ -175,7 +184,13 @@ impl Analysis<'_> {
                 }
             }
         }
-        self.found.writes.extend(writes.map(|writes| (number, writes)));
+        match writes {
+            // Nothing changes, whether it runs or not.
+            Some(writes) if writes.iter().all(|(slot, member)| before.get(slot) == Some(member)) => {
+                self.found.rules.insert(number);
+            }
+            writes => self.found.writes.extend(writes.map(|writes| (number, writes))),
+        }
         self.forget_captured(rule);
     }
 
@@ -266,6 +281,15 @@ impl Rule {
     #[inline]
     pub(crate) fn target(&self, number: usize) -> Option<usize> {
         self.skip_to.or((self.skip > 0).then(|| number + 1 + self.skip as usize))
+    }
+
+    /// Whether it looks at the request or its answer and changes one of these scores.
+    pub(super) fn raises(&self, scores: &[usize]) -> bool {
+        let is_score = |assign: &Assign| {
+            assign.store == Store::Tx && matches!(assign.name, Name::Slot(slot) if scores.contains(&slot))
+        };
+        let looks = self.links.iter().flat_map(|link| &link.views).any(|view| view.readings().is_some());
+        looks && self.links.iter().flat_map(|link| &link.assignments).any(is_score)
     }
 
     /// Whether it does nothing but assign what is no part of its match, and skip.

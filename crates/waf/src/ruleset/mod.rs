@@ -77,7 +77,7 @@ pub(crate) struct Rule {
     pub(crate) phase: u8,
     /// Whether it surely matches, and then only assigns: its answer need not be asked.
     pub(crate) certain: bool,
-    /// Whether it looks for attacks and assigns, so that plans no longer hold when it matches.
+    /// Whether it looks for attacks and assigns, or raises a score, so that plans no longer hold when it matches.
     pub(crate) alarm: bool,
     /// The link without which it cannot match, and its bit in the rows of its screen.
     pub(crate) entry: Option<(usize, usize)>,

@@ -10,6 +10,8 @@ use super::{Constants, Graph, Origin, Value, Values};
 
 /// Larger arrays are tables, not keys.
 const MAX_ELEMENTS: usize = 4096;
+/// What an element costs, in instructions that could be looked at for it.
+const ELEMENT_PRICE: usize = 4;
 /// More places that touch one array than are looked at.
 const MAX_TOUCHES: usize = 4096;
 
@@ -26,7 +28,7 @@ impl<'a> Constants<'_, 'a> {
             Some(Value::Int(size)) => usize::try_from(*size).ok().filter(|size| *size <= MAX_ELEMENTS),
             _ => None,
         };
-        let Some(size) = size else { return unknown };
+        let Some(size) = size.filter(|size| self.pay(size.saturating_mul(ELEMENT_PRICE))) else { return unknown };
         let mut elements = vec![Values::one(self.zero_of(of), origin); size];
         let mut touches = 0;
         for (place, touch) in graph.instructions().iter().enumerate().skip(at + 1) {

@@ -175,6 +175,17 @@ impl<'p, 'a> Constants<'p, 'a> {
         found
     }
 
+    /// Takes the price of what is no instruction from the bounds; tells whether they allow it.
+    fn pay(&self, price: usize) -> bool {
+        let price = u32::try_from(price).unwrap_or(u32::MAX);
+        let left = self.work.get().checked_sub(price);
+        self.work.set(left.unwrap_or(0));
+        if left.is_some() {
+            self.total.set(self.total.get().saturating_add(price.into()));
+        }
+        left.is_some()
+    }
+
     fn of_call(&self, site: &Site, choose: impl FnOnce(&evaluate::Shape) -> Option<u16>) -> Values {
         self.register(site.caller, site.pc, |instruction| {
             choose(&evaluate::Shape::of(self.program, site.method(), instruction))

@@ -84,15 +84,15 @@ const MOST: usize = 2_000;
 pub fn rows(of: Of<'_>, info: &Plist, facts: &mut Facts) {
     let text = |key| info.get(key).and_then(Plist::text);
     let flag = |key| info.get(key).and_then(Plist::flag);
-    let list = |key| info.get(key).into_iter().flat_map(Plist::texts).map(str::to_owned);
+    let list = |key| info.get(key).into_iter().flat_map(Plist::texts).take(MOST).map(str::to_owned);
     let ats = info.get(ATS);
     let ats_flag = |key| ats.and_then(|ats| ats.get(key)?.flag());
     // Where a narrower exception is written, the general one is not looked at (since iOS 10).
-    let narrower = ["NSAllowsArbitraryLoadsForMedia", "NSAllowsArbitraryLoadsInWebContent", "NSAllowsLocalNetworking"];
-    let narrowed = narrower.iter().any(|key| ats.is_some_and(|ats| ats.get(key).is_some()));
+    let special = ["NSAllowsArbitraryLoadsForMedia", "NSAllowsArbitraryLoadsInWebContent", "NSAllowsLocalNetworking"];
+    let narrowed = special.iter().any(|key| ats.is_some_and(|ats| ats.get(key).is_some()));
     let arbitrary = ats_flag("NSAllowsArbitraryLoads").map(|flag| flag && !narrowed);
     let schemes: Vec<(usize, String, Option<&str>)> = schemes(info).take(MOST).collect();
-    let descriptions = info.entries().iter().filter(|(key, _)| key.ends_with("UsageDescription"));
+    let descriptions = info.entries().iter().filter(|(key, _)| key.ends_with("UsageDescription")).take(MOST);
     let extension = info.get("NSExtension");
     let attributes = extension.and_then(|extension| extension.get("NSExtensionAttributes"));
     let sdk = text("DTSDKName");
@@ -131,7 +131,7 @@ pub fn rows(of: Of<'_>, info: &Plist, facts: &mut Facts) {
                 .flag("insecure-http", insecure.and_then(Plist::flag))
                 .text_of("minimum-tls", tls.and_then(Plist::text))
                 .flag("forward-secrecy", secrecy.and_then(Plist::flag))
-                .flag("pinned", pinned.iter().any(|(own, _)| own == domain)),
+                .flag("pinned", pinned.iter().take(MOST).any(|(own, _)| own == domain)),
         );
     }
     for (nth, scheme, role) in schemes {
@@ -141,7 +141,7 @@ pub fn rows(of: Of<'_>, info: &Plist, facts: &mut Facts) {
                 .text_of("role", role),
         );
     }
-    for (key, value) in descriptions.take(MOST) {
+    for (key, value) in descriptions {
         let text = value.text().unwrap_or_default().trim();
         let words = text.split_whitespace().take(1_000).count();
         facts.push(

@@ -1,11 +1,11 @@
 //! How a program of Apple's platforms was built, and which APIs it uses that need a reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use testudo_package::macho::{BUNDLE, CodeDirectory, DYLIB, Link, MachO, PROGRAM};
 use testudo_package::plist::Plist;
 
-use super::{Of, Privacy, required, signing};
+use super::{Of, Privacy, required, signing, watched};
 use crate::facts::declared::{Kind, Type};
 use crate::facts::{Facts, Row};
 use crate::report::Place;
@@ -49,6 +49,8 @@ pub(super) const KINDS: &[Kind] = &[
             ("pages-match", Type::Flag),
             ("changed-pages", Type::Number),
             ("blobs-match", Type::Flag),
+            ("info-matches", Type::Flag),
+            ("resources-match", Type::Flag),
             ("entitlements-der", Type::Flag),
             ("chain-verified", Type::Flag),
             ("minimum-os", Type::Text),
@@ -67,6 +69,16 @@ pub(super) const KINDS: &[Kind] = &[
         ],
     },
     Kind {
+        name: "apple-api-use",
+        what: "the use of an API that rules ask about; once for each family",
+        attributes: &[
+            ("bundle", Type::Text),
+            ("bundle-kind", Type::Text),
+            ("family", Type::Text),
+            ("apis", Type::List),
+        ],
+    },
+    Kind {
         name: "described-api-use",
         what: "the use of an API that asks people for a permission",
         attributes: &[
@@ -81,14 +93,24 @@ pub(super) const KINDS: &[Kind] = &[
 
 const UNBOUNDED: [&str; 6] = ["_gets", "_strcpy", "_strcat", "_stpcpy", "_sprintf", "_vsprintf"];
 
+/// APIs of a family that are named.
+const MOST_WATCHED: usize = 16;
+
 /// What a bundle declares.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Described<'d> {
-    /// Its `Info.plist`.
+    /// The `Info.plist` in whose name people are asked.
     pub info: Option<&'d Plist>,
     /// Its privacy manifest.
     pub privacy: Option<&'d Privacy>,
+    /// Its own `Info.plist`, as it is written.
+    pub sealed_info: Option<&'d [u8]>,
+    /// The list of its resources with their digests, as it is written.
+    pub sealed_resources: Option<&'d [u8]>,
 }
+
+const SLOT_INFO: usize = 1;
+const SLOT_RESOURCES: usize = 3;
 
 /// The rows of a program. Uses and entitlements are told of the `first` processor's only: the others have the same.
 pub fn rows(of: Of<'_>, macho: &MachO<'_>, described: Described<'_>, first: bool, facts: &mut Facts) {
@@ -135,7 +157,10 @@ pub fn rows(of: Of<'_>, macho: &MachO<'_>, described: Described<'_>, first: bool
     let row = match (&signature, directory) {
         (Some(signature), Some(directory)) => {
             let pages = signature.pages(directory);
+            let sealed = |slot, file: Option<&[u8]>| directory.digest_is(file?, directory.special(slot)?);
             signed(row, directory)
+                .flag("info-matches", sealed(SLOT_INFO, described.sealed_info))
+                .flag("resources-match", sealed(SLOT_RESOURCES, described.sealed_resources))
                 .flag("pages-match", pages.as_ref().map(|pages| pages.wrong == 0 && pages.complete))
                 .number("changed-pages", pages.map(|pages| i64::try_from(pages.wrong).unwrap_or(i64::MAX)))
                 .flag("blobs-match", signature.blobs_match(directory))
@@ -155,6 +180,14 @@ pub fn rows(of: Of<'_>, macho: &MachO<'_>, described: Described<'_>, first: bool
                 .text("category", category)
                 .text("api", api)
                 .flag("declared", declared),
+        );
+    }
+    for (family, apis) in symbols.watched {
+        let symbol = apis.first().cloned();
+        facts.push(
+            of.row("apple-api-use", Place::Native { file: of.file.to_owned(), symbol })
+                .text("family", family)
+                .list("apis", apis),
         );
     }
     for (api, keys) in symbols.described {
@@ -192,14 +225,16 @@ fn signed(row: Row, directory: &CodeDirectory<'_>) -> Row {
 
 /// What the symbols and selectors of a program say.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of the row")]
 struct Symbols {
     canary: bool,
     arc: bool,
     objective_c: bool,
     swift: bool,
     debug: bool,
-    unbounded: Vec<String>,
+    unbounded: BTreeSet<String>,
     required: BTreeSet<(&'static str, String)>,
+    watched: BTreeMap<&'static str, BTreeSet<String>>,
     described: BTreeSet<(&'static str, &'static [&'static str])>,
 }
 
@@ -229,18 +264,32 @@ impl Symbols {
             // Newer compilers call a release for each register.
             found.arc |= name.starts_with("_objc_release_x") || name.starts_with("_objc_retain_x");
             if UNBOUNDED.contains(&name) {
-                found.unbounded.push(name.trim_start_matches('_').to_owned());
+                found.unbounded.insert(name.trim_start_matches('_').to_owned());
             }
             if let Some(category) = required::of_symbol(name) {
                 found.required.insert((category.name, name.trim_start_matches('_').to_owned()));
             }
             found.described.extend(required::described(name));
+            if let Some((family, shown)) = watched::of_symbol(name) {
+                found.watch(family.name, shown.trim_start_matches("OBJC_CLASS_$_"));
+            }
         }
-        let selectors = macho.selectors().filter_map(|name| std::str::from_utf8(name).ok());
-        for (category, name) in selectors.filter_map(|name| Some((required::of_selector(name)?, name))) {
-            found.required.insert((category.name, name.to_owned()));
+        for name in macho.selectors().filter_map(|name| std::str::from_utf8(name).ok()) {
+            if let Some(category) = required::of_selector(name) {
+                found.required.insert((category.name, name.to_owned()));
+            }
+            if let Some(family) = watched::of_selector(name) {
+                found.watch(family.name, name);
+            }
         }
         found
+    }
+
+    fn watch(&mut self, family: &'static str, api: &str) {
+        let apis = self.watched.entry(family).or_default();
+        if apis.len() < MOST_WATCHED {
+            apis.insert(api.to_owned());
+        }
     }
 }
 

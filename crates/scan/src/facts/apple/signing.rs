@@ -50,7 +50,7 @@ const MOST: usize = 1_000;
 /// The rows of entitlements; `source` is where they stand.
 pub fn entitlements(of: Of<'_>, list: &Plist, source: &'static str, facts: &mut Facts) {
     for (key, value) in list.entries().iter().take(MOST) {
-        let values = value.items().iter().filter_map(Plist::text).map(str::to_owned);
+        let values = value.items().iter().take(MOST).filter_map(Plist::text).map(str::to_owned);
         let enabled = match value {
             Plist::Flag(flag) => Some(*flag),
             _ => None,
@@ -80,7 +80,7 @@ pub fn provisioning(of: Of<'_>, profile: &Profile, now: i64, facts: &mut Facts) 
         of.row("provisioning", of.place("ExpirationDate"))
             .text_of("name", profile.name())
             .text("type", kind)
-            .list("teams", profile.teams())
+            .list("teams", profile.teams().take(MOST))
             .number("devices", i64::try_from(profile.devices()).unwrap_or(i64::MAX))
             .flag("debuggable", debuggable)
             .flag("expired", left.map(|left| left < 0))

@@ -1,11 +1,14 @@
 //! Facts about components: who may reach them, what guards them, what they take.
 
 use testudo_package::manifest::Kind as Of;
+<<<<<<< HEAD
 use testudo_package::manifest::{Activity, Component, Match, Provider, Service};
+=======
+use testudo_package::manifest::{Activity, Component, IntentFilter, Match, Provider, Service};
+>>>>>>> facts
 
 use super::{Scope, count, filter};
-use crate::facts::permission::level;
-use crate::facts::{Attribute, Facts, Kind, Row, Type};
+use crate::facts::{Attribute, Facts, Kind, Row, Type, cut};
 use crate::report::Origin;
 use crate::sdks;
 use Type::{Flag, List, Number, Text};
@@ -91,7 +94,7 @@ pub(super) fn rows(scope: &Scope<'_, '_>, component: &Component<'_>, facts: &mut
         Of::Provider(_) => "provider",
     };
     let element = if matches!(component.kind, Of::Alias { .. }) { "activity-alias" } else { kind };
-    let path = format!("application/{element}[{}]", scope.short(&component.name));
+    let path = format!("application/{element}[{}]", cut(scope.short(&component.name)));
     let row = common(scope, component, kind, &path);
     let row = match &component.kind {
         Of::Activity(activity) => of_activity(scope, row, activity),
@@ -130,7 +133,7 @@ fn common(scope: &Scope<'_, '_>, component: &Component<'_>, kind: &'static str, 
     let guard = scope.manifest.guard(component);
     let enabled = scope.manifest.application.as_ref().and_then(|application| application.enabled).unwrap_or(true);
     let filters = || component.filters.iter();
-    let origin = sdks::builtin().of_class(&component.name).filter(|_| !scope.is_own(&component.name));
+    let origin = sdks::builtin().of_class(cut(&component.name)).filter(|_| !scope.is_own(&component.name));
     Row::new(kind, scope.place(path))
         .origin(origin.map_or(Origin::Own, |sdk| Origin::Library(sdk.name.clone())))
         .text("name", component.name.as_ref())
@@ -139,18 +142,18 @@ fn common(scope: &Scope<'_, '_>, component: &Component<'_>, kind: &'static str, 
         .flag("enabled", enabled && component.enabled.unwrap_or(true))
         .flag("guarded", guard.is_some())
         .text_of("permission", guard)
-        .text_of("permission-level", guard.map(|guard| level(scope.manifest, guard).name()))
+        .text_of("permission-level", guard.map(|guard| scope.level(guard).name()))
         .text_of("process", component.process.as_deref())
         .flag("direct-boot-aware", component.direct_boot_aware)
         .number("filters", count(component.filters.len()))
-        .list("actions", filters().flat_map(|filter| &filter.actions).map(AsRef::as_ref))
-        .list("categories", filters().flat_map(|filter| &filter.categories).map(AsRef::as_ref))
-        .list("schemes", filters().flat_map(|filter| filter.schemes()))
-        .list("hosts", filters().flat_map(|filter| filter.hosts()))
+        .list("actions", filters().flat_map(|filter| &filter.actions))
+        .list("categories", filters().flat_map(|filter| &filter.categories))
+        .list("schemes", filters().flat_map(IntentFilter::schemes))
+        .list("hosts", filters().flat_map(IntentFilter::hosts))
         .list("mime-types", filters().flat_map(|filter| &filter.data).filter_map(|data| data.mime_type.as_deref()))
         .number("priority", filters().map(|filter| filter.priority).max())
-        .flag("launcher", filters().any(|filter| filter.is_launcher()))
-        .flag("deep-link", filters().any(|filter| filter.is_deep_link()))
+        .flag("launcher", filters().any(IntentFilter::is_launcher))
+        .flag("deep-link", filters().any(IntentFilter::is_deep_link))
         .list("meta-names", component.meta_data.iter().map(|meta| meta.name.as_ref()))
 }
 
@@ -192,9 +195,9 @@ fn of_service(row: Row, service: &Service) -> Row {
 
 fn of_provider(scope: &Scope<'_, '_>, row: Row, component: &Component<'_>, provider: &Provider<'_>) -> Row {
     let [read, write] = scope.manifest.guards(component);
-    let name = |guard: Option<&str>| guard.map(|guard| level(scope.manifest, guard).name());
+    let name = |guard: Option<&str>| guard.map(|guard| scope.level(guard).name());
     let paths = "android.support.FILE_PROVIDER_PATHS";
-    row.list("authorities", provider.authorities.iter().map(AsRef::as_ref))
+    row.list("authorities", provider.authorities.iter())
         .text_of("read-permission", read)
         .text_of("read-level", name(read))
         .text_of("write-permission", write)
