@@ -182,11 +182,7 @@ fn file_sort(path: &str) -> Option<&'static str> {
         "map" if matches!(stem.rsplit('.').next(), Some("js" | "bundle" | "jsbundle" | "css")) => Some("source-map"),
         "swp" | "orig" | "rej" | "bak" | "old" | "tmp" => Some("leftover"),
         "java" | "kt" | "swift" | "gradle" | "kts" | "ts" | "tsx"
-<<<<<<< HEAD
-            if !within("meta-inf") && !name.ends_with(".d.ts") =>
-=======
             if !within("meta-inf") && !path.starts_with("javax/") && !name.ends_with(".d.ts") =>
->>>>>>> facts
         {
             Some("source")
         }

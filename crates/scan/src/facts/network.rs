@@ -68,14 +68,9 @@ pub fn rows(config: &NetworkConfig<'_>, file: &str, target_sdk: u32, today: Date
     for (index, domain) in config.domains.iter().enumerate() {
         let effective = config.effective(Some(index), target_sdk);
         let names: Vec<&str> = domain.domains.iter().map(|domain| domain.name.as_ref()).collect();
-<<<<<<< HEAD
-        let label =
-            names.first().map_or_else(|| format!("domain-config[{index}]"), |name| format!("domain-config[{name}]"));
-=======
         let label = names
             .first()
             .map_or_else(|| format!("domain-config[{index}]"), |name| format!("domain-config[{}]", cut(name)));
->>>>>>> facts
         let row = settings(Row::new("network-domain", place(&label)), &effective, Some(&domain.settings));
         facts.push(pins(of_domain(row, domain, &names), domain, effective.pins, today));
     }

@@ -151,22 +151,16 @@ fn flag(node: Node<'_>, name: &str) -> bool {
 pub fn urls(table: &Table<'_>, file: &str, facts: &mut Facts) {
     let (mut seen, mut strings, mut left) = (BTreeSet::new(), HashSet::new(), MAX_LOOKED_AT);
     for (resource, _, value) in table.values() {
-<<<<<<< HEAD
-=======
         let Value::String(index) = value else { continue };
         if !strings.insert(index) {
             continue;
         }
->>>>>>> facts
         let Some(value) = value.text(table.strings()).filter(|text| text.len() <= LONGEST && text.contains("://"))
         else {
             continue;
         };
-<<<<<<< HEAD
-=======
         let Some(rest) = left.checked_sub(value.len()) else { return };
         left = rest;
->>>>>>> facts
         let Some(name) = table.named(&resource).filter(|name| matches!(name.kind, "string" | "array")) else {
             continue;
         };

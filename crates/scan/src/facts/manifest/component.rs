@@ -1,11 +1,7 @@
 //! Facts about components: who may reach them, what guards them, what they take.
 
 use testudo_package::manifest::Kind as Of;
-<<<<<<< HEAD
-use testudo_package::manifest::{Activity, Component, Match, Provider, Service};
-=======
 use testudo_package::manifest::{Activity, Component, IntentFilter, Match, Provider, Service};
->>>>>>> facts
 
 use super::{Scope, count, filter};
 use crate::facts::{Attribute, Facts, Kind, Row, Type, cut};
