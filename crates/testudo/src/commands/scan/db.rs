@@ -143,13 +143,14 @@ fn import(format: Format, arguments: &ImportArgs) -> Result<ExitCode, Failure> {
         "packages": imported.packages, "taken": taken, "withdrawn": withdrawn, "foreign": foreign, "older": older,
         "unread": unread.len(),
     });
+    let of = |number: u32, one: &str, more: &str| format!("{number} {}", if number == 1 { one } else { more });
     output::value(format, &answer, |_| {
         output::line(format!(
-            "{}: {} advisories about {} packages, {} KiB",
+            "{}: {} about {}, {} bytes",
             arguments.output.display(),
-            imported.advisories,
-            imported.packages,
-            imported.bytes.len() / 1024
+            of(imported.advisories, "advisory", "advisories"),
+            of(imported.packages, "package", "packages"),
+            imported.bytes.len()
         ));
         output::line(format!(
             "{taken} records taken, {withdrawn} withdrawn, {foreign} of other ecosystems, {older} older copies, {} unreadable",
