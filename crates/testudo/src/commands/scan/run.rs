@@ -30,8 +30,8 @@ pub struct RunArgs {
     /// APK, XAPK, APKS, AAB or IPA files, folders of them, or source folders.
     #[arg(required = true, value_name = "TARGET")]
     targets: Vec<PathBuf>,
-    /// Write a report to a file, too; the end of its name tells the format: .html, .json, .sarif, .cdx.json (CycloneDX),
-    /// .xml (JUnit), .lines, .txt. May be given several times. `{}` stands for the target's name.
+    /// Write a report to a file, too; the end of its name tells the format: .html, .json, .sarif, .cdx.json (`CycloneDX`),
+    /// .xml (`JUnit`), .lines, .txt. May be given several times. `{}` stands for the target's name.
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
     /// From which severity on a finding fails the scan (exit code 1, or 5 for store policies alone).
