@@ -108,13 +108,11 @@ fn peak_kib() -> u64 {
 fn mutation(seeds: &[Seed], seed: u64, number: u64) -> Vec<u8> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd134_2543_de82_ef95));
     let chosen = &seeds[random.below(seeds.len())];
-    match random.below(3) {
-        0 => mutate(chosen.bytes(), &mut random),
-        _ => {
-            let part = random.below(chosen.parts());
-            chosen.with(part, &mut |bytes| mutate(bytes, &mut random))
-        }
+    if random.below(3) == 0 {
+        return mutate(chosen.bytes(), &mut random);
     }
+    let part = random.below(chosen.parts());
+    chosen.with(part, &mut |bytes| mutate(bytes, &mut random))
 }
 
 fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {

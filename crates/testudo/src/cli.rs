@@ -44,7 +44,7 @@ pub enum Output {
     Junit,
     /// Scans only: a line for each finding.
     Lines,
-    /// Scans only: the bill of materials, CycloneDX 1.6.
+    /// Scans only: the bill of materials, `CycloneDX` 1.6.
     Cyclonedx,
 }
 

@@ -247,7 +247,7 @@ impl<'m, 'a> App<'_, 'm, 'a> {
 fn prefixes(seen: &[sdks::Seen<'_>]) -> Vec<(String, String)> {
     let packages = |one: &sdks::Seen<'_>| {
         let name = one.sdk.name.clone();
-        let dotted = one.by.iter().filter(|by| one.classes > 0 && by.contains('.') && !by.ends_with(".so"));
+        let dotted = one.by.iter().filter(|by| one.classes > 0 && by.contains('.') && !by.as_bytes().ends_with(b".so"));
         dotted.map(|by| (format!("L{}/", by.replace('.', "/")), name.clone())).collect::<Vec<_>>()
     };
     seen.iter().flat_map(packages).collect()

@@ -21,7 +21,7 @@ use crate::sdks;
 /// Analyses an app.
 pub(super) fn analyse(
     mut target: Target,
-    packages: Vec<Package<'_>>,
+    packages: &[Package<'_>],
     mut ledger: Ledger<'_>,
     options: &Options<'_>,
 ) -> Result<Analysed, AnalyseError> {
@@ -30,7 +30,7 @@ pub(super) fn analyse(
     let days = options.today.since((Unit::Day, date(1970, 1, 1))).map_or(0, |span| i64::from(span.get_days()));
     let now = days * 86_400;
     let (mut permissions, mut bundles) = (Vec::new(), Vec::new());
-    for package in &packages {
+    for package in packages {
         facts::archive::rows(&package.archive, "ipa", &package.prefix, &mut sweep.facts);
         match Ipa::read(&package.archive) {
             Ok(ipa) => {

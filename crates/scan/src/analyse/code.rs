@@ -53,7 +53,9 @@ fn count(program: &Program<'_>, ledger: &mut Ledger<'_>) {
     ledger.coverage.classes = report::Share { done: classes - lost.min(classes), of: classes };
     let mut named: Vec<String> = broken.into_iter().take(50).filter_map(|id| class_name(program, id)).collect();
     named.sort();
-    named.into_iter().for_each(|class| ledger.gap(class, "the code of a method does not read"));
+    for class in named {
+        ledger.gap(class, "the code of a method does not read");
+    }
 }
 
 fn class_name(program: &Program<'_>, id: ClassId) -> Option<String> {
@@ -89,9 +91,9 @@ impl Places<'_, '_> {
         let found = self.matches(secrets);
         if !found.is_empty() {
             let mut wanted = Wanted::new();
-            found.keys().for_each(|id| {
+            for id in found.keys() {
                 wanted.string(*id);
-            });
+            }
             let index = Index::new(self.program, &wanted);
             let fields = self.fields_by_string(&found);
             for (id, matches) in found {
@@ -101,13 +103,15 @@ impl Places<'_, '_> {
                 }
                 for class in fields.get(&id).into_iter().flatten() {
                     let Some((place, origin)) = self.class(*class) else { continue };
-                    matches.iter().for_each(|found| secrets.add(found, place.clone(), origin.clone()));
+                    for found in &matches {
+                        secrets.add(found, place.clone(), origin.clone());
+                    }
                 }
                 if sites.is_empty() && !fields.contains_key(&id) {
                     let file = self.paths.first().cloned().unwrap_or_default();
-                    matches
-                        .iter()
-                        .for_each(|found| secrets.add(found, Place::File { file: file.clone() }, Origin::Own));
+                    for found in &matches {
+                        secrets.add(found, Place::File { file: file.clone() }, Origin::Own);
+                    }
                 }
             }
         }
@@ -141,7 +145,9 @@ impl Places<'_, '_> {
         let place = Place::Code { file, class, method, source, line };
         let reach =
             if self.reach.contains(site.caller) { report::Reach::Reachable } else { report::Reach::Unreachable };
-        matches.iter().for_each(|found| secrets.add_reached(found, place.clone(), origin.clone(), reach));
+        for found in matches {
+            secrets.add_reached(found, place.clone(), origin.clone(), reach);
+        }
     }
 
     /// The classes whose static fields begin with one of these strings.
@@ -167,7 +173,9 @@ impl Places<'_, '_> {
             if !matches.is_empty()
                 && let Some((place, origin)) = self.class(class)
             {
-                matches.iter().for_each(|found| secrets.add(found, place.clone(), origin.clone()));
+                for found in &matches {
+                    secrets.add(found, place.clone(), origin.clone());
+                }
             }
         });
     }
@@ -210,9 +218,9 @@ impl Places<'_, '_> {
         if there.is_empty() {
             return;
         }
-        there.iter().for_each(|(class, name)| {
+        for (class, name) in &there {
             wanted.method(class, name);
-        });
+        }
         let index = Index::new(self.program, &wanted);
         let used = there
             .iter()

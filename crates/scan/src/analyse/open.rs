@@ -82,7 +82,7 @@ pub(super) fn package(
         }
     }
     match form {
-        Form::Ipa => super::apple::analyse(target, packages, ledger, options),
+        Form::Ipa => super::apple::analyse(target, &packages, ledger, options),
         _ => android::analyse(target, packages, ledger, options),
     }
 }

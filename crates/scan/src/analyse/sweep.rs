@@ -229,7 +229,7 @@ impl<'o, 'p> Sweep<'o, 'p> {
 fn compiled<'a>(form: Form, name: &str, bytes: &'a [u8]) -> Option<Document<'a>> {
     if bytes.starts_with(&[3, 0, 8, 0]) {
         Document::read(bytes).ok()
-    } else if form == Form::Bundle && name.ends_with(".xml") && name.contains("/res/") {
+    } else if form == Form::Bundle && name.as_bytes().ends_with(b".xml") && name.contains("/res/") {
         bundle::document(bytes).ok()
     } else {
         None
@@ -323,7 +323,7 @@ pub(super) fn media_head(head: &[u8]) -> bool {
 /// The part of an app that a file belongs to.
 fn part_of(name: &str) -> &'static str {
     let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
-    if file.ends_with(".dex") {
+    if file.as_bytes().ends_with(b".dex") {
         "code"
     } else if name.contains("lib/") && file.contains(".so") || name.contains(".framework/") {
         "native libraries"

@@ -2,11 +2,11 @@
 
 /// Each file's name and text.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("secrets.toml", include_str!("../../rules/secrets.toml")),
+    ("dependencies.toml", include_str!("../../rules/dependencies.toml")),
     ("native.toml", include_str!("../../rules/native.toml")),
     ("apple.toml", include_str!("../../rules/apple.toml")),
     ("policy/app-store.toml", include_str!("../../rules/policy/app-store.toml")),
-    ("secrets.toml", include_str!("../../rules/secrets.toml")),
-    ("dependencies.toml", include_str!("../../rules/dependencies.toml")),
     ("code/crypto.toml", include_str!("../../rules/code/crypto.toml")),
     ("code/network.toml", include_str!("../../rules/code/network.toml")),
     ("code/platform.toml", include_str!("../../rules/code/platform.toml")),

@@ -37,7 +37,7 @@ pub fn weak() -> App {
         target_sdk: 36,
         debuggable: true,
         cipher: "AES/ECB/PKCS5Padding",
-        key: ["sk_", "live_", "51HqLyjWDarjtT1zdp7dcBq3kP9x7R"].concat(),
+        key: ["sk_", "live_", "q7HLyjWDarTt1zdp7dcBq3kP"].concat(),
         okio: Some("2.8.0"),
         files: Vec::new(),
     }

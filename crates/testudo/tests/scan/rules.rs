@@ -33,7 +33,7 @@ fn an_index_is_made_of_an_export_and_finds_what_is_known() {
     let export = Zip::new().file("GHSA-w33c-445m-f8w7.json", apps::advisory()).write();
     std::fs::write(here.join("all.zip"), export).unwrap();
     let told = expect(here, &["db", "import", "all.zip", "--output", "known.db"], 0);
-    assert!(told.contains("1 advisories about 1 packages"), "{told}");
+    assert!(told.contains("1 advisory about 1 package"), "{told}");
     let info: Value = serde_json::from_str(&expect(here, &["db", "info", "known.db", "--format", "json"], 0)).unwrap();
     assert_eq!(info["advisories"], 1);
     let told = expect(here, &["weak.apk", "--db", "known.db"], 1);

@@ -30,7 +30,7 @@ impl Android {
         }
         if name == "AndroidManifest.xml" {
             self.manifests.insert(path.to_owned(), bytes.to_vec());
-        } else if name.ends_with(".xml") && folder.ends_with("res/xml") {
+        } else if name.as_bytes().ends_with(b".xml") && folder.ends_with("res/xml") {
             self.documents.insert(path.to_owned(), bytes.to_vec());
         } else if matches!(name, "build.gradle" | "build.gradle.kts")
             && let Ok(text) = std::str::from_utf8(bytes)

@@ -24,7 +24,7 @@ const TOLD: usize = 5;
 /// What to do with the index.
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
-    /// Make an index of OSV exports: `all.zip` of an ecosystem from https://osv.dev, or folders of records in JSON.
+    /// Make an index of OSV exports: `all.zip` of an ecosystem from <https://osv.dev>, or folders of records in JSON.
     Import(ImportArgs),
     /// Say what an index holds.
     Info {
@@ -143,13 +143,14 @@ fn import(format: Format, arguments: &ImportArgs) -> Result<ExitCode, Failure> {
         "packages": imported.packages, "taken": taken, "withdrawn": withdrawn, "foreign": foreign, "older": older,
         "unread": unread.len(),
     });
+    let of = |number: u32, one: &str, more: &str| format!("{number} {}", if number == 1 { one } else { more });
     output::value(format, &answer, |_| {
         output::line(format!(
-            "{}: {} advisories about {} packages, {} KiB",
+            "{}: {} about {}, {} bytes",
             arguments.output.display(),
-            imported.advisories,
-            imported.packages,
-            imported.bytes.len() / 1024
+            of(imported.advisories, "advisory", "advisories"),
+            of(imported.packages, "package", "packages"),
+            imported.bytes.len()
         ));
         output::line(format!(
             "{taken} records taken, {withdrawn} withdrawn, {foreign} of other ecosystems, {older} older copies, {} unreadable",
@@ -190,10 +191,12 @@ fn compare(format: Format, old: &Path, new: &Path) -> Result<ExitCode, Failure> 
     let answer = json!({ "added": changes.added, "removed": changes.removed, "changed": changes.changed });
     output::value(format, &answer, |_| {
         for (sign, ids) in [('+', &changes.added), ('-', &changes.removed), ('~', &changes.changed)] {
-            ids.iter().for_each(|id| output::line(format!("{sign} {id}")));
+            for id in ids {
+                output::line(format!("{sign} {id}"));
+            }
         }
-        let (added, removed, changed) = (changes.added.len(), changes.removed.len(), changes.changed.len());
-        output::line(format!("{added} new, {removed} gone, {changed} changed"));
+        let (new, gone) = (changes.added.len(), changes.removed.len());
+        output::line(format!("{new} new, {gone} gone, {} changed", changes.changed.len()));
     });
     Ok(ExitCode::SUCCESS)
 }

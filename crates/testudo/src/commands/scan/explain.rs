@@ -28,7 +28,7 @@ pub fn run(setting: &Setting, arguments: &ExplainArgs) -> Result<ExitCode, Failu
     let pack = means::rules(&arguments.rules)?;
     match &arguments.rule {
         None => {
-            let all: Vec<Value> = pack.rules().map(|rule| summary(rule)).collect();
+            let all: Vec<Value> = pack.rules().map(summary).collect();
             output::value(format, &json!(all), |_| list(&pack));
         }
         Some(id) => {

@@ -30,8 +30,8 @@ pub struct RunArgs {
     /// APK, XAPK, APKS, AAB or IPA files, folders of them, or source folders.
     #[arg(required = true, value_name = "TARGET")]
     targets: Vec<PathBuf>,
-    /// Write a report to a file, too; the end of its name tells the format: .html, .json, .sarif, .cdx.json (CycloneDX),
-    /// .xml (JUnit), .lines, .txt. May be given several times. `{}` stands for the target's name.
+    /// Write a report to a file, too; the end of its name tells the format: .html, .json, .sarif, .cdx.json (`CycloneDX`),
+    /// .xml (`JUnit`), .lines, .txt. May be given several times. `{}` stands for the target's name.
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
     /// From which severity on a finding fails the scan (exit code 1, or 5 for store policies alone).
@@ -127,19 +127,18 @@ fn worst(exits: &[Exit]) -> Exit {
     order.into_iter().find(|exit| exits.contains(exit)).unwrap_or(Exit::Clean)
 }
 
+/// A report with its bill of materials.
+type Outcome = Result<(Report, String), Failure>;
+
 /// Analyses all targets, as many at a time as there are processors; results stand in the targets' order.
-fn analyse(
-    targets: &[Target],
-    means: &Means,
-    several: bool,
-) -> Result<Vec<Result<(Report, String), Failure>>, Failure> {
+fn analyse(targets: &[Target], means: &Means, several: bool) -> Result<Vec<Outcome>, Failure> {
     let options = means.options()?;
     let what = match targets {
         [one] => format!("scanning {}", super::name(one.path())),
         _ => format!("scanning {} targets", targets.len()),
     };
     let bar = Bar::new(what);
-    let one = |target: &Target| -> Result<(Report, String), Failure> {
+    let one = |target: &Target| -> Outcome {
         // A fault of ours in one target leaves the others alone.
         let analysed = catch_unwind(AssertUnwindSafe(|| target.analyse(&options, &bar)));
         let analysed = analysed.unwrap_or_else(|_| {
@@ -149,14 +148,12 @@ fn analyse(
         let sbom = analysed.sbom();
         Ok((Report::new(analysed.scan).map_err(Failure::dependency)?, sbom))
     };
-    let slots: Vec<Mutex<Option<Result<(Report, String), Failure>>>> =
-        targets.iter().map(|_| Mutex::new(None)).collect();
+    let slots: Vec<Mutex<Option<Outcome>>> = targets.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some((target, slot)) = {
+        loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            targets.get(at).zip(slots.get(at))
-        } {
+            let (Some(target), Some(slot)) = (targets.get(at), slots.get(at)) else { return };
             let outcome = one(target);
             if let Ok(mut slot) = slot.lock() {
                 *slot = Some(outcome);

@@ -1,5 +1,7 @@
 //! Conditions in words. They are read in the form of rule files, so that a new kind of demand is told as it is written there.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 /// A condition over facts.
@@ -8,7 +10,7 @@ pub fn fact(condition: &Value) -> String {
     let mut text = format!("{} {}", if missing { "there is no" } else { "there is" }, row(condition));
     for (name, joint) in [("when", ", while there is"), ("unless", ", and there is no")] {
         for other in condition.get(name).and_then(Value::as_array).into_iter().flatten() {
-            text.push_str(&format!("{joint} {}", row(other)));
+            let _ = write!(text, "{joint} {}", row(other));
         }
     }
     text
@@ -52,11 +54,11 @@ pub fn code(condition: &Value) -> String {
     let mut text = format!("{missing}{}", condition.get("find").map(usage).unwrap_or_default());
     for (name, joint) in [("with", ", with"), ("without", ", without")] {
         for other in condition.get(name).and_then(Value::as_array).into_iter().flatten() {
-            text.push_str(&format!("{joint} {}", usage(other)));
+            let _ = write!(text, "{joint} {}", usage(other));
         }
     }
     if let Some(Value::Object(levels)) = condition.get("sdk") {
-        text.push_str(&format!(", where {}", pairs(levels)));
+        let _ = write!(text, ", where {}", pairs(levels));
     }
     for (name, said) in [("own", ", in the app's own code"), ("reached", ", where it can run"), ("once", ", told once")]
     {
