@@ -84,7 +84,7 @@ fn every_rule_finds_what_it_is_about_and_nothing_else() {
 
 #[test]
 fn the_document_names_every_rule_and_no_other() {
-    let document = file("../../docs/scan-rules-code.md");
+    let document = file("../../docs/reference/scan-rules-code.md");
     let pack = pack();
     let named: BTreeSet<&str> = document.split('`').skip(1).step_by(2).collect();
     let missing: Vec<_> = pack.rules().map(|rule| rule.id.as_str()).filter(|id| !named.contains(id)).collect();
