@@ -119,9 +119,9 @@ def refresh(port, refresh_token, count, into, failures):
         failures.append(str(error))
 
 
-def collect(port, password, count, families=16):
-    """Makes `count` access tokens; gives them and the seconds that the refreshes took."""
-    signed_in = [sign_in(port, password) for _ in range(families)]
+def collect(port, signed_in, count):
+    """Makes `count` access tokens for who has signed in; gives them and the seconds that the refreshes took."""
+    families = len(signed_in)
     tokens, failures, threads = [], [], []
     began = time.monotonic()
     for answer in signed_in:

@@ -1,3 +1,5 @@
+//! ELF files made by hand, and broken ones.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
 use testudo_testkit::package::elf::Elf as Writer;

@@ -1,3 +1,5 @@
+//! Apps for iOS made by hand, and broken ones.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
 use crate::zip::Limits;

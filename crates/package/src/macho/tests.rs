@@ -1,3 +1,5 @@
+//! Mach-O files made by hand, and broken ones.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 use super::*;
 use testudo_testkit::package::macho::{MachO as Writer, Signature, fat};

@@ -1,3 +1,5 @@
+//! Property lists made by hand, and broken ones.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
 use testudo_testkit::package::plist::{self as writer, Value, dictionary, texts};
