@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use testudo_scan::analyse::{Budget, Options, Silent, package};
+use testudo_scan::analyse::{Options, Silent, package};
 use testudo_scan::report::{Report, terminal};
 use testudo_scan::rule::RulePack;
 use testudo_scan::secrets::Scanner;
@@ -15,14 +15,7 @@ fn main() {
     let start = Instant::now();
     let rules = RulePack::builtin().unwrap();
     let secrets = Scanner::builtin().unwrap();
-    let options = Options {
-        rules: &rules,
-        secrets: &secrets,
-        index: None,
-        certificates: &[],
-        today: jiff::civil::date(2026, 11, 30),
-        budget: Budget::default(),
-    };
+    let options = Options::new(&rules, &secrets, jiff::civil::date(2026, 11, 30));
     println!("rules and secrets: {} ms", start.elapsed().as_millis());
     for path in std::env::args().skip(1) {
         let bytes = std::fs::read(&path).unwrap();

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use seeds::Seed;
-use testudo_scan::analyse::{Budget, Options, Silent, package};
+use testudo_scan::analyse::{Options, Silent, package};
 use testudo_scan::report::{Report, json};
 use testudo_scan::rule::RulePack;
 use testudo_scan::secrets::Scanner;
@@ -31,14 +31,7 @@ fn main() {
     let seeds = seeds::all(arguments);
     let rules = RulePack::builtin().unwrap();
     let secrets = Scanner::builtin().unwrap();
-    let options = Options {
-        rules: &rules,
-        secrets: &secrets,
-        index: None,
-        certificates: &[],
-        today: jiff::civil::date(2026, 11, 30),
-        budget: Budget::default(),
-    };
+    let options = Options::new(&rules, &secrets, jiff::civil::date(2026, 11, 30));
     std::panic::set_hook(Box::new(|_| {}));
     let (next, opened) = (AtomicU64::new(0), AtomicU64::new(0));
     let faults: Mutex<Vec<String>> = Mutex::new(Vec::new());

@@ -30,15 +30,18 @@ mod sweep;
 
 pub use ledger::{Budget, Progress, Silent};
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 
 use crate::dependencies::{Component, Index, Subject, Vulnerability, sbom};
 use crate::report::{Scan, Tool};
 use crate::rule::{PackError, RulePack};
+use crate::sdks::Data;
 use crate::secrets::Scanner;
 
-/// What an analysis works with; one for many targets.
-#[derive(Debug)]
+/// What an analysis works with; one for many targets, but for what came with a package.
+#[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// The rules.
     pub rules: &'a RulePack,
@@ -48,10 +51,22 @@ pub struct Options<'a> {
     pub index: Option<Index<'a>>,
     /// SHA-256 of the certificates that are registered for the app; empty where none is.
     pub certificates: &'a [[u8; 32]],
+    /// The kinds of data that the app's data safety form declares, where it is known.
+    pub declared: Option<&'a BTreeSet<Data>>,
+    /// The `.idsig` file that came with the package (signature scheme v4).
+    pub idsig: Option<&'a [u8]>,
     /// The day that the report tells, and against which dates are held.
     pub today: Date,
     /// How much is looked at.
     pub budget: Budget,
+}
+
+impl<'a> Options<'a> {
+    /// With the usual budget, and nothing else known about the app.
+    pub fn new(rules: &'a RulePack, secrets: &'a Scanner, today: Date) -> Options<'a> {
+        let budget = Budget::default();
+        Options { rules, secrets, index: None, certificates: &[], declared: None, idsig: None, today, budget }
+    }
 }
 
 /// Why a target is not analysed at all.

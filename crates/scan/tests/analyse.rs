@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 use testudo_scan::analyse::{AnalyseError, Analysed, Budget, Options, Silent, folder, is_package, package};
 use testudo_scan::report::{Finding, Kind, Place, Reach, Report, SignatureVerdict, json};
 use testudo_scan::rule::RulePack;
+use testudo_scan::sdks::declared;
 use testudo_scan::secrets::Scanner;
+use testudo_testkit::package::bundle::{attribute, child, decimal, element, flag};
 use testudo_testkit::package::dex::{Dex, Value};
 use testudo_testkit::package::macho::MachO;
 use testudo_testkit::package::plist;
@@ -19,14 +21,7 @@ static RULES: LazyLock<RulePack> = LazyLock::new(|| RulePack::builtin().unwrap()
 static SECRETS: LazyLock<Scanner> = LazyLock::new(|| Scanner::builtin().unwrap());
 
 fn options() -> Options<'static> {
-    Options {
-        rules: &RULES,
-        secrets: &SECRETS,
-        index: None,
-        certificates: &[],
-        today: jiff::civil::date(2026, 11, 30),
-        budget: Budget::default(),
-    }
+    Options::new(&RULES, &SECRETS, jiff::civil::date(2026, 11, 30))
 }
 
 fn analysed(bytes: &[u8]) -> Analysed {
@@ -112,6 +107,63 @@ fn secrets_in_code_have_their_place_and_reach() {
     assert!(named.iter().any(|finding| finding.place.label().contains("Unused")), "{named:?}");
     let text = json::write(&Report::new(analysed.scan).unwrap());
     assert!(!text.contains(&live_key()) && !text.contains("Tr0ub4dor"), "{text}");
+}
+
+#[test]
+fn what_sdks_touch_is_held_against_the_declaration() {
+    let code = Dex::new()
+        .class("Lcom/google/firebase/messaging/A;", |class| {
+            class.default_constructor();
+        })
+        .build();
+    let apk = Zip::new().file("AndroidManifest.xml", manifest(None)).file("classes.dex", code).write();
+    let with = |csv: &str| {
+        let declared = declared(csv).unwrap();
+        let analysed = package("app", &apk, &Options { declared: Some(&declared), ..options() }, &Silent).unwrap();
+        ["play-data-safety-form", "play-data-safety"].map(|rule| of_rule(&analysed, rule).len())
+    };
+    let form = analysed(&apk);
+    assert_eq!(of_rule(&form, "play-data-safety-form").len(), 1);
+    assert_eq!(with("PSL_DATA_TYPES_PERSONAL,PSL_NAME,TRUE,\n"), [0, 1]);
+    assert_eq!(with("PSL_DATA_TYPES_IDENTIFIERS,PSL_DEVICE_ID,TRUE,\n"), [0, 0]);
+}
+
+#[test]
+fn a_bundle_reads_like_a_package() {
+    let manifest = element(
+        "manifest",
+        &[
+            attribute(0, "package", "com.example.wallet", &[]),
+            child(&element("uses-sdk", &[attribute(0x0101_020c, "minSdkVersion", "28", &[decimal(28)])])),
+            child(&element(
+                "application",
+                &[
+                    attribute(0x0101_000f, "debuggable", "true", &[flag(true)]),
+                    child(&element("activity", &[attribute(0x0101_0003, "name", ".Main", &[])])),
+                ],
+            )),
+        ],
+    );
+    let bundle = Zip::new()
+        .file("BundleConfig.pb", Vec::new())
+        .file("base/manifest/AndroidManifest.xml", manifest)
+        .file("base/dex/classes.dex", code())
+        .write();
+    let analysed = analysed(&bundle);
+    assert_eq!(
+        (analysed.scan.target.kind, analysed.scan.target.app.as_deref()),
+        (Kind::Aab, Some("com.example.wallet"))
+    );
+    assert_eq!(analysed.scan.coverage.gaps, []);
+    assert_eq!(analysed.scan.signature.verdict, SignatureVerdict::Unsigned);
+    let [debuggable] = of_rule(&analysed, "manifest-debuggable")[..] else { panic!() };
+    assert_eq!(debuggable.place.path(), "base/manifest/AndroidManifest.xml");
+    let found = of_rule(&analysed, "secret-payment-credential");
+    assert!(
+        found.iter().any(|one| one.reach == Reach::Reachable && one.place.path() == "base/dex/classes.dex"),
+        "{found:?}"
+    );
+    assert!(of_rule(&analysed, "play-bundle").is_empty());
 }
 
 #[test]

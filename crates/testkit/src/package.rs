@@ -1,5 +1,6 @@
 //! Writers of app packages for tests: archives, binary XML, resources, bytecode, native programs, property lists, signatures.
 
+pub mod bundle;
 pub mod dex;
 pub mod elf;
 pub mod macho;

@@ -1,43 +1,12 @@
 //! Bundles, written field by field.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use testudo_testkit::package::bundle::{attribute, bytes, element, message, number};
+
 use super::*;
 use crate::chunk::Value;
 use crate::manifest::Manifest;
 use crate::resources::{Content, Table};
-
-fn varint(mut number: u64) -> Vec<u8> {
-    let mut out = Vec::new();
-    while number > 0x7f {
-        out.push(u8::try_from(number & 0x7f | 0x80).unwrap());
-        number >>= 7;
-    }
-    out.push(u8::try_from(number).unwrap());
-    out
-}
-
-fn number(field: u64, value: u64) -> Vec<u8> {
-    [varint(field << 3), varint(value)].concat()
-}
-
-fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
-    [varint(field << 3 | 2), varint(value.len() as u64), value.to_vec()].concat()
-}
-
-fn message(field: u64, fields: &[Vec<u8>]) -> Vec<u8> {
-    bytes(field, &fields.concat())
-}
-
-fn attribute(id: u64, name: &str, value: &str, item: &[Vec<u8>]) -> Vec<u8> {
-    let uri = if id == 0 { "" } else { crate::xml::ANDROID };
-    let fields = [bytes(1, uri.as_bytes()), bytes(2, name.as_bytes()), bytes(3, value.as_bytes()), number(5, id)];
-    message(4, &[&fields[..], &[message(6, item)]].concat())
-}
-
-fn element(name: &str, inside: &[Vec<u8>]) -> Vec<u8> {
-    let element = [&[bytes(3, name.as_bytes())][..], inside].concat();
-    [message(1, &element), message(3, &[number(1, 7)])].concat()
-}
 
 fn manifest() -> Vec<u8> {
     let debuggable = attribute(0x0101_000f, "debuggable", "true", &[message(7, &[number(8, 1)])]);

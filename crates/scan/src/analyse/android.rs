@@ -86,7 +86,7 @@ impl<'m, 'a> App<'_, 'm, 'a> {
 
     /// Looks at everything that is no code.
     fn sweep(&self, sweep: &mut Sweep<'_, '_>, options: &Options<'_>) {
-        sweep.target_sdk = self.base().map_or(1, Manifest::target_sdk);
+        sweep.target_sdk = self.base().map_or(1, facts::manifest::target_sdk);
         sweep.today = options.today;
         for (module, manifest) in self.modules.iter().zip(self.manifests) {
             let Some(manifest) = manifest else { continue };
@@ -139,8 +139,11 @@ impl<'m, 'a> App<'_, 'm, 'a> {
         }
         let seen = sdks::builtin().seen(Some(program), self.base(), files.iter().map(String::as_str));
         sdks::rows(&seen, &mut rows);
+        if let Some(declared) = options.declared {
+            sdks::declared_rows(declared, &mut rows);
+        }
         let (verifications, reach) = thread::scope(|scope| {
-            let verifying = scope.spawn(|| self.verify());
+            let verifying = scope.spawn(|| self.verify(options.idsig));
             let reach = Reach::new(program, &entries);
             (joined(verifying), reach)
         });
@@ -216,7 +219,7 @@ impl<'m, 'a> App<'_, 'm, 'a> {
     }
 
     /// The signatures of the app's archives, each once.
-    fn verify(&self) -> Vec<(&'m Package<'a>, Verification)> {
+    fn verify(&self, idsig: Option<&[u8]>) -> Vec<(&'m Package<'a>, Verification)> {
         let mut all: Vec<(&Package<'_>, _)> = Vec::new();
         for (module, manifest) in self.modules.iter().zip(self.manifests) {
             let package = module.package;
@@ -225,7 +228,8 @@ impl<'m, 'a> App<'_, 'm, 'a> {
             }
             let verification = match package.form {
                 Form::Bundle => signer::verify_bundle(&package.archive),
-                _ => signer::verify(&package.archive, manifest.as_ref()),
+                // The file is one package's.
+                _ => signer::verify(&package.archive, manifest.as_ref(), idsig.filter(|_| package.prefix.is_empty())),
             };
             all.push((package, verification));
         }

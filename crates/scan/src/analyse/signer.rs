@@ -12,9 +12,9 @@ pub(super) fn unchecked() -> Signature {
     Signature { verdict: SignatureVerdict::Unchecked, schemes: Vec::new(), signers: Vec::new(), why: None }
 }
 
-/// Verifies an Android package for the platforms that its manifest names.
-pub(super) fn verify(archive: &Archive<'_>, manifest: Option<&Manifest<'_>>) -> Verification {
-    signature::verify_package(archive, &signature::Options::of(manifest))
+/// Verifies an Android package for the platforms that its manifest names, with the `.idsig` file that came with it.
+pub(super) fn verify(archive: &Archive<'_>, manifest: Option<&Manifest<'_>>, idsig: Option<&[u8]>) -> Verification {
+    signature::verify_package(archive, &signature::Options { v4: idsig, ..signature::Options::of(manifest) })
 }
 
 /// Verifies a bundle, which is signed as a JAR with the key of who uploads it.

@@ -124,6 +124,11 @@ impl App {
         let v2 = block::v2(&unsigned, &[signer], &[]).unwrap();
         put_block(&unsigned, &[(0x7109_871a, v2)])
     }
+
+    /// The file of scheme v4 that goes with a signed package of this app.
+    pub fn idsig(&self, package: &[u8], signer: &Signer) -> Vec<u8> {
+        block::v4(package, &block::content_digest(&zip(&self.parts())), signer).unwrap()
+    }
 }
 
 /// The signer of the tests.

@@ -106,6 +106,31 @@ fn the_exit_code_tells_what_is_wrong() {
 }
 
 #[test]
+fn the_file_of_scheme_v4_beside_a_package_is_verified_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, signer, app) = (folder.path(), apps::signer(), apps::clean());
+    let package = app.signed(&signer);
+    std::fs::write(here.join("app.apk"), &package).unwrap();
+    std::fs::write(here.join("app.apk.idsig"), app.idsig(&package, &signer)).unwrap();
+    assert!(expect(here, &["app.apk"], 0).contains("signed (v2, v4)"));
+    let other = apps::App { version: "1.2", ..apps::clean() };
+    std::fs::write(here.join("app.apk.idsig"), other.idsig(&other.signed(&signer), &signer)).unwrap();
+    expect(here, &["app.apk"], 4);
+}
+
+#[test]
+fn a_data_safety_form_is_read_or_refused() {
+    let folder = folder();
+    let here = folder.path();
+    std::fs::write(here.join("form.csv"), "Question,Response,Value\nPSL_DATA_TYPES_PERSONAL,PSL_EMAIL,TRUE\n").unwrap();
+    expect(here, &["clean.apk", "--data-safety", "form.csv"], 0);
+    std::fs::write(here.join("form.csv"), "name,value\n").unwrap();
+    let refused = scan(here, &["clean.apk", "--data-safety", "form.csv"]);
+    assert_eq!(code(&refused), 2);
+    assert!(errors(&refused).contains("form.csv") && errors(&refused).contains("Play Console"), "{}", errors(&refused));
+}
+
+#[test]
 fn only_policies_of_a_store_have_a_code_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

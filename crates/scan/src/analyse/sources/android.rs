@@ -93,7 +93,9 @@ impl Android {
             };
             match role {
                 Role::NetworkConfig => match NetworkConfig::read(&document) {
-                    Ok(config) => facts::network::rows(&config, &file, manifest.target_sdk(), today, facts),
+                    Ok(config) => {
+                        facts::network::rows(&config, &file, facts::manifest::target_sdk(manifest), today, facts)
+                    }
                     Err(error) => ledger.gap(file, error.to_string()),
                 },
                 role => facts::resources::rows(&document, &role, &file, facts),

@@ -1,20 +1,23 @@
 //! What an analysis works with: rules, kinds of secrets, known vulnerabilities, registered certificates.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use jiff::civil::Date;
-use testudo_scan::analyse::{Budget, Options};
+use testudo_scan::analyse::Options;
 use testudo_scan::dependencies::Index;
 use testudo_scan::rule::RulePack;
+use testudo_scan::sdks::{Data, declared};
 use testudo_scan::secrets::Scanner;
 
 use super::super::Failure;
 use super::{read, read_text};
 
-/// The largest index, and the largest file of rules, in bytes.
+/// The largest index, the largest file of rules, and the largest data safety form, in bytes.
 const LARGEST_INDEX: u64 = 4 << 30;
 const LARGEST_RULES: u64 = 4 << 20;
+const LARGEST_FORM: u64 = 1 << 20;
 /// From this age on an index is told to be old, in days.
 const OLD: i64 = 30;
 
@@ -31,6 +34,9 @@ pub struct MeansArgs {
     /// package that another key signed fails with exit code 4.
     #[arg(long, value_name = "SHA256")]
     certificate: Vec<String>,
+    /// The app's data safety form, as the Play Console exports it (CSV): what SDKs touch and it does not declare is told.
+    #[arg(long, value_name = "FILE")]
+    data_safety: Option<PathBuf>,
 }
 
 /// The means, loaded once for all targets.
@@ -44,6 +50,7 @@ pub struct Means {
     secrets: Scanner,
     index: Option<Vec<u8>>,
     certificates: Vec<[u8; 32]>,
+    declared: Option<BTreeSet<Data>>,
 }
 
 impl Means {
@@ -62,18 +69,20 @@ impl Means {
             old = Some(opened.about().age_in_days(now.as_second())).filter(|days| *days > OLD);
         }
         let certificates = arguments.certificate.iter().map(|text| digest(text)).collect::<Result<_, _>>()?;
-        Ok(Means { rules, today, old, secrets, index, certificates })
+        let form = arguments.data_safety.as_deref().map(|file| {
+            let refused = |error| Failure::usage(format!("`{}`: {error}", file.display()));
+            declared(&read_text(file, LARGEST_FORM)?).map_err(refused)
+        });
+        Ok(Means { rules, today, old, secrets, index, certificates, declared: form.transpose()? })
     }
 
     /// For the analysis.
     pub fn options(&self) -> Result<Options<'_>, Failure> {
         Ok(Options {
-            rules: &self.rules,
-            secrets: &self.secrets,
             index: self.index.as_deref().map(open).transpose()?,
             certificates: &self.certificates,
-            today: self.today,
-            budget: Budget::default(),
+            declared: self.declared.as_ref(),
+            ..Options::new(&self.rules, &self.secrets, self.today)
         })
     }
 }

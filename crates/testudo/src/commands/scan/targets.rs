@@ -12,6 +12,8 @@ use super::{name, read};
 
 /// The largest package.
 const LARGEST: u64 = 8 << 30;
+/// The largest file of a signature, with its tree of hashes.
+const LARGEST_IDSIG: u64 = 256 << 20;
 /// The largest file of sources that is looked at.
 const LARGEST_SOURCE: u64 = 64 << 20;
 /// The most files of a source folder.
@@ -58,7 +60,11 @@ impl Target {
         match self {
             Target::Package(path) => {
                 let bytes = read(path, LARGEST)?;
-                analyse::package(&name(path), &bytes, options, progress).map_err(Failure::dependency)
+                // As `adb` and `apksigner` have it.
+                let beside = path.with_added_extension("idsig");
+                let idsig = beside.is_file().then(|| read(&beside, LARGEST_IDSIG)).transpose()?;
+                let options = Options { idsig: idsig.as_deref(), ..*options };
+                analyse::package(&name(path), &bytes, &options, progress).map_err(Failure::dependency)
             }
             Target::Sources(path) => {
                 let mut walk = Walk { root: path, files: Vec::new(), left_out: Vec::new(), gaps: Vec::new() };
