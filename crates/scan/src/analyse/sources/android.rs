@@ -94,7 +94,7 @@ impl Android {
             match role {
                 Role::NetworkConfig => match NetworkConfig::read(&document) {
                     Ok(config) => {
-                        facts::network::rows(&config, &file, facts::manifest::target_sdk(manifest), today, facts)
+                        facts::network::rows(&config, &file, facts::manifest::target_sdk(manifest), today, facts);
                     }
                     Err(error) => ledger.gap(file, error.to_string()),
                 },
