@@ -2,7 +2,7 @@
 
 use testudo_core::Severity;
 
-use super::{Finding, Report, Status};
+use super::{Finding, Place, Report, Status};
 use crate::rule::{Group, Rule};
 
 /// A rule that found something, with its findings of one severity and title.
@@ -16,6 +16,15 @@ pub struct Issue<'a> {
     pub severity: Severity,
     /// Where, own code first. Never empty.
     pub findings: Vec<&'a Finding>,
+}
+
+impl Issue<'_> {
+    /// The rule's CVSS score, where it is that of the findings: a known vulnerability has its own, which its evidence tells.
+    pub(super) fn score(&self) -> Option<f64> {
+        let of_dependency = |finding: &&Finding| matches!(finding.place, Place::Dependency { .. });
+        let own = self.severity != self.rule.severity() || self.findings.iter().any(of_dependency);
+        (!own).then(|| self.rule.cvss.score())
+    }
 }
 
 /// The issues of the findings that are wanted, the worst first.

@@ -28,8 +28,8 @@ pub(super) fn write(page: &mut Markup, issue: &Issue<'_>, number: usize) {
 
     page.open("ul", &[("class", "ids"), ("aria-label", "Rule and standards")]);
     page.leaf("li", &[("class", "rule")], rule.id.as_str());
-    if rule.severity() == issue.severity {
-        page.leaf("li", &[("title", rule.cvss.vector())], &format!("CVSS {:.1}", rule.cvss.score()));
+    if let Some(score) = issue.score() {
+        page.leaf("li", &[("title", rule.cvss.vector())], &format!("CVSS {score:.1}"));
     }
     let clauses = rule.policy.iter().cloned().chain(rule.compliance.iter().cloned());
     for standard in rule.standards().into_iter().chain(clauses) {

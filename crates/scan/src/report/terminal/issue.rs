@@ -15,9 +15,8 @@ const LABEL: usize = 5;
 pub(super) fn write(page: &mut Page, issue: &Issue<'_>, number: usize, options: &Options) {
     let rule = issue.rule;
     page.labelled(&format!("{number}."), &clean(issue.title), 0, INDENT, Ink::Strong);
-    let score =
-        if rule.severity() == issue.severity { format!("CVSS {:.1}", rule.cvss.score()) } else { String::new() };
-    let ids = std::iter::once(rule.id.to_string()).chain(Some(score).filter(|score| !score.is_empty()));
+    let score = issue.score().map(|score| format!("CVSS {score:.1}"));
+    let ids = std::iter::once(rule.id.to_string()).chain(score);
     let policy = rule.policy.iter().map(|clause| format!("policy {clause}"));
     let ids: Vec<String> = ids.chain(rule.standards()).chain(policy).collect();
     page.words(Ink::Soft, &ids.join(" · "), INDENT);
